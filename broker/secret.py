@@ -1,0 +1,46 @@
+"""A string that does not show itself. Owns nothing else."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final
+
+
+class Secret:
+    """A secret string; `repr`, `str`, formatting and tracebacks show a mask.
+
+    Call `reveal()` at the one place where the value leaves the process. It cannot be pickled.
+    """
+
+    __slots__ = ("_value",)
+    MASK: Final = "********"
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The plain value."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret('{self.MASK}')"
+
+    def __str__(self) -> str:
+        return self.MASK
+
+    def __format__(self, spec: str) -> str:
+        return self.MASK
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(
+            self._value.encode(), other._value.encode()
+        )
+
+    def __hash__(self) -> int:
+        return hash(("Secret", self._value))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a Secret is not pickled")

@@ -1,0 +1,1 @@
+"""The provider plugins that come with awslogin, one file or package each."""
