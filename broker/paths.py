@@ -1,0 +1,71 @@
+"""Where state lies, and how a state file is written. Owns folders and modes, not contents.
+
+`AWSLOGIN_HOME` puts everything under one folder, else each kind goes where the platform wants it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+APP = "awslogin"
+
+
+def config_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of the person's own `config.yaml` and settings."""
+    return _folder("config", environ)
+
+
+def data_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of the encrypted file vault and the trusted hashes."""
+    return _folder("data", environ)
+
+
+def state_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of sealed sessions and locks."""
+    return _folder("state", environ)
+
+
+def _folder(kind: str, environ: Mapping[str, str]) -> Path:
+    home = environ.get("AWSLOGIN_HOME")
+    if home:
+        return Path(home).expanduser().absolute()
+    import platformdirs
+
+    folder: Path = getattr(platformdirs, f"user_{kind}_path")(APP, appauthor=False)
+    return folder
+
+
+def private_dir(folder: Path) -> Path:
+    """The folder, made with mode 0700 where it was missing, and narrowed where it was wider."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.name == "posix" and folder.stat().st_mode & 0o077:
+        folder.chmod(0o700)
+    return folder
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 whole or not at all: to a temporary name, then renamed."""
+    private_dir(path.parent)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def read_or_none(path: Path) -> bytes | None:
+    """The content of a file, or None where there is none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,314 @@
+"""AWS clients for providers. Owns isolation, endpoints, retries, and AWS's errors as ours.
+
+The clients obey nothing of the person's AWS files or profile variables: a botocore session with
+both files at the null device, explicit credentials or none, an explicit region and endpoint.
+Facts: AWS STS API Reference, "Common Errors" and the pages of each action.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from broker.errors import (
+    AwsLoginError,
+    ConfigError,
+    LoginRefused,
+    NetworkError,
+    RoleRefused,
+    UnexpectedReply,
+)
+from broker.provider import Credentials, Request
+from broker.secret import Secret
+
+HOUR = 3600
+"""Seconds; what a session lasts that was taken from temporary credentials."""
+
+_ENDPOINT_NAMES = {"sts": "STS", "sso": "SSO", "sso-oidc": "SSO_OIDC", "iam": "IAM"}
+
+_REFUSED_KEYS = {
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+    "AuthFailure",
+    "IncompleteSignature",
+    "MissingAuthenticationToken",
+}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
+_REFUSED_PROOF = {"IDPRejectedClaim", "InvalidIdentityToken"}
+_THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "IDPCommunicationError",
+    "ServiceUnavailable",
+}
+
+
+def endpoint_override(service: str, environ: Mapping[str, str]) -> str | None:
+    """The endpoint that the environment sets for a service (`sts`, `sso`, `sso-oidc`, `iam`).
+
+    Raises:
+        ConfigError: It is plain http to another machine, or no URL.
+    """
+    from broker.ports.http import is_loopback
+
+    name = f"AWS_ENDPOINT_URL_{_ENDPOINT_NAMES[service]}"
+    name = name if environ.get(name) else "AWS_ENDPOINT_URL"
+    url = environ.get(name)
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if not parts.hostname or parts.scheme not in {"http", "https"}:
+        raise ConfigError(f"{name} is not an http(s) address")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ConfigError(
+            f"{name} is plain http to {parts.hostname}",
+            hint="use https; plain http is accepted for loopback addresses alone",
+        )
+    return url
+
+
+def partition_of(region: str) -> str:
+    """The partition of a region: `aws`, `aws-cn`, `aws-us-gov`, `aws-eusc` or a later one."""
+    for prefix, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("eusc-", "aws-eusc")):
+        if region.startswith(prefix):
+            return partition
+    return "aws"
+
+
+def account_of(arn: str | None) -> str | None:
+    """The account id in an ARN."""
+    parts = (arn or "").split(":")
+    return parts[4] if len(parts) > 5 and parts[4].isdigit() else None
+
+
+class Aws:
+    """Makes isolated clients and speaks the STS calls that more than one part needs."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._session: Any = None
+
+    def client(
+        self,
+        service: str,
+        region: str,
+        credentials: Credentials | None = None,
+        *,
+        once: bool = False,
+    ) -> Any:
+        """A boto3 client.
+
+        Args:
+            service: `sts`, `sso`, `sso-oidc` or `iam`.
+            region: Its region.
+            credentials: Signs with these; None sends unsigned requests.
+            once: Never repeat a request: it carries a one-time code, a refresh token, or creates
+                a key.
+        """
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        keys = {}
+        if credentials:
+            token = credentials.session_token
+            keys = {
+                "aws_access_key_id": credentials.access_key_id,
+                "aws_secret_access_key": credentials.secret_access_key.reveal(),
+                "aws_session_token": token.reveal() if token else None,
+            }
+        return self._boto3().client(
+            service,
+            region_name=region,
+            endpoint_url=endpoint_override(service, self._environ),
+            config=Config(
+                signature_version=None if credentials else UNSIGNED,
+                connect_timeout=5,
+                read_timeout=20 if once else 8,
+                retries={"mode": "standard", "total_max_attempts": 1 if once else 3},
+                sts_regional_endpoints="regional",
+                max_pool_connections=32,
+                ignore_configured_endpoint_urls=True,
+            ),
+            **keys,
+        )
+
+    def _boto3(self) -> Any:
+        if self._session is None:
+            from broker.ports.tls import ca_bundle, trust_the_system
+
+            trust_the_system(self._environ)
+            import boto3
+            import botocore.session
+
+            unset = (None, None, None, None)
+            isolated = botocore.session.Session(
+                session_vars={
+                    "profile": unset,
+                    "config_file": (None, None, os.devnull, None),
+                    "credentials_file": (None, None, os.devnull, None),
+                    "ca_bundle": (None, None, ca_bundle(self._environ), None),
+                }
+            )
+            self._session = boto3.Session(botocore_session=isolated)
+        return self._session
+
+    @contextmanager
+    def errors(self, what: str) -> Iterator[None]:
+        """Turn botocore's exceptions inside the block into ours.
+
+        Args:
+            what: What was being done, for the message: `AssumeRole arn:…`.
+        """
+        from botocore.exceptions import (
+            BotoCoreError,
+            ClientError,
+            HTTPClientError,
+            ParamValidationError,
+        )
+        from botocore.exceptions import (
+            ConnectionError as Unreachable,
+        )
+
+        try:
+            yield
+        except ClientError as error:
+            raise translated(error, what) from error
+        except ParamValidationError as error:
+            raise ConfigError(f"{what}: {error}") from error
+        except (Unreachable, HTTPClientError) as error:
+            raise NetworkError(
+                f"{what}: {_unreachable(error)}",
+                hint="check the network, the proxy and AWS_ENDPOINT_URL, then try again",
+            ) from error
+        except BotoCoreError as error:
+            raise UnexpectedReply(f"{what}: {type(error).__name__}") from error
+
+    def assume_role(
+        self, credentials: Credentials, request: Request, *, mfa_code: str | None = None
+    ) -> Credentials:
+        """AssumeRole with a user's keys or a session's.
+
+        Args:
+            credentials: Who assumes.
+            request: `role_arn`, `duration` and the rest; a `mfa_code` goes with `mfa_serial`.
+            mfa_code: A one-time code; the call is then never repeated.
+
+        Raises:
+            RoleRefused: AWS refuses the role or the duration.
+            LoginRefused: The keys, the session or the code are refused.
+        """
+        arguments: dict[str, Any] = {
+            "RoleArn": request.role_arn,
+            "RoleSessionName": request.session_name,
+            "DurationSeconds": request.duration or HOUR,
+            "ExternalId": request.external_id,
+            "SourceIdentity": request.source_identity,
+            "Policy": request.policy,
+            "PolicyArns": [{"arn": arn} for arn in request.policy_arns],
+            "Tags": [{"Key": key, "Value": value} for key, value in request.session_tags.items()],
+            "TransitiveTagKeys": list(request.transitive_tags),
+        }
+        if mfa_code:
+            arguments |= {"SerialNumber": request.mfa_serial, "TokenCode": mfa_code}
+        client = self.client("sts", request.region, credentials, once=mfa_code is not None)
+        with self.errors(f"AssumeRole {request.role_arn}"):
+            reply = client.assume_role(
+                **{name: value for name, value in arguments.items() if value}
+            )
+        return credentials_of(reply)
+
+    def caller_identity(self, credentials: Credentials, region: str) -> Mapping[str, str]:
+        """GetCallerIdentity: `Arn`, `Account`, `UserId`."""
+        with self.errors("GetCallerIdentity"):
+            reply: Mapping[str, str] = self.client("sts", region, credentials).get_caller_identity()
+        return reply
+
+
+def credentials_of(reply: Mapping[str, Any]) -> Credentials:
+    """The credentials in the reply of any STS action.
+
+    Raises:
+        UnexpectedReply: The reply holds none.
+    """
+    try:
+        keys = reply["Credentials"]
+        expires_at: datetime = keys["Expiration"]
+        arn = reply.get("AssumedRoleUser", {}).get("Arn")
+        return Credentials(
+            access_key_id=keys["AccessKeyId"],
+            secret_access_key=Secret(keys["SecretAccessKey"]),
+            session_token=Secret(keys["SessionToken"]),
+            expires_at=expires_at,
+            arn=arn,
+            account_id=account_of(arn),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UnexpectedReply("STS answered without credentials") from error
+
+
+def error_code(error: Any) -> str:
+    """AWS's code of a botocore ClientError."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def translated(error: Any, what: str) -> AwsLoginError:
+    """Our error for a botocore ClientError. AWS's own sentence is kept: it names the cause."""
+    code = error_code(error)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    said = _one_line(str(error.response.get("Error", {}).get("Message", "") or code))
+    message = f"{what}: {said} ({code})"
+    if code in _THROTTLED or status == 429 or status >= 500:
+        return NetworkError(message, hint="AWS is throttling or failing: try again later")
+    if code in _REFUSED_KEYS:
+        if re.search(r"signature (expired|not yet current)", said, re.IGNORECASE):
+            return LoginRefused(message, hint="this machine's clock is off: set it")
+        return LoginRefused(
+            message,
+            hint="the access key is wrong or deleted: `awslogin add PROFILE` stores it anew",
+        )
+    if code in _EXPIRED:
+        return LoginRefused(message, hint="sign in again with `--force`")
+    if code in _REFUSED_PROOF:
+        return LoginRefused(
+            message, hint="the identity provider's registration in IAM does not accept this sign-in"
+        )
+    if code == "AccessDenied" and "multifactorauthentication failed" in said.lower():
+        return LoginRefused(message, hint="wait for the next one-time code and try again")
+    if code == "RegionDisabledException":
+        return ConfigError(message, hint="enable STS in that region or set another `region`")
+    if code == "PackedPolicyTooLarge":
+        return ConfigError(message, hint="shorten `policy`, `policy_arns` or `session_tags`")
+    if code in {"AccessDenied", "AccessDeniedException", "ForbiddenException"}:
+        return RoleRefused(message, hint="check the role's name and its trust policy")
+    if code == "ValidationError" and "duration" in said.lower():
+        return RoleRefused(message, hint="set a shorter `duration`")
+    if code in {"ValidationError", "MalformedPolicyDocument"}:
+        return ConfigError(message)
+    return UnexpectedReply(message)
+
+
+def _unreachable(error: Exception) -> str:
+    """What botocore could not do, without what it was told to send."""
+    from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError, SSLError
+
+    host = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", ""))).netloc or "AWS"
+    if isinstance(error, ReadTimeoutError | ConnectTimeoutError):
+        return f"{host} did not answer in time"
+    if isinstance(error, SSLError):
+        return f"{host} shows a certificate that is not trusted here"
+    return f"{host} cannot be reached"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

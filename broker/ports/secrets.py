@@ -1,0 +1,96 @@
+"""What providers keep. Long-lived secrets go to the keychain, short-lived ones are sealed on disk.
+
+Scoped by the broker: two providers, two people or two endpoints never see each other's entries.
+The keychain itself is `broker.keychain`, the sealing `broker.seal`.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, Protocol
+
+from broker.ports.clock import Clock, from_text, to_text
+from broker.secret import Secret
+
+
+class Keychain(Protocol):
+    """What this port needs of a keychain."""
+
+    def get(self, name: str) -> Secret | None: ...  # noqa: D102
+    def set(self, name: str, value: Secret) -> None: ...  # noqa: D102
+    def delete(self, name: str) -> None: ...  # noqa: D102
+
+
+class Sealed(Protocol):
+    """What this port needs of sealed storage."""
+
+    def read(self, name: str) -> bytes | None: ...  # noqa: D102
+    def write(self, name: str, content: bytes) -> None: ...  # noqa: D102
+    def delete(self, name: str) -> None: ...  # noqa: D102
+
+
+class Secrets:
+    """One provider's secrets.
+
+    Args:
+        keychain: Where long-lived secrets lie.
+        sealed: Where short-lived ones lie.
+        clock: Decides what has expired.
+        scope: Prefix of the keychain entries: team and provider.
+        sign_in: Names the sign-in: all that shapes it, hashed.
+    """
+
+    def __init__(
+        self, keychain: Keychain, sealed: Sealed, clock: Clock, *, scope: str, sign_in: str
+    ) -> None:
+        self._keychain = keychain
+        self._sealed = sealed
+        self._clock = clock
+        self._scope = scope
+        self._sign_in = sign_in
+
+    def get(self, name: str) -> Secret | None:
+        """A long-lived secret from the keychain.
+
+        Raises:
+            KeychainError: The keychain is missing, locked or silent.
+        """
+        return self._keychain.get(f"{self._scope}/{name}")
+
+    def set(self, name: str, value: Secret) -> None:
+        """Put a long-lived secret into the keychain; at most 1,280 characters (Windows)."""
+        self._keychain.set(f"{self._scope}/{name}", value)
+
+    def delete(self, name: str) -> None:
+        """Remove a long-lived secret from the keychain; a missing one is no error."""
+        self._keychain.delete(f"{self._scope}/{name}")
+
+    def recall(self, name: str) -> dict[str, Any] | None:
+        """What `remember` kept under this sign-in, unless it has expired or can't be unsealed."""
+        content = self._sealed.read(self._entry(name))
+        if content is None:
+            return None
+        kept = json.loads(content)
+        if kept["until"] and from_text(kept["until"]) <= self._clock.now():
+            return None
+        value: dict[str, Any] = kept["value"]
+        return value
+
+    def remember(self, name: str, value: dict[str, Any], *, until: datetime | None) -> None:
+        """Seal a short-lived secret (a token, an assertion, cookies) for later commands.
+
+        Args:
+            name: Within this sign-in.
+            value: JSON-able; secrets as plain strings.
+            until: When it is worthless, UTC; None where its end is unknown.
+        """
+        kept = {"value": value, "until": to_text(until) if until else None}
+        self._sealed.write(self._entry(name), json.dumps(kept).encode())
+
+    def forget(self, name: str) -> None:
+        """Drop what `remember` kept."""
+        self._sealed.delete(self._entry(name))
+
+    def _entry(self, name: str) -> str:
+        return f"signin-{self._sign_in}-{name}"

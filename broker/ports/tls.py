@@ -1,0 +1,21 @@
+"""Which certificates are trusted: the person's CA file, else the operating system's store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def ca_bundle(environ: Mapping[str, str]) -> str | None:
+    """The CA file that the environment names, or None for the system's trust store."""
+    return environ.get("AWS_CA_BUNDLE") or environ.get("REQUESTS_CA_BUNDLE") or None
+
+
+def trust_the_system(environ: Mapping[str, str]) -> None:
+    """Make TLS of this process use the system's trust store, unless a CA file is named.
+
+    Must run before botocore is imported: it binds `SSLContext` at import.
+    """
+    if not ca_bundle(environ):
+        import truststore
+
+        truststore.inject_into_ssl()

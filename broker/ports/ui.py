@@ -1,0 +1,259 @@
+"""The person. Owns every question, notice and browser window; stdout is never touched.
+
+Prompts go to the controlling terminal, whatever stdin and stdout are. Under `--no-input`, and where
+there is no terminal, a question is answered by the environment or ends in `InteractionRequired`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+from broker.errors import InteractionRequired, UsageError
+from broker.secret import Secret
+
+
+class Ui:
+    """Asks and tells.
+
+    Args:
+        environ: Where `AWSLOGIN_USERNAME`, `_PASSWORD` and `_MFA_CODE` are looked up.
+        may_ask: False under `--no-input`.
+        may_browse: False under `--no-browser` and `--no-input`.
+        quiet: No progress lines.
+        provider: The provider's name, for the suffix of those variables.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str] | None = None,
+        *,
+        may_ask: bool = True,
+        may_browse: bool = True,
+        quiet: bool = False,
+        provider: str | None = None,
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        self.interactive = may_ask and has_terminal()
+        self.may_browse = may_browse and self.interactive
+        self._quiet = quiet
+        self._provider = provider
+        self._codes_given = False
+
+    def of(self, provider: str) -> Ui:
+        """The same person, asked by another provider."""
+        scoped = object.__new__(Ui)
+        scoped.__dict__.update(self.__dict__, _provider=provider, _codes_given=False)
+        return scoped
+
+    def username(self, default: str | None = None) -> str:
+        """The user's name: the environment's, else `default`, else asked.
+
+        Raises:
+            InteractionRequired: None is known and nobody can be asked.
+        """
+        given = self._given("USERNAME") or default
+        return given or self.ask("Username", variable="AWSLOGIN_USERNAME")
+
+    def given_password(self) -> Secret | None:
+        """The password that the environment gives, or None."""
+        given = self._given("PASSWORD")
+        return Secret(given) if given else None
+
+    def password(self, question: str = "Password") -> Secret:
+        """The password, from the environment or asked without echo."""
+        return self.given_password() or Secret(
+            self.ask(question, secret=True, variable="AWSLOGIN_PASSWORD")
+        )
+
+    def code(self, question: str = "One-time code") -> str:
+        """A one-time code, digits and letters without spaces.
+
+        The environment's is given out once: a second question in this process is the person's.
+
+        Raises:
+            InteractionRequired: None is left in the environment and nobody can be asked.
+        """
+        given = None if self._codes_given else self._given("MFA_CODE")
+        self._codes_given = True
+        return given or self.ask(question, variable="AWSLOGIN_MFA_CODE").replace(" ", "")
+
+    def ask(self, question: str, *, secret: bool = False, variable: str = "") -> str:
+        """Ask on the terminal.
+
+        Args:
+            question: Without colon.
+            secret: Do not echo.
+            variable: The environment variable that would have answered, for the message.
+
+        Raises:
+            InteractionRequired: Nobody can be asked.
+        """
+        label = f"{question} ({self._provider})" if self._provider else question
+        with self._terminal(question, variable) as terminal:
+            while True:
+                answer = _read(terminal, f"{label}: ", secret=secret).strip("\r\n")
+                if answer.strip():
+                    return answer if secret else answer.strip()
+
+    def confirm(self, question: str) -> bool:
+        """A yes-or-no question; only `y` or `yes` is yes."""
+        with self._terminal(question, "--yes") as terminal:
+            return _read(terminal, f"{question} [y/N] ", secret=False).strip().lower() in {
+                "y",
+                "yes",
+            }
+
+    def choose(self, title: str, options: Sequence[str], *, hint: str = "") -> int:
+        """Let the person pick; the index of the option picked. A single option is taken unasked.
+
+        A number picks; any other text narrows the list down to the options that hold it.
+
+        Args:
+            title: What is picked.
+            options: One line each.
+            hint: What to set so that nobody need be asked.
+
+        Raises:
+            InteractionRequired: Several options and nobody to ask.
+        """
+        if len(options) == 1:
+            return 0
+        shown = list(range(len(options)))
+        with self._terminal(title, hint) as terminal:
+            while True:
+                lines = [f"{place:3}  {options[index]}" for place, index in enumerate(shown, 1)]
+                _write(terminal, "\n".join([title, *lines, ""]))
+                answer = _read(terminal, "Number, or part of the name: ", secret=False).strip()
+                if answer.isdigit() and 1 <= int(answer) <= len(shown):
+                    return shown[int(answer) - 1]
+                found = [i for i, text in enumerate(options) if _fuzzy(answer, text)]
+                if len(found) == 1:
+                    return found[0]
+                shown = found or list(range(len(options)))
+
+    def show(self, message: str) -> None:
+        """What the person needs for the sign-in (a user code, a number to match): always shown."""
+        print(message, file=sys.stderr, flush=True)
+
+    def progress(self, message: str) -> None:
+        """What is going on; silent under `--quiet`."""
+        if not self._quiet:
+            print(message, file=sys.stderr, flush=True)
+
+    def warn(self, message: str) -> None:
+        """Something the person should know though the command goes on."""
+        print(f"warning: {message}", file=sys.stderr, flush=True)
+
+    def browse(self, url: str) -> bool:
+        """Open a web page; False where no browser may or can be opened."""
+        if not self.may_browse:
+            return False
+        import webbrowser
+
+        with contextlib.suppress(webbrowser.Error, OSError):
+            return webbrowser.open(url)
+        return False
+
+    def _given(self, what: str) -> str | None:
+        suffix = (self._provider or "").upper().replace("-", "_")
+        own = self._environ.get(f"AWSLOGIN_{what}_{suffix}") if suffix else None
+        return own or self._environ.get(f"AWSLOGIN_{what}") or None
+
+    @contextlib.contextmanager
+    def _terminal(self, question: str, variable: str):  # type: ignore[no-untyped-def]
+        if not self.interactive:
+            raise InteractionRequired(
+                f"a person is needed to answer “{question}”"
+                + (f" for provider {self._provider}" if self._provider else ""),
+                hint=f"set {variable}" if variable else "run it on a terminal",
+            )
+        reader, writer = _open_terminal()
+        try:
+            yield (reader, writer)
+        finally:
+            reader.close()
+            writer.close()
+
+
+Terminal = tuple[IO[str], IO[str]]
+
+
+def has_terminal() -> bool:
+    """Whether a controlling terminal opens, whatever stdin is."""
+    try:
+        for stream in _open_terminal():
+            stream.close()
+    except OSError:
+        return False
+    return True
+
+
+def _open_terminal() -> Terminal:
+    if sys.platform == "win32":
+        return open("CONIN$", encoding="utf-8"), open("CONOUT$", "w", encoding="utf-8")  # noqa: PTH123
+    return open("/dev/tty", encoding="utf-8"), open("/dev/tty", "w", encoding="utf-8")  # noqa: PTH123
+
+
+def _write(terminal: Terminal, text: str) -> None:
+    terminal[1].write(text)
+    terminal[1].flush()
+
+
+def _read(terminal: Terminal, prompt: str, *, secret: bool) -> str:
+    """One line; at the end of input the question is over, not asked again.
+
+    Raises:
+        KeyboardInterrupt: The terminal was closed or Ctrl-D was pressed.
+    """
+    reader, writer = terminal
+    if not secret:
+        _write(terminal, prompt)
+        line = reader.readline()
+    else:
+        with _without_echo(reader):
+            _write(terminal, prompt)
+            line = reader.readline()
+        writer.write("\n")
+        writer.flush()
+    if not line:
+        raise KeyboardInterrupt
+    return line
+
+
+@contextlib.contextmanager
+def _without_echo(reader: IO[str]):  # type: ignore[no-untyped-def]
+    if sys.platform == "win32":
+        import ctypes
+        import msvcrt
+
+        handle = msvcrt.get_osfhandle(reader.fileno())
+        mode = ctypes.c_ulong()
+        kernel = ctypes.windll.kernel32
+        if not kernel.GetConsoleMode(handle, ctypes.byref(mode)):
+            raise UsageError("the console does not let us hide what is typed")
+        kernel.SetConsoleMode(handle, mode.value & ~4)  # ENABLE_ECHO_INPUT
+        try:
+            yield
+        finally:
+            kernel.SetConsoleMode(handle, mode.value)
+        return
+    import termios
+
+    before = termios.tcgetattr(reader.fileno())
+    hidden = [*before]
+    hidden[3] &= ~termios.ECHO
+    termios.tcsetattr(reader.fileno(), termios.TCSAFLUSH, hidden)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(reader.fileno(), termios.TCSAFLUSH, before)
+
+
+def _fuzzy(wanted: str, text: str) -> bool:
+    """Whether the letters of `wanted` occur in `text` in their order."""
+    letters = iter(text.lower())
+    return all(letter in letters for letter in wanted.lower() if letter != " ")
