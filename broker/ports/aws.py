@@ -78,8 +78,10 @@ def endpoint_override(service: str, environ: Mapping[str, str]) -> str | None:
     return url
 
 
-def partition_of(region: str) -> str:
-    """The partition of a region: `aws`, `aws-cn`, `aws-us-gov`, `aws-eusc` or a later one."""
+def partition_of(region: str, arn: str | None = None) -> str:
+    """The partition: an ARN says it, else the region does (`aws`, `aws-cn`, `aws-us-gov`, …)."""
+    if arn:
+        return arn.split(":")[1]
     for prefix, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("eusc-", "aws-eusc")):
         if region.startswith(prefix):
             return partition

@@ -10,13 +10,16 @@ import json
 from datetime import datetime
 from typing import Any, Protocol
 
+from broker.errors import KeychainError
 from broker.ports.clock import Clock, from_text, to_text
 from broker.secret import Secret
 
 
 class Keychain(Protocol):
-    """What this port needs of a keychain."""
+    """A keychain. `present` is False where the machine has none: then `get` finds nothing."""
 
+    @property
+    def present(self) -> bool: ...  # noqa: D102
     def get(self, name: str) -> Secret | None: ...  # noqa: D102
     def set(self, name: str, value: Secret) -> None: ...  # noqa: D102
     def delete(self, name: str) -> None: ...  # noqa: D102
@@ -57,6 +60,25 @@ class Secrets:
             KeychainError: The keychain is missing, locked or silent.
         """
         return self._keychain.get(f"{self._scope}/{name}")
+
+    def require(self, name: str, what: str, *, hint: str) -> Secret:
+        """A long-lived secret without which nothing goes on.
+
+        Args:
+            name: Within this provider.
+            what: What is missing, for the message.
+            hint: The command that stores it.
+
+        Raises:
+            KeychainError: It is not there, or the keychain is missing, locked or silent.
+        """
+        value = self.get(name)
+        if value is None:
+            where = (
+                "the keychain" if self._keychain.present else "this machine has no keychain, so it"
+            )
+            raise KeychainError(f"{where} holds no {what}", hint=hint)
+        return value
 
     def set(self, name: str, value: Secret) -> None:
         """Put a long-lived secret into the keychain; at most 1,280 characters (Windows)."""

@@ -77,9 +77,14 @@ class Ui:
         Raises:
             InteractionRequired: None is left in the environment and nobody can be asked.
         """
+        code = self.given_code() or self.ask(question, variable="AWSLOGIN_MFA_CODE")
+        return code.replace(" ", "")
+
+    def given_code(self) -> str | None:
+        """The environment's one-time code, once; None ever after, as a code is never sent twice."""
         given = None if self._codes_given else self._given("MFA_CODE")
         self._codes_given = True
-        return given or self.ask(question, variable="AWSLOGIN_MFA_CODE").replace(" ", "")
+        return given
 
     def ask(self, question: str, *, secret: bool = False, variable: str = "") -> str:
         """Ask on the terminal.

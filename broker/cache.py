@@ -1,0 +1,94 @@
+"""Sealed sessions, found again by everything that shapes them. Owns keys and freshness."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from broker.ports.clock import Clock
+from broker.seal import SealedFiles
+from broker.session import Session
+
+_SESSION = "session-"
+_SIGN_IN = "signin-"
+
+
+def fingerprint(shape: dict[str, Any]) -> str:
+    """A name for everything in `shape`: the same things, the same name, and no other way round."""
+    text = json.dumps(shape, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+class SessionCache:
+    """Sessions at rest."""
+
+    def __init__(self, sealed: SealedFiles, clock: Clock) -> None:
+        self._sealed = sealed
+        self._clock = clock
+
+    def fresh(self, key: str, min_ttl: timedelta) -> Session | None:
+        """The session under this key, if it is still fresh."""
+        session = self.peek(key)
+        return session if session and session.is_fresh(self._clock.now(), min_ttl) else None
+
+    def peek(self, key: str) -> Session | None:
+        """The session under this key, fresh or not."""
+        document = self._document(_SESSION + key)
+        return Session.from_json(document["session"]).cached() if document else None
+
+    def save(self, key: str, session: Session, *, sign_in: str) -> None:
+        """Keep a session; `sign_in` names the sign-in it came from, so that `logout` finds it."""
+        document = {"session": session.to_json(), "sign_in": sign_in}
+        self._sealed.write(_SESSION + key, json.dumps(document).encode())
+
+    def all(self) -> Iterator[tuple[Session, str]]:
+        """Every session that can be unsealed, with the name of its sign-in."""
+        for name in self._sealed.names(_SESSION):
+            document = self._document(name)
+            if document:
+                yield Session.from_json(document["session"]).cached(), document["sign_in"]
+
+    def knows_sign_in(self, sign_in: str) -> bool:
+        """Whether anything is kept of this sign-in."""
+        return any(True for _ in self._sealed.names(f"{_SIGN_IN}{sign_in}-"))
+
+    def forget_sign_in(self, sign_in: str) -> None:
+        """Drop all that the provider kept of this sign-in."""
+        self._delete(list(self._sealed.names(f"{_SIGN_IN}{sign_in}-")))
+
+    def forget(self, profile: str, sign_in: str) -> int:
+        """Drop a profile's sessions, of whatever length; how many there were."""
+        names = []
+        for name in self._sealed.names(_SESSION):
+            document = self._document(name)
+            if document and (document["session"]["profile"], document["sign_in"]) == (
+                profile,
+                sign_in,
+            ):
+                names.append(name)
+        return self._delete(names)
+
+    def forget_all(self) -> int:
+        """Drop every session and every kept sign-in; how many sessions there were."""
+        self._delete(list(self._sealed.names(_SIGN_IN)))
+        return self._delete(list(self._sealed.names(_SESSION)))
+
+    def _delete(self, names: list[str]) -> int:
+        for name in names:
+            self._sealed.delete(name)
+        return len(names)
+
+    def _document(self, name: str) -> dict[str, Any] | None:
+        """What lies under a name, or None where it is absent, damaged or of another version."""
+        content = self._sealed.read(name)
+        if content is None:
+            return None
+        try:
+            document: dict[str, Any] = json.loads(content)
+            Session.from_json(document["session"])
+        except (ValueError, KeyError, TypeError):
+            return None
+        return document

@@ -1,0 +1,440 @@
+"""The story of one login: cache, lock, provider, session, cache again.
+
+Owns which provider runs and what makes two sessions the same; not how a provider signs in.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import TypeVar
+
+from broker.cache import SessionCache, fingerprint
+from broker.config import Config, Profile, ProviderSpec
+from broker.errors import AwsLoginError, ConfigError, InteractionRequired, RoleRefused
+from broker.paths import state_dir
+from broker.ports import Ports
+from broker.ports.aws import Aws, account_of, partition_of
+from broker.ports.clock import Clock
+from broker.ports.keychain import LazyKeychain, pinned
+from broker.ports.secrets import Keychain, Secrets
+from broker.ports.ui import Ui
+from broker.provider import Credentials, Provider, Request
+from broker.seal import SealedFiles
+from broker.session import Session
+from broker.single_flight import SingleFlight
+
+T = TypeVar("T")
+Outcome = Session | AwsLoginError
+
+AT_ONCE = 32
+"""Sessions asked for in parallel once the sign-in stands."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How fresh a session the person wants.
+
+    Attributes:
+        force: A new one, whatever is cached.
+        min_ttl: What must be left of it, at most half of its life.
+        timeout: Seconds to wait for another process that signs in.
+    """
+
+    force: bool = False
+    min_ttl: timedelta = timedelta(minutes=15)
+    timeout: float = 300.0
+
+
+class Broker:
+    """Gets sessions for the profiles of one config."""
+
+    def __init__(
+        self,
+        config: Config,
+        ui: Ui,
+        environ: Mapping[str, str] = os.environ,
+        clock: Clock | None = None,
+    ) -> None:
+        self._config = config
+        self._ui = ui
+        self._environ = environ
+        self._clock = clock or Clock()
+        self._aws = Aws(environ)
+        self._providers: dict[str, Provider] = {}
+        folder = state_dir(environ)
+        self._sealed = SealedFiles(folder / "sealed", self._cache_keychain())
+        self._cache = SessionCache(self._sealed, self._clock)
+        self._flights = SingleFlight(folder / "locks", self._clock, ui)
+
+    @cached_property
+    def keychain(self) -> Keychain:
+        """This machine's keychain, opened when it is needed first."""
+        return LazyKeychain(self._ui, self._environ)
+
+    @property
+    def aws(self) -> Aws:
+        """The way to AWS."""
+        return self._aws
+
+    def session(self, profile: Profile, wish: Wish) -> Session:
+        """A session for one profile, from the cache when it is fresh enough.
+
+        Raises:
+            AwsLoginError: As the provider has it.
+        """
+        outcome = self.sessions([profile], wish)[profile.name]
+        if isinstance(outcome, AwsLoginError):
+            raise outcome from outcome.__cause__
+        return outcome
+
+    def sessions(self, profiles: list[Profile], wish: Wish) -> dict[str, Outcome]:
+        """A session or a failure for each profile, by name; one sign-in serves all its profiles.
+
+        The first profile of each sign-in signs in, the others follow in parallel; roles that are
+        taken from another profile's session come last.
+        """
+        outcomes: dict[str, Outcome] = {}
+        pending: list[Profile] = []
+        for profile in profiles:
+            cached = self._attempt(lambda: self._fresh(profile, wish), profile)  # noqa: B023
+            if cached is None:
+                pending.append(profile)
+            else:
+                outcomes[profile.name] = cached
+        chained = [profile for profile in pending if profile.is_chained]
+        direct = [profile for profile in pending if not profile.is_chained]
+        roots = {root.name: root for root in map(_root, chained)}
+        signed_in: dict[str, Outcome] = {}
+        for group in self._by_sign_in(direct, list(roots.values())):
+            signed_in |= self._one_sign_in(group, wish)
+        return outcomes | signed_in | self._chains(chained, signed_in, wish)
+
+    def _by_sign_in(self, direct: list[Profile], roots: list[Profile]) -> Iterable[list[Profile]]:
+        """Profiles that sign in, grouped; with them those whose session others are taken from."""
+        named = {profile.name for profile in direct}
+        missing = [r for r in roots if r.name not in named and self._fresh(r, Wish()) is None]
+        groups: dict[str, list[Profile]] = {}
+        for profile in [*direct, *missing]:
+            groups.setdefault(self.sign_in(profile), []).append(profile)
+        return groups.values()
+
+    def _one_sign_in(self, profiles: list[Profile], wish: Wish) -> dict[str, Outcome]:
+        """Sign in once, under the sign-in's lock, and get all its profiles' sessions."""
+        outcomes: dict[str, Outcome] = {}
+        waiting = list(profiles)
+        first = profiles[0]
+        try:
+            with self._flights.turn(
+                self.sign_in(first), what=self._words(first), timeout=wish.timeout
+            ):
+                while waiting and not any(isinstance(o, Session) for o in outcomes.values()):
+                    first = waiting[0]
+                    outcomes[first.name] = self._signed_in_or_refused(first, wish)
+                    waiting.pop(0)
+                return outcomes | self._in_parallel(self._new_session, waiting, wish)
+        except AwsLoginError as error:
+            return outcomes | {profile.name: _of(error, profile) for profile in waiting}
+
+    def _signed_in_or_refused(self, profile: Profile, wish: Wish) -> Outcome:
+        """A session, or the refusal of this role alone; a failed sign-in is raised."""
+        try:
+            return self._new_session(profile, wish)
+        except (RoleRefused, ConfigError) as error:
+            return _of(error, profile)
+
+    def _chains(
+        self, profiles: list[Profile], signed_in: Mapping[str, Outcome], wish: Wish
+    ) -> dict[str, Outcome]:
+        """The roles that are taken from another profile's session."""
+        failed: dict[str, Outcome] = {}
+        for profile in profiles:
+            source = signed_in.get(_root(profile).name)
+            if isinstance(source, AwsLoginError):
+                failed[profile.name] = _of(source, profile)
+
+        def one(profile: Profile, wish: Wish) -> Session:
+            with self._flights.turn(
+                self.key(profile), what=self._words(profile), timeout=wish.timeout
+            ):
+                return self._new_session(profile, wish)
+
+        waiting = [profile for profile in profiles if profile.name not in failed]
+        return failed | self._in_parallel(one, waiting, wish)
+
+    def _in_parallel(
+        self, get: Callable[[Profile, Wish], Session], profiles: list[Profile], wish: Wish
+    ) -> dict[str, Outcome]:
+        if not profiles:
+            return {}
+        with ThreadPoolExecutor(min(AT_ONCE, len(profiles))) as pool:
+            futures = {
+                profile.name: pool.submit(self._attempt, lambda p=profile: get(p, wish), profile)
+                for profile in profiles
+            }
+        return {name: future.result() for name, future in futures.items()}
+
+    def _attempt(self, get: Callable[[], T], profile: Profile) -> T | AwsLoginError:
+        try:
+            return get()
+        except AwsLoginError as error:
+            return _of(error, profile)
+
+    def _fresh(self, profile: Profile, wish: Wish) -> Session | None:
+        return None if wish.force else self._cache.fresh(self.key(profile), wish.min_ttl)
+
+    def _new_session(self, profile: Profile, wish: Wish) -> Session:
+        """With the lock held: look again, then sign in, stamp, seal."""
+        cached = self._fresh(profile, wish)
+        if cached:
+            return cached
+        spec = self.spec(profile)
+        issued_at = self._clock.now().replace(microsecond=0)
+        if profile.source and profile.is_chained:
+            source = self.session(profile.source, Wish(timeout=wish.timeout))
+            credentials = self._aws.assume_role(_credentials(source), self._request(profile, wish))
+        else:
+            credentials = self.provider(profile).login(self._request(profile, wish))
+        session = Session(
+            profile=profile.name,
+            provider=spec.name,
+            type=spec.type,
+            account_id=credentials.account_id or account_of(credentials.arn) or profile.account,
+            arn=credentials.arn,
+            partition=partition_of(profile.region, credentials.arn or profile.role_arn),
+            region=profile.region,
+            access_key_id=credentials.access_key_id,
+            secret_access_key=credentials.secret_access_key,
+            session_token=credentials.session_token,
+            issued_at=issued_at,
+            expires_at=credentials.expires_at,
+        )
+        self._cache.save(self.key(profile), session, sign_in=self.sign_in(profile))
+        return session
+
+    def spec(self, profile: Profile) -> ProviderSpec:
+        """The provider that would run: of a list the first that can work here.
+
+        Raises:
+            InteractionRequired: None of the list can.
+        """
+        names = _root(profile).provider_names
+        specs = [self._config.provider(name) for name in names]
+        if len(specs) == 1:
+            return specs[0]
+        reasons = []
+        for spec in specs:
+            reason = spec.plugin.cannot_work_here(spec.options, self._environ)
+            if reason is None:
+                return spec
+            reasons.append(f"{spec.name}: {reason}")
+        raise InteractionRequired(
+            f"no provider of {profile.name} can work here ({'; '.join(reasons)})",
+            hint=f"`awslogin explain {profile.name}` shows them",
+            profile=profile.name,
+        )
+
+    def provider(self, profile: Profile) -> Provider:
+        """The provider that signs this profile in, with its ports."""
+        sign_in = self.sign_in(profile)
+        if sign_in not in self._providers:
+            self._providers[sign_in] = self._make_provider(self.spec(profile), sign_in)
+        return self._providers[sign_in]
+
+    def provider_named(self, name: str) -> Provider:
+        """A provider by its name, as `discover` wants it."""
+        spec = self._config.provider(name)
+        return self._make_provider(spec, self._sign_in_of(spec, keys=None, mfa_serial=None))
+
+    def secrets_of(self, spec: ProviderSpec, sign_in: str = "") -> Secrets:
+        """The secrets that a provider is given."""
+        return Secrets(
+            self.keychain,
+            self._sealed,
+            self._clock,
+            scope=f"{self._config.team}/{spec.name}",
+            sign_in=sign_in,
+        )
+
+    def _make_provider(self, spec: ProviderSpec, sign_in: str) -> Provider:
+        from broker.ports.http import Http
+
+        ports = Ports(
+            http=Http(self._clock, self._environ),
+            aws=self._aws,
+            ui=self._ui.of(spec.name),
+            secrets=self.secrets_of(spec, sign_in),
+            clock=self._clock,
+        )
+        return spec.plugin(spec.name, spec.options, ports)
+
+    def sign_in(self, profile: Profile) -> str:
+        """Names the sign-in a profile stands on: who signs in, where, by which provider."""
+        root = _root(profile)
+        keys = profile.first_hop_keys or root.first_hop_keys
+        return self._sign_in_of(self.spec(profile), keys=keys, mfa_serial=root.mfa_serial)
+
+    def _sign_in_of(self, spec: ProviderSpec, *, keys: str | None, mfa_serial: str | None) -> str:
+        suffix = spec.name.upper().replace("-", "_")
+        return fingerprint(
+            {
+                "team": self._config.team,
+                "provider": spec.name,
+                "type": spec.type,
+                "options": spec.options.model_dump(mode="json"),
+                "keys": keys,
+                "mfa_serial": mfa_serial,
+                "username": self._environ.get(f"AWSLOGIN_USERNAME_{suffix}")
+                or self._environ.get("AWSLOGIN_USERNAME"),
+                "endpoints": {
+                    name: value
+                    for name, value in self._environ.items()
+                    if name.startswith("AWS_ENDPOINT_URL")
+                },
+            }
+        )
+
+    def key(self, profile: Profile) -> str:
+        """Names a session: everything that shapes it."""
+        return fingerprint(
+            {
+                "sign_in": self.sign_in(profile),
+                "profile": profile.name,
+                "source": self.key(profile.source) if profile.source else None,
+                "account": profile.account,
+                "role": profile.role,
+                "role_arn": profile.role_arn,
+                "region": profile.region,
+                "duration": profile.duration,
+                "mfa_serial": profile.mfa_serial,
+                "mfa_process": profile.mfa_process,
+                "external_id": profile.external_id,
+                "session_name": _session_name(profile),
+                "session_tags": profile.session_tags,
+                "transitive_tags": profile.transitive_tags,
+                "source_identity": profile.source_identity,
+                "policy": profile.policy,
+                "policy_arns": profile.policy_arns,
+            }
+        )
+
+    def kept(self) -> list[tuple[Profile, Session]]:
+        """The cached sessions of this config's profiles, fresh or not."""
+        found: dict[str, tuple[Profile, Session]] = {}
+        for session, sign_in in self._cache.all():
+            if session.profile not in self._config:
+                continue
+            profile = self._config.profile(session.profile)
+            other = found.get(profile.name)
+            if sign_in == self.sign_in(profile) and (not other or _later(session, other[1])):
+                found[profile.name] = profile, session
+        return [found[name] for name in self._config.names if name in found]
+
+    def logout(self, profile: Profile) -> int:
+        """Forget a profile's sessions and its sign-in, at the provider too; how many sessions."""
+        sign_in = self.sign_in(profile)
+        self.provider(profile).logout()
+        self._cache.forget_sign_in(sign_in)
+        return self._cache.forget(profile.name, sign_in)
+
+    def logout_all(self) -> int:
+        """Forget every session and every sign-in; how many sessions."""
+        failures: list[AwsLoginError] = []
+        for sign_in, profile in self._profiles_by_sign_in().items():
+            if self._cache.knows_sign_in(sign_in):
+                try:
+                    self.provider(profile).logout()
+                except AwsLoginError as error:
+                    failures.append(_of(error, profile))
+        forgotten = self._cache.forget_all()
+        if failures:
+            raise failures[0]
+        return forgotten
+
+    def _profiles_by_sign_in(self) -> dict[str, Profile]:
+        found: dict[str, Profile] = {}
+        for name in self._config.names:
+            try:
+                profile = self._config.profile(name)
+                found.setdefault(self.sign_in(profile), profile)
+            except AwsLoginError:
+                continue
+        return found
+
+    def _words(self, profile: Profile) -> str:
+        return f"{self.spec(profile).name} for {profile.name}"
+
+    def _request(self, profile: Profile, wish: Wish) -> Request:
+        mfa = profile.source if profile.source and profile.first_hop_keys else profile
+        return Request(
+            profile=profile.name,
+            region=profile.region,
+            account=profile.account,
+            role=profile.role,
+            role_arn=profile.role_arn,
+            duration=profile.duration,
+            keys=profile.first_hop_keys,
+            mfa_serial=profile.mfa_serial or mfa.mfa_serial,
+            mfa_process=profile.mfa_process or mfa.mfa_process,
+            external_id=profile.external_id,
+            session_name=_session_name(profile),
+            session_tags=profile.session_tags,
+            transitive_tags=profile.transitive_tags,
+            source_identity=profile.source_identity,
+            policy=profile.policy,
+            policy_arns=profile.policy_arns,
+            force=wish.force,
+        )
+
+    def _cache_keychain(self) -> Keychain | None:
+        """The keychain whose key seals sessions: none in CI, unless the job names one."""
+        in_ci = self._environ.get("CI", "").lower() == "true"
+        return None if in_ci and not pinned(self._environ) else self.keychain
+
+
+def _root(profile: Profile) -> Profile:
+    """The profile at the start of a chain: the one that a provider signs in."""
+    while profile.source:
+        profile = profile.source
+    return profile
+
+
+def _later(one: Session, other: Session) -> bool:
+    return bool(one.expires_at and other.expires_at and one.expires_at > other.expires_at)
+
+
+def _credentials(session: Session) -> Credentials:
+    return Credentials(
+        access_key_id=session.access_key_id,
+        secret_access_key=session.secret_access_key,
+        session_token=session.session_token,
+        expires_at=session.expires_at,
+    )
+
+
+def _session_name(profile: Profile) -> str:
+    """RoleSessionName: the profile's, else the user's own name in the letters that STS takes."""
+    if profile.session_name:
+        return profile.session_name
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = ""
+    name = re.sub(r"[^\w+=,.@-]", "-", user, flags=re.ASCII)[:64]
+    return name if len(name) > 1 else "awslogin"
+
+
+def _of(error: AwsLoginError, profile: Profile) -> AwsLoginError:
+    """The same failure, told of this profile."""
+    told = type(error).__new__(type(error))
+    told.__dict__.update(error.__dict__)
+    told.args = error.args
+    told.__cause__ = error
+    told.profile = profile.name
+    return told

@@ -1,0 +1,122 @@
+"""The encrypted file that stands in where the machine has no keychain.
+
+One JSON file `vault` of mode 0600: the scrypt parameters and, under AES-256-GCM with the key that
+scrypt makes of the passphrase, all entries. Written whole under a lock, so that two commands lose
+nothing of each other; a vault that does not open is an error, never an empty vault.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from filelock import FileLock
+
+from broker.errors import KeychainError
+from broker.paths import private_dir, read_or_none, write_private
+from broker.secret import Secret
+
+SCRYPT = {"n": 2**15, "r": 8, "p": 3}
+"""OWASP Password Storage Cheat Sheet, scrypt: 32 MiB, equal in strength to N=2^17, p=1."""
+_LIMITS = {"n": 2**20, "r": 32, "p": 16}
+_NAME = b"awslogin vault 1"
+TRIES = 3
+
+
+class Vault:
+    """A keychain in a file.
+
+    Args:
+        path: The file.
+        passphrase: Asks for the passphrase; told whether the vault is new, so that it asks twice,
+            and which try it is. Raises `KeychainError` where none can be had.
+    """
+
+    def __init__(self, path: Path, passphrase: Callable[[bool, int], Secret]) -> None:
+        self._path = path
+        self._passphrase = passphrase
+        self._key: tuple[str, bytes] | None = None
+
+    present = True
+
+    def get(self, name: str) -> Secret | None:
+        """An entry, or None."""
+        value = self._entries().get(name)
+        return Secret(value) if value is not None else None
+
+    def set(self, name: str, value: Secret) -> None:
+        """Write an entry."""
+        self._change(lambda entries: entries.update({name: value.reveal()}))
+
+    def delete(self, name: str) -> None:
+        """Remove an entry; a missing one is no error."""
+        if read_or_none(self._path) is not None:
+            self._change(lambda entries: entries.pop(name, None))
+
+    def names(self) -> list[str]:
+        """All entries' names."""
+        return sorted(self._entries())
+
+    def _change(self, change: Callable[[dict[str, str]], Any]) -> None:
+        private_dir(self._path.parent)
+        with FileLock(f"{self._path}.lock", mode=0o600):
+            entries = self._entries()
+            change(entries)
+            self._write(entries)
+
+    def _entries(self) -> dict[str, str]:
+        content = read_or_none(self._path)
+        if content is None:
+            return {}
+        try:
+            header = json.loads(content)
+            sealed = base64.b64decode(header["sealed"], validate=True)
+            salt = base64.b64decode(header["salt"], validate=True)
+            cost = {name: int(header[name]) for name in SCRYPT}
+        except (ValueError, KeyError, TypeError) as error:
+            raise KeychainError(
+                f"the vault {self._path} is damaged",
+                hint="restore it from a backup, or move it away",
+            ) from error
+        if any(not 1 <= cost[name] <= limit for name, limit in _LIMITS.items()):
+            raise KeychainError(f"the vault {self._path} asks for absurd scrypt parameters")
+        return self._unseal(sealed, salt, cost)
+
+    def _unseal(self, sealed: bytes, salt: bytes, cost: dict[str, int]) -> dict[str, str]:
+        for attempt in range(TRIES):
+            if self._key is None or self._key[0] != salt.hex():
+                self._key = salt.hex(), _derive(self._passphrase(False, attempt), salt, cost)
+            try:
+                plain = AESGCM(self._key[1]).decrypt(sealed[:12], sealed[12:], _NAME)
+            except InvalidTag:
+                self._key = None
+                continue
+            entries: dict[str, str] = json.loads(plain)
+            return entries
+        raise KeychainError(f"the passphrase does not open {self._path}")
+
+    def _write(self, entries: dict[str, str]) -> None:
+        if self._key is None:
+            salt = os.urandom(16)
+            self._key = salt.hex(), _derive(self._passphrase(True, 0), salt, SCRYPT)
+        salt, key = bytes.fromhex(self._key[0]), self._key[1]
+        nonce = os.urandom(12)
+        sealed = nonce + AESGCM(key).encrypt(nonce, json.dumps(entries).encode(), _NAME)
+        header = {
+            "version": 1,
+            **SCRYPT,
+            "salt": base64.b64encode(salt).decode(),
+            "sealed": base64.b64encode(sealed).decode(),
+        }
+        write_private(self._path, json.dumps(header).encode())
+
+
+def _derive(passphrase: Secret, salt: bytes, cost: dict[str, int]) -> bytes:
+    return Scrypt(salt=salt, length=32, **cost).derive(passphrase.reveal().encode())

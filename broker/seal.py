@@ -1,0 +1,103 @@
+"""Sealed files: short-lived secrets at rest, under a key that the keychain holds.
+
+Owns the folder, the encryption and the key; not what the contents mean. AES-256-GCM with a random
+nonce; the file's name is bound to its content, so that two sealed files cannot be exchanged.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock
+
+from broker.paths import private_dir, read_or_none, write_private
+from broker.ports.secrets import Keychain
+from broker.secret import Secret
+
+KEY_NAME = "sealing-key"
+_SUFFIX = ".sealed"
+
+
+class SealedFiles:
+    """A folder of sealed files; without a keychain, this process's memory.
+
+    Args:
+        folder: Where they lie.
+        keychain: Holds the key; None where sessions stay in memory.
+    """
+
+    def __init__(self, folder: Path, keychain: Keychain | None) -> None:
+        self._folder = folder
+        self._keychain = keychain
+        self._key: bytes | None = None
+        self._in_memory: dict[str, bytes] = {}
+
+    def read(self, name: str) -> bytes | None:
+        """The content, or None where there is none or it cannot be unsealed.
+
+        Raises:
+            KeychainError: There is a file, but the keychain is locked or silent.
+        """
+        if name in self._in_memory:
+            return self._in_memory[name]
+        content = read_or_none(self._path(name))
+        key = self._sealing_key() if content else None
+        if content is None or key is None:
+            return None
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        try:
+            return AESGCM(key).decrypt(content[:12], content[12:], name.encode())
+        except (InvalidTag, ValueError):
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Seal the content whole or not at all."""
+        key = self._sealing_key(make=True)
+        if key is None:
+            self._in_memory[name] = content
+            return
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        nonce = os.urandom(12)
+        write_private(self._path(name), nonce + AESGCM(key).encrypt(nonce, content, name.encode()))
+
+    def delete(self, name: str) -> None:
+        """Drop it; a missing one is no error."""
+        self._in_memory.pop(name, None)
+        self._path(name).unlink(missing_ok=True)
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """The names that are kept."""
+        yield from (name for name in self._in_memory if name.startswith(prefix))
+        if self._folder.is_dir():
+            for path in sorted(self._folder.glob(f"{prefix}*{_SUFFIX}")):
+                yield path.name.removesuffix(_SUFFIX)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}{_SUFFIX}"
+
+    def _sealing_key(self, *, make: bool = False) -> bytes | None:
+        if self._key is None:
+            keychain = self._keychain
+            if keychain is None or not keychain.present:
+                return None
+            stored = keychain.get(KEY_NAME)
+            if stored is None and make:
+                stored = self._make_key(keychain)
+            self._key = base64.b64decode(stored.reveal()) if stored else None
+        return self._key
+
+    def _make_key(self, keychain: Keychain) -> Secret:
+        """A new key; of two processes that find none, one makes it."""
+        private_dir(self._folder)
+        with FileLock(self._folder / ".key.lock", mode=0o600):
+            stored = keychain.get(KEY_NAME)
+            if stored is None:
+                stored = Secret(base64.b64encode(os.urandom(32)).decode())
+                keychain.set(KEY_NAME, stored)
+            return stored

@@ -1,0 +1,125 @@
+"""The one session that every provider's result becomes, and its published shape.
+
+Owns the fields, their JSON and freshness; not how a session is got, kept or printed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from broker.ports.clock import from_text, to_text
+from broker.secret import Secret
+
+VERSION = 1
+"""Changes when a field of the JSON changes its meaning or goes away."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session as `--output json` shows it. Times are UTC.
+
+    Attributes:
+        profile: The name it was asked for by.
+        provider: The provider's name in the YAML, of a chain its first one's.
+        type: That provider's type.
+        account_id: 12 digits, or None where the provider cannot know without another call.
+        arn: The principal, or None likewise.
+        partition: `aws`, `aws-cn`, ….
+        region: The profile's region.
+        session_token: None for a user's own keys (`exec --no-session`) alone.
+        expires_at: None for a user's own keys alone.
+        from_cache: Whether it was there before this command.
+    """
+
+    profile: str
+    provider: str
+    type: str
+    account_id: str | None
+    arn: str | None
+    partition: str
+    region: str
+    access_key_id: str
+    secret_access_key: Secret
+    session_token: Secret | None
+    issued_at: datetime
+    expires_at: datetime | None
+    from_cache: bool = False
+
+    def is_fresh(self, now: datetime, min_ttl: timedelta) -> bool:
+        """Whether at least `min_ttl`, but at most half of the session's life, is left."""
+        if self.expires_at is None:
+            return True
+        life = self.expires_at - self.issued_at
+        return self.expires_at - now > min(min_ttl, life / 2)
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract's object, secrets in plain: print it or seal it, nothing else."""
+        document: dict[str, Any] = {"version": VERSION}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Secret):
+                value = value.reveal()
+            elif isinstance(value, datetime):
+                value = to_text(value)
+            document[field.name] = value
+        return document
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Session:
+        """The inverse of `to_json`.
+
+        Raises:
+            KeyError, ValueError: Not a session of this version.
+        """
+        if document["version"] != VERSION:
+            raise ValueError("a session of another version")
+        values = {field.name: document[field.name] for field in fields(cls)}
+        token, until = values["session_token"], values["expires_at"]
+        return cls(
+            **values
+            | {
+                "secret_access_key": Secret(values["secret_access_key"]),
+                "session_token": Secret(token) if token else None,
+                "issued_at": from_text(values["issued_at"]),
+                "expires_at": from_text(until) if until else None,
+            }
+        )
+
+    def cached(self) -> Session:
+        """The same session, marked as one that was there before."""
+        return replace(self, from_cache=True)
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+_TEXT = {"type": "string", "minLength": 1}
+_TIME = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
+
+SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "awslogin session",
+    "type": "object",
+    "properties": {
+        "version": {"const": VERSION},
+        "profile": _TEXT,
+        "provider": _TEXT,
+        "type": _TEXT,
+        "account_id": _nullable({"type": "string", "pattern": r"^\d{12}$"}),
+        "arn": _nullable(_TEXT),
+        "partition": _TEXT,
+        "region": _TEXT,
+        "access_key_id": _TEXT,
+        "secret_access_key": _TEXT,
+        "session_token": _nullable(_TEXT),
+        "issued_at": _TIME,
+        "expires_at": _nullable(_TIME),
+        "from_cache": {"type": "boolean"},
+    },
+    "required": ["version", *(field.name for field in fields(Session))],
+    "additionalProperties": False,
+}
+"""JSON Schema of `--output json` for one profile; several profiles are an array of these."""

@@ -1,0 +1,116 @@
+"""One sign-in at a time, and one for all who wait for it. Owns the locks and the shared failures.
+
+A lock is the operating system's, so a dead holder frees it. A failed sign-in leaves its error in a
+file; whoever was already waiting takes that error as the result instead of signing in anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from broker import errors
+from broker.paths import private_dir, read_or_none, write_private
+from broker.ports.clock import Clock
+from broker.ports.ui import Ui
+
+SAY_AFTER = 1.0
+"""Seconds of waiting before the person is told what for."""
+POLL = (0.02, 0.08)
+_SHARED = (
+    errors.LoginRefused,
+    errors.InteractionRequired,
+    errors.NetworkError,
+    errors.UnexpectedReply,
+    errors.KeychainError,
+)
+
+
+class SingleFlight:
+    """Locks by name in one private folder."""
+
+    def __init__(self, folder: Path, clock: Clock, ui: Ui) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._ui = ui
+
+    @contextmanager
+    def turn(self, name: str, *, what: str, timeout: float) -> Iterator[None]:
+        """Hold the lock `name`.
+
+        Args:
+            name: The sign-in, hashed.
+            what: What is waited for, as the person knows it.
+            timeout: Seconds to wait at most.
+
+        Raises:
+            AwsLoginError: The failure of the sign-in that this one waited for.
+            NetworkError: Still waiting after `timeout`.
+        """
+        private_dir(self._folder)
+        failure = self._folder / f"{name}.failed"
+        since = self._clock.now().timestamp()
+        waited, lock = self._acquire(name, what, timeout)
+        try:
+            if waited:
+                _raise_failure_after(since, failure)
+            try:
+                yield
+            except _SHARED as error:
+                _leave(failure, error, self._clock.now().timestamp())
+                raise
+        finally:
+            lock.release()
+
+    def _acquire(self, name: str, what: str, timeout: float) -> tuple[bool, FileLock]:
+        lock = FileLock(self._folder / f"{name}.lock", mode=0o600)
+        start = self._clock.monotonic()
+        said = waited = False
+        while True:
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                waited = True
+            else:
+                return waited, lock
+            so_far = self._clock.monotonic() - start
+            if so_far > timeout:
+                raise errors.NetworkError(
+                    f"waited {timeout:.0f} s for another awslogin that signs in to {what}",
+                    hint="finish that sign-in, or wait longer with --timeout",
+                )
+            if so_far > SAY_AFTER and not said:
+                self._ui.progress(f"waiting for another awslogin that signs in to {what}")
+                said = True
+            self._clock.sleep(random.uniform(*POLL))  # noqa: S311 - jitter, not a secret
+
+
+def _leave(path: Path, error: errors.AwsLoginError, now: float) -> None:
+    record = {
+        "at": now,
+        "pid": os.getpid(),
+        "error": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+    }
+    write_private(path, json.dumps(record).encode())
+
+
+def _raise_failure_after(since: float, path: Path) -> None:
+    content = read_or_none(path)
+    if content is None:
+        return
+    try:
+        record = json.loads(content)
+        kind = {shared.__name__: shared for shared in _SHARED}[record["error"]]
+        at, message, hint = float(record["at"]), str(record["message"]), str(record["hint"])
+    except (ValueError, KeyError, TypeError):
+        return
+    if at >= since:
+        raise kind(message, hint=hint)
