@@ -194,14 +194,22 @@ class Broker:
         cached = self._fresh(profile, wish)
         if cached:
             return cached
-        spec = self.spec(profile)
-        issued_at = self._clock.now().replace(microsecond=0)
         if profile.source and profile.is_chained:
             source = self.session(profile.source, Wish(timeout=wish.timeout))
-            credentials = self._aws.assume_role(_credentials(source), self._request(profile, wish))
+            credentials = self._aws.assume_role(source.credentials(), self._request(profile, wish))
         else:
             credentials = self.provider(profile).login(self._request(profile, wish))
-        session = Session(
+        session = self._stamped(profile, credentials)
+        self._cache.save(self.key(profile), session, sign_in=self.sign_in(profile))
+        return session
+
+    def without_session(self, profile: Profile, credentials: Credentials) -> Session:
+        """A user's own keys in a session's shape: it has no token and no end, and is not cached."""
+        return self._stamped(profile, credentials)
+
+    def _stamped(self, profile: Profile, credentials: Credentials) -> Session:
+        spec = self.spec(profile)
+        return Session(
             profile=profile.name,
             provider=spec.name,
             type=spec.type,
@@ -212,11 +220,9 @@ class Broker:
             access_key_id=credentials.access_key_id,
             secret_access_key=credentials.secret_access_key,
             session_token=credentials.session_token,
-            issued_at=issued_at,
+            issued_at=self._clock.now().replace(microsecond=0),
             expires_at=credentials.expires_at,
         )
-        self._cache.save(self.key(profile), session, sign_in=self.sign_in(profile))
-        return session
 
     def spec(self, profile: Profile) -> ProviderSpec:
         """The provider that would run: of a list the first that can work here.
@@ -239,6 +245,13 @@ class Broker:
             hint=f"`awslogin explain {profile.name}` shows them",
             profile=profile.name,
         )
+
+    def likely_spec(self, profile: Profile) -> ProviderSpec:
+        """The provider that would run, or the first of a list of which none can: for tables."""
+        try:
+            return self.spec(profile)
+        except InteractionRequired:
+            return self._config.provider(_root(profile).provider_names[0])
 
     def provider(self, profile: Profile) -> Provider:
         """The provider that signs this profile in, with its ports."""
@@ -338,8 +351,12 @@ class Broker:
 
     def logout(self, profile: Profile) -> int:
         """Forget a profile's sessions and its sign-in, at the provider too; how many sessions."""
-        sign_in = self.sign_in(profile)
         self.provider(profile).logout()
+        return self.forget(profile)
+
+    def forget(self, profile: Profile) -> int:
+        """Forget a profile's sessions and its sign-in on this machine; how many sessions."""
+        sign_in = self.sign_in(profile)
         self._cache.forget_sign_in(sign_in)
         return self._cache.forget(profile.name, sign_in)
 
@@ -407,15 +424,6 @@ def _root(profile: Profile) -> Profile:
 
 def _later(one: Session, other: Session) -> bool:
     return bool(one.expires_at and other.expires_at and one.expires_at > other.expires_at)
-
-
-def _credentials(session: Session) -> Credentials:
-    return Credentials(
-        access_key_id=session.access_key_id,
-        secret_access_key=session.secret_access_key,
-        session_token=session.session_token,
-        expires_at=session.expires_at,
-    )
 
 
 def _session_name(profile: Profile) -> str:

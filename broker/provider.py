@@ -32,7 +32,7 @@ from broker.secret import Secret
 if TYPE_CHECKING:
     from broker.ports import Ports
 
-__all__ = ["Account", "Credentials", "Provider", "ProviderOptions", "Request"]
+__all__ = ["Account", "Credentials", "KeyHolder", "Provider", "ProviderOptions", "Request"]
 
 
 @dataclass(frozen=True)
@@ -161,3 +161,23 @@ class Provider(ABC):
 
     def logout(self) -> None:
         """End the sign-in at the provider's side; the broker forgets what is kept here."""
+
+
+class KeyHolder(Provider):
+    """A provider whose profiles have a user's own keys in the keychain."""
+
+    @abstractmethod
+    def user_keys(self, profile: str) -> Credentials:
+        """The user's own keys.
+
+        Raises:
+            KeychainError: There are none, or the keychain is missing, locked or silent.
+        """
+
+    @abstractmethod
+    def store_keys(self, profile: str, access_key_id: str, secret: Secret) -> None:
+        """Put a user's keys into the keychain under a profile's name."""
+
+    @abstractmethod
+    def forget_keys(self, profile: str) -> bool:
+        """Remove a profile's keys; whether there were any."""

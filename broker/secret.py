@@ -1,9 +1,19 @@
-"""A string that does not show itself. Owns nothing else."""
+"""A string that does not show itself, and the mask over texts that might hold one."""
 
 from __future__ import annotations
 
 import hmac
 from typing import Final
+
+_SHORTEST_MASKED = 6
+_seen: set[str] = set()
+
+
+def masked(text: str) -> str:
+    """The text with every secret of this process masked, for pages and tracebacks."""
+    for value in sorted(_seen, key=len, reverse=True):
+        text = text.replace(value, Secret.MASK)
+    return text
 
 
 class Secret:
@@ -17,6 +27,8 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
+        if len(value) >= _SHORTEST_MASKED:
+            _seen.add(value)
 
     def reveal(self) -> str:
         """The plain value."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from broker.ports.clock import from_text, to_text
+from broker.provider import Credentials
 from broker.secret import Secret
 
 VERSION = 1
@@ -85,6 +86,15 @@ class Session:
                 "issued_at": from_text(values["issued_at"]),
                 "expires_at": from_text(until) if until else None,
             }
+        )
+
+    def credentials(self) -> Credentials:
+        """What signs requests."""
+        return Credentials(
+            access_key_id=self.access_key_id,
+            secret_access_key=self.secret_access_key,
+            session_token=self.session_token,
+            expires_at=self.expires_at,
         )
 
     def cached(self) -> Session:

@@ -17,7 +17,7 @@ from typing import TypeVar
 from broker.errors import ConfigError, InteractionRequired, KeychainError, LoginRefused
 from broker.ports.aws import HOUR, credentials_of
 from broker.ports.clock import from_text, to_text
-from broker.provider import Credentials, Provider, ProviderOptions, Request
+from broker.provider import Credentials, KeyHolder, ProviderOptions, Request
 from broker.secret import Secret
 
 SESSION = 12 * HOUR
@@ -34,7 +34,7 @@ class StaticOptions(ProviderOptions):
     """A static provider has no options of its own: the profile has `mfa_serial`, `mfa_process`."""
 
 
-class Static(Provider):
+class Static(KeyHolder):
     """Exchanges a user's keys for a session or a role."""
 
     Options = StaticOptions
@@ -138,12 +138,12 @@ class Static(Provider):
 
     def _code(self, request: Request) -> tuple[str, bool]:
         """A one-time code, and whether a person typed it."""
-        if request.mfa_process:
-            return _run(request.mfa_process), False
-        seed = self.ports.secrets.get(f"totp/{request.keys or request.profile}")
         given = self.ports.ui.given_code()
         if given:
             return given, False
+        if request.mfa_process:
+            return _run(request.mfa_process), False
+        seed = self.ports.secrets.get(f"totp/{request.keys or request.profile}")
         if seed:
             return self._seeded_code(seed), False
         return self.ports.ui.code(f"One-time code of {request.mfa_serial}"), True

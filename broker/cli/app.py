@@ -1,0 +1,395 @@
+"""The frame of the command line.
+
+Owns the options everywhere, the command table, what commands share (config, person, broker), and
+the one error boundary that makes exit codes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from broker import __version__
+from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
+from broker.secret import masked
+
+if TYPE_CHECKING:
+    from broker.config import Config, Profile
+    from broker.login import Broker
+    from broker.ports.ui import Ui
+
+COMMANDS = {
+    "login": "broker.cli.login:login",
+    "env": "broker.cli.login:env",
+    "creds": "broker.cli.login:creds",
+    "exec": "broker.cli.run:exec_",
+    "shell": "broker.cli.run:shell",
+    "list": "broker.cli.show:list_",
+    "status": "broker.cli.show:status",
+    "whoami": "broker.cli.show:whoami",
+    "explain": "broker.cli.explain:explain",
+    "logout": "broker.cli.login:logout",
+    "add": "broker.cli.keys:add",
+    "remove": "broker.cli.keys:remove",
+    "setup": "broker.cli.setup:setup",
+    "config": "broker.cli.config:config",
+    "providers": "broker.cli.show:providers",
+}
+"""Name → `module:attribute`, in the order of the help; a module is loaded when it is asked for."""
+
+FORMATS = ("text", "json", "process", "env", "fish", "powershell", "cmd", "dotenv", "github")
+PLAIN_FORMATS = ("text", "json")
+"""What commands take that print no session."""
+
+_TAKE_VALUES = {
+    "--config",
+    "--output",
+    "--tag",
+    "--duration",
+    "--min-ttl",
+    "--timeout",
+    "--debug-page",
+}
+"""Options that may stand before the command and take a value."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class App:
+    """What one command line knows: its options, and the parts built from them when needed."""
+
+    def __init__(
+        self,
+        *,
+        config: str | None,
+        output: str | None,
+        no_input: bool,
+        no_browser: bool,
+        verbose: bool,
+        quiet: bool,
+    ) -> None:
+        self.config_option = config
+        self.output = output or "text"
+        self.environ: Mapping[str, str] = os.environ
+        self.no_input = no_input or self.environ.get("CI", "").lower() == "true"
+        self.no_browser = no_browser
+        self.verbose = verbose
+        self.quiet = quiet
+
+    @cached_property
+    def ui(self) -> Ui:
+        """The person."""
+        from broker.ports.ui import Ui
+
+        return Ui(
+            self.environ,
+            may_ask=not self.no_input,
+            may_browse=not self.no_browser,
+            quiet=self.quiet,
+        )
+
+    @cached_property
+    def config(self) -> Config:
+        """The config, whether trusted or not: for commands that only look."""
+        from broker.config import load
+
+        return load(self.config_option, self.environ, Path.cwd())
+
+    @property
+    def broker(self) -> Broker:
+        """The broker of a config that may be acted on.
+
+        Raises:
+            InteractionRequired: The config is not trusted.
+        """
+        self.config.require_trust()
+        return self.idle_broker
+
+    @cached_property
+    def idle_broker(self) -> Broker:
+        """The broker of any config, for questions that contact nobody."""
+        from broker.login import Broker
+
+        return Broker(self.config, self.ui, self.environ)
+
+    def profile(self, name: str | None, duration: int | None = None) -> Profile:
+        """The profile that is named, else the default one, else the person's pick.
+
+        Raises:
+            UsageError: None is named and nobody can pick.
+        """
+        profile = self.config.profile(name or self._default_name())
+        return profile.with_duration(duration) if duration else profile
+
+    def _default_name(self) -> str:
+        config = self.config
+        own, aws = self.environ.get("AWSLOGIN_PROFILE"), self.environ.get("AWS_PROFILE")
+        name = own or (aws if aws and aws in config else None) or config.default_profile
+        if name:
+            return name
+        if not self.ui.interactive:
+            raise UsageError(
+                "which profile?",
+                hint="name one, or set AWSLOGIN_PROFILE or `default_profile`"
+                "; `awslogin list` shows all",
+            )
+        config.require_trust()
+        return config.names[self.ui.choose("Which profile?", config.names)]
+
+    @contextlib.contextmanager
+    def naming(self, profile: str) -> Iterator[None]:
+        """Failures inside the block are this profile's."""
+        try:
+            yield
+        except AwsLoginError as error:
+            error.profile = error.profile or profile
+            raise
+
+    def say(self, text: str) -> None:
+        """A result, to stdout."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def say_json(self, document: object) -> None:
+        """A result as JSON, to stdout."""
+        self.say(json.dumps(document, indent=2, default=str) + "\n")
+
+    def note(self, message: str) -> None:
+        """A remark on the result, to stderr; silent under `--quiet`."""
+        self.ui.progress(message)
+
+
+def command(
+    name: str | None = None, *, formats: tuple[str, ...] = PLAIN_FORMATS, group: Any = click
+) -> Callable[[F], click.Command]:
+    """Make a function a command: it takes an `App` first, and the options everywhere.
+
+    Args:
+        name: Where it differs from the function's.
+        formats: What `--output` takes.
+        group: The click group it belongs to, where it is a subcommand.
+    """
+
+    def decorate(function: F) -> click.Command:
+        @functools.wraps(function)
+        def with_app(**options: Any) -> Any:
+            app = App(**{option: options.pop(option) for option in _EVERYWHERE})
+            return function(app, **options)
+
+        run_it: Any = with_app
+        for option in reversed(_options_everywhere(formats)):
+            run_it = option(run_it)
+        made: click.Command = group.command(name)(run_it)
+        return made
+
+    return decorate
+
+
+_EVERYWHERE = ("config", "output", "no_input", "no_browser", "verbose", "quiet")
+
+
+def _options_everywhere(formats: tuple[str, ...]) -> list[Callable[[Any], Any]]:
+    return [
+        click.option("--config", metavar="FILE", help="This config file, trusted for this call."),
+        click.option("--output", type=click.Choice(formats), help="Format of the result."),
+        click.option("--no-input", is_flag=True, help="Never prompt, never open a browser."),
+        click.option("--no-browser", is_flag=True, help="Print addresses instead of opening them."),
+        click.option("--verbose", is_flag=True, help="Say more; tracebacks of defects."),
+        click.option("--quiet", is_flag=True, help="No progress lines."),
+    ]
+
+
+class Duration(click.ParamType):
+    """`90s`, `15m`, `1h30m` or plain seconds; an int of seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:  # noqa: D102
+        from broker.config import parse_duration
+
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def login_options(function: F) -> F:
+    """The options of every command that gets a session; they arrive as `wish` and `duration`."""
+
+    @functools.wraps(function)
+    def with_wish(app: App, **options: Any) -> Any:
+        from broker.login import Wish
+
+        min_ttl, timeout = options.pop("min_ttl"), options.pop("timeout")
+        wish = Wish(
+            force=options.pop("force"),
+            min_ttl=timedelta(seconds=900 if min_ttl is None else min_ttl),
+            timeout=float(_patience(function) if timeout is None else timeout),
+        )
+        page = options.pop("debug_page")
+        try:
+            return function(app, wish=wish, **options)
+        except AwsLoginError as error:
+            _save_page(error, page)
+            raise
+
+    for option in (
+        click.option(
+            "--debug-page", metavar="FILE", help="Save a sign-in page that is not understood."
+        ),
+        click.option("--timeout", type=Duration(), help="Wait this long for another sign-in."),
+        click.option("--min-ttl", type=Duration(), help="What must be left of a session (15m)."),
+        click.option("--duration", type=Duration(), help="Length of the session."),
+        click.option("--force", is_flag=True, help="A new session, whatever is cached."),
+    ):
+        with_wish = option(with_wish)
+    return with_wish  # type: ignore[return-value]
+
+
+def _patience(function: Callable[..., Any]) -> int:
+    """SDKs give credential_process a minute; a person gets longer."""
+    return 50 if function.__name__ == "creds" else 300
+
+
+def _save_page(error: AwsLoginError, path: str | None) -> None:
+    page = getattr(error, "page", None)
+    if path and page:
+        from broker.paths import write_private
+
+        write_private(Path(path), masked(page).encode())
+        error.hint = f"{error.hint}; the page was saved to {path}".lstrip("; ")
+
+
+class Root(click.Group):
+    """Loads commands when they are asked for; what is no command is a profile to log in to."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002, D102
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002, D102
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, attribute = place.split(":")
+        loaded: click.Command = getattr(importlib.import_module(module), attribute)
+        return loaded
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102
+        return super().parse_args(ctx, _command_first(args))
+
+
+def _command_first(args: list[str]) -> list[str]:
+    """Options may stand before the command; without a command, `login` is meant."""
+    place = 0
+    while place < len(args) and args[place].startswith("-") and args[place] != "--":
+        place += 2 if args[place] in _TAKE_VALUES else 1
+    options, rest = args[:place], args[place:]
+    if not rest and {"--help", "--version"} & set(options):
+        return options
+    if rest and rest[0] in COMMANDS:
+        return [rest[0], *options, *rest[1:]]
+    return ["login", *options, *rest]
+
+
+@click.group(
+    cls=Root,
+    name="awslogin",
+    context_settings={"help_option_names": ["--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="awslogin")
+def root() -> None:
+    """Sign in to AWS: `awslogin PROFILE`, whatever stands behind PROFILE."""
+
+
+def run(args: list[str]) -> int:
+    """The error boundary: run a command line and return its exit code."""
+    machine = _is_machine(args)
+    try:
+        code = root.main(args, prog_name="awslogin", standalone_mode=False)
+    except (KeyboardInterrupt, click.Abort):
+        _report("interrupted", EXIT_INTERRUPTED, "interrupted", "", None, machine=machine)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_INTERRUPTED
+    except AwsLoginError as error:
+        return report(error, machine=machine, verbose="--verbose" in args)
+    except click.ClickException as error:
+        return report(_usage(error), machine=machine)
+    except Exception as error:  # noqa: BLE001 - the boundary: what is not ours is a bug
+        return report(_bug(error), machine=machine, verbose="--verbose" in args)
+    return code if isinstance(code, int) else 0
+
+
+def report(error: AwsLoginError, *, machine: bool, verbose: bool = False) -> int:
+    """Say a failure on stderr: a sentence and its mend, or one JSON line; its exit code."""
+    if verbose:
+        import traceback
+
+        sys.stderr.write(masked("".join(traceback.format_exception(error))))
+    _report(error.code, error.exit_code, error.message, error.hint, error.profile, machine=machine)
+    return error.exit_code
+
+
+def _report(
+    code: str, exit_code: int, message: str, hint: str, profile: str | None, *, machine: bool
+) -> None:
+    if machine:
+        document = {
+            "code": code,
+            "exit": exit_code,
+            "message": masked(message),
+            "hint": masked(hint),
+            "profile": profile,
+        }
+        line = json.dumps({"error": document})
+    else:
+        prefix = f"{profile}: " if profile and profile not in message else ""
+        line = f"awslogin: {prefix}{masked(message)}"
+        line += f"\n  → {masked(hint)}" if hint else ""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def _usage(error: click.ClickException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "awslogin"
+    return UsageError(" ".join(error.format_message().split()), hint=f"`{path} --help`")
+
+
+def _bug(error: Exception) -> Bug:
+    bug = Bug(
+        f"a defect of awslogin: {type(error).__name__}",
+        hint="run it again with --verbose and report what it shows",
+    )
+    bug.__cause__ = error
+    return bug
+
+
+def _is_machine(args: list[str]) -> bool:
+    """Whether failures are JSON lines; told by the words, as parsing them may be what fails."""
+    words = args[: args.index("--")] if "--" in args else args
+    chosen = "text"
+    for place, word in enumerate(words):
+        if word.startswith("--output="):
+            chosen = word.partition("=")[2]
+        elif word == "--output" and place + 1 < len(words):
+            chosen = words[place + 1]
+    if chosen != "text":
+        return chosen in FORMATS
+    first = next((word for word in _command_first(words) if not word.startswith("-")), "")
+    return first in {"creds", "env"}

@@ -1,0 +1,148 @@
+"""`login`, `env`, `creds`, `logout`: getting sessions and forgetting them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from broker import render
+from broker.cli.app import FORMATS, App, command, login_options, report
+from broker.cli.completion import profile_argument
+from broker.errors import AwsLoginError, UsageError, worst
+
+if TYPE_CHECKING:
+    from broker.config import Profile
+    from broker.login import Wish
+
+
+@command(formats=FORMATS)
+@profile_argument("profiles", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every profile of the config.")
+@click.option("--tag", "tags", metavar="K=V", multiple=True, help="Profiles with this tag.")
+@login_options
+def login(
+    app: App,
+    *,
+    profiles: tuple[str, ...],
+    every: bool,
+    tags: tuple[str, ...],
+    duration: int | None,
+    wish: Wish,
+) -> int | None:
+    """Get a session, from the cache when it is fresh, and print it."""
+    if every or tags or len(profiles) > 1:
+        return _login_several(
+            app, _chosen(app, profiles, tags, every=every, duration=duration), wish
+        )
+    profile = app.profile(profiles[0] if profiles else None, duration)
+    with app.naming(profile.name):
+        session = app.broker.session(profile, wish)
+    app.say(render.one(session, app.output, app.environ))
+    return None
+
+
+def _login_several(app: App, profiles: list[Profile | AwsLoginError], wish: Wish) -> int:
+    """All sessions on stdout, an error line each for those that failed, the worst one's code."""
+    if app.output not in {"text", "json"}:
+        raise UsageError(
+            f"--output {app.output} takes one profile", hint="several are printed as text or json"
+        )
+    known = [profile for profile in profiles if not isinstance(profile, AwsLoginError)]
+    outcomes = app.broker.sessions(known, wish)
+    results = [outcomes[profile.name] for profile in known]
+    sessions = [result for result in results if not isinstance(result, AwsLoginError)]
+    failures = [p for p in profiles if isinstance(p, AwsLoginError)]
+    failures += [result for result in results if isinstance(result, AwsLoginError)]
+    if app.output == "json":
+        app.say(render.as_json(sessions))
+    else:
+        app.say("\n".join(render.text(session) for session in sessions))
+    for failure in failures:
+        report(failure, machine=app.output == "json")
+    return worst(failures) if failures else 0
+
+
+def _chosen(
+    app: App, names: tuple[str, ...], tags: tuple[str, ...], *, every: bool, duration: int | None
+) -> list[Profile | AwsLoginError]:
+    """The profiles that are named or tagged; one that is spoiled is its error."""
+    wanted = [_pair(tag) for tag in tags]
+    chosen: dict[str, Profile | AwsLoginError] = {}
+    for name in app.config.names if every or wanted else names:
+        try:
+            profile = app.profile(name, duration)
+        except AwsLoginError as error:
+            error.profile = name
+            chosen[name] = error
+            continue
+        if every or name in names or all(profile.tags.get(key) == value for key, value in wanted):
+            chosen[name] = profile
+    for name in names:
+        if name not in chosen:
+            chosen[name] = app.profile(name, duration)
+    if not chosen:
+        raise UsageError(f"no profile has {' and '.join(tags) or 'a name'}", hint="`awslogin list`")
+    return list(chosen.values())
+
+
+def _pair(tag: str) -> tuple[str, str]:
+    key, equals, value = tag.partition("=")
+    if not equals:
+        raise UsageError(f"--tag takes KEY=VALUE, not {tag}")
+    return key, value
+
+
+@command(formats=FORMATS)
+@profile_argument()
+@login_options
+def env(app: App, *, profile: str | None, duration: int | None, wish: Wish) -> None:
+    """Print the session for `eval` in the calling shell."""
+    chosen = app.profile(profile, duration)
+    with app.naming(chosen.name):
+        session = app.broker.session(chosen, wish)
+    output = _calling_shell() if app.output == "text" else app.output
+    app.say(render.one(session, output, app.environ))
+
+
+@command(formats=FORMATS)
+@profile_argument()
+@login_options
+def creds(app: App, *, profile: str | None, duration: int | None, wish: Wish) -> None:
+    """Print `credential_process` JSON for the AWS SDKs."""
+    chosen = app.profile(profile, duration)
+    with app.naming(chosen.name):
+        app.say(render.process(app.broker.session(chosen, wish)))
+
+
+@command()
+@profile_argument()
+@click.option("--all", "every", is_flag=True, help="Every session and every sign-in.")
+def logout(app: App, *, profile: str | None, every: bool) -> None:
+    """Forget sessions and sign-ins; at Identity Center server-side too."""
+    if every:
+        count = app.broker.logout_all()
+        document: dict[str, object] = {"forgotten": count}
+    else:
+        chosen = app.profile(profile)
+        with app.naming(chosen.name):
+            count = app.broker.logout(chosen)
+        document = {"profile": chosen.name, "forgotten": count}
+    if app.output == "json":
+        app.say_json(document)
+    else:
+        app.say(f"signed out; {count} session{'' if count == 1 else 's'} forgotten\n")
+
+
+def _calling_shell() -> str:
+    """The format of the shell that called us: its process name, else what the system says."""
+    if sys.platform == "win32":
+        return "powershell" if os.environ.get("PSModulePath") else "cmd"  # noqa: SIM112
+    name = Path(os.environ.get("SHELL", "sh")).name
+    with contextlib.suppress(OSError):
+        name = Path(f"/proc/{os.getppid()}/comm").read_text(encoding="utf-8").strip()
+    return {"fish": "fish", "pwsh": "powershell"}.get(name, "env")

@@ -1,0 +1,115 @@
+"""`list`, `status`, `whoami`, `providers`: what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from broker.cli.app import App, command, login_options
+from broker.cli.completion import profile_argument
+from broker.cli.tables import table
+from broker.errors import AwsLoginError
+from broker.ports.aws import account_of
+from broker.ports.clock import to_text
+from broker.render import duration_words
+
+if TYPE_CHECKING:
+    from broker.config import Profile
+    from broker.login import Wish
+
+
+@command("list")
+def list_(app: App) -> None:
+    """Profiles with provider, account and role."""
+    rows = []
+    for name in app.config.names:
+        try:
+            rows.append(_row(app, app.config.profile(name)))
+        except AwsLoginError as error:
+            app.ui.warn(f"{name}: {error.message}")
+    if app.output == "json":
+        app.say_json(rows)
+    else:
+        columns = ("profile", "provider", "type", "account_id", "role", "source", "region")
+        app.say(table(columns, _cells(rows, columns)))
+
+
+@command()
+def status(app: App) -> None:
+    """Cached sessions with the time they have left."""
+    now = datetime.now(UTC)
+    rows, left = [], []
+    for profile, session in app.idle_broker.kept():
+        fresh = session.is_fresh(now, timedelta(minutes=15))
+        until = session.expires_at
+        rows.append(
+            _row(app, profile)
+            | {
+                "account_id": session.account_id,
+                "expires_at": to_text(until) if until else None,
+                "fresh": fresh,
+            }
+        )
+        left.append(duration_words((until - now).total_seconds()) if until else "")
+    if app.output == "json":
+        app.say_json(rows)
+        return
+    columns = ("profile", "provider", "account_id", "role", "expires_at", "fresh")
+    cells = [[*row, time] for row, time in zip(_cells(rows, columns), left, strict=True)]
+    app.say(table([*columns, "left"], cells) if rows else "no cached sessions\n")
+
+
+@command()
+@profile_argument()
+@login_options
+def whoami(app: App, *, profile: str | None, duration: int | None, wish: Wish) -> None:
+    """Ask AWS who the session is."""
+    chosen = app.profile(profile, duration)
+    with app.naming(chosen.name):
+        session = app.broker.session(chosen, wish)
+        reply = app.broker.aws.caller_identity(session.credentials(), session.region)
+    document = {"arn": reply["Arn"], "account_id": reply["Account"], "user_id": reply["UserId"]}
+    if app.output == "json":
+        app.say_json(document)
+    else:
+        app.say("".join(f"{name + ':':<12}{value}\n" for name, value in document.items()))
+
+
+@command()
+def providers(app: App) -> None:
+    """The kinds of provider that are installed."""
+    from broker import registry
+
+    rows = [
+        {"type": name, "from": entry.dist.name if entry.dist else "", "class": entry.value}
+        for name, entry in sorted(registry.names().items())
+    ]
+    if app.output == "json":
+        app.say_json(rows)
+    else:
+        app.say(table(("type", "from", "class"), _cells(rows, ("type", "from", "class"))))
+
+
+def _row(app: App, profile: Profile) -> dict[str, Any]:
+    spec = app.idle_broker.likely_spec(profile)
+    role_name = (profile.role_arn or "").partition(":role/")[2]
+    return {
+        "profile": profile.name,
+        "provider": spec.name,
+        "type": spec.type,
+        "account_id": profile.account or account_of(profile.role_arn),
+        "role": profile.role or role_name or None,
+        "source": profile.source.name if profile.source else None,
+        "region": profile.region,
+        "tags": dict(profile.tags),
+    }
+
+
+def _cells(rows: list[dict[str, Any]], columns: Sequence[str]) -> list[list[str]]:
+    def cell(value: object) -> str:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return "" if value is None else str(value)
+
+    return [[cell(row[column]) for column in columns] for row in rows]
