@@ -13,7 +13,7 @@ terminal: it asks through its ports, and the broker decides how (or whether) a p
             reply = self.ports.http.session().get(self.options.url)
             ...
 
-Errors are those of `broker.errors`. `tests/contract.py` holds the test suite every provider passes.
+Errors are those of `broker.errors`. `broker/testing.py` holds the tests that every provider passes.
 """
 
 from __future__ import annotations

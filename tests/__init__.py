@@ -1,0 +1,1 @@
+"""awslogin's tests; they mirror the code."""

@@ -1,0 +1,48 @@
+"""Fixtures of the whole suite: a home, a sandbox, and no network but loopback."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sandbox import Sandbox
+from tests.support import Home
+
+_connect = socket.socket.connect
+
+
+def _connect_to_loopback(self: socket.socket, address: Any) -> None:
+    if self.family in {socket.AF_INET, socket.AF_INET6}:
+        assert ipaddress.ip_address(address[0]).is_loopback, f"a test connects to {address}"
+    _connect(self, address)
+
+
+@pytest.fixture(autouse=True)
+def _loopback_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test of this process leaves the machine."""
+    monkeypatch.setattr(socket.socket, "connect", _connect_to_loopback)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Strict AWS services and identity providers on loopback."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A machine without AWS endpoints."""
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def signed_up(home: Home, sandbox: Sandbox) -> Home:
+    """A machine whose AWS is the sandbox."""
+    home.environ |= sandbox.env()
+    return home

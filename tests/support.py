@@ -1,0 +1,122 @@
+"""Runs the installed `awslogin` as a person would, in an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COMMAND = str(Path(sys.executable).parent / "awslogin")
+PASSPHRASE = "correct horse battery staple"
+_KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "PYTHONDONTWRITEBYTECODE", "SYSTEMROOT", "TMPDIR")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Stdout as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The one JSON line on stderr of a failed machine-readable command."""
+        assert self.out == "", self.out
+        (line,) = [line for line in self.err.splitlines() if line.startswith("{")]
+        document: dict[str, Any] = json.loads(line)["error"]
+        return document
+
+    def ok(self) -> Result:
+        """The same result, which must be a success."""
+        assert self.code == 0, f"exit {self.code}\n{self.out}\n{self.err}"
+        return self
+
+
+class Home:
+    """One person's machine: a home folder, a config, an environment, and the command."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.work = folder / "work"
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.environ = {name: os.environ[name] for name in _KEPT if name in os.environ} | {
+            "HOME": str(folder),
+            "USER": "ann",
+            "AWSLOGIN_HOME": str(folder / "awslogin"),
+            "AWSLOGIN_KEYRING": "file",
+            "AWSLOGIN_PASSPHRASE": PASSPHRASE,
+            "AWSLOGIN_AGENT": "off",
+            **(environ or {}),
+        }
+
+    def config(self, text: str, name: str = "config.yaml") -> Path:
+        """Write a config that is trusted as given, through AWSLOGIN_CONFIG."""
+        path = self.folder / name
+        path.write_text(text)
+        self.environ["AWSLOGIN_CONFIG"] = str(path)
+        return path
+
+    def run(
+        self,
+        *words: str,
+        stdin: str | None = None,
+        env: Mapping[str, str | None] | None = None,
+        timeout: float = 60,
+        cwd: Path | None = None,
+    ) -> Result:
+        """Run `awslogin WORDS`; without a controlling terminal, so nobody can be asked."""
+        done = subprocess.run(
+            [COMMAND, *words],
+            input=stdin or "",
+            env=self.env(env),
+            cwd=cwd or self.work,
+            timeout=timeout,
+            capture_output=True,
+            text=True,
+            start_new_session=True,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def start(
+        self, *words: str, env: Mapping[str, str | None] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start `awslogin WORDS` and do not wait."""
+        return subprocess.Popen(
+            [COMMAND, *words],
+            env=self.env(env),
+            cwd=self.work,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def env(self, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
+        """The environment with changes; None takes a variable out."""
+        merged: dict[str, str | None] = {**self.environ, **(more or {})}
+        return {name: value for name, value in merged.items() if value is not None}
+
+    def files(self) -> list[Path]:
+        """Every file below the home folder."""
+        return [path for path in self.folder.rglob("*") if path.is_file()]
+
+    def holds_in_plain(self, secrets: Sequence[str]) -> list[Path]:
+        """The files in which one of these secrets can be read."""
+        return [
+            path
+            for path in self.files()
+            if any(secret.encode() in path.read_bytes() for secret in secrets)
+        ]
