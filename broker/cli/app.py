@@ -85,7 +85,7 @@ class App:
         self.no_input = no_input or self.environ.get("CI", "").lower() == "true"
         self.no_browser = no_browser
         self.verbose = verbose
-        self.quiet = quiet
+        self.quiet = quiet or (self.output != "text" and not sys.stderr.isatty())
 
     @cached_property
     def ui(self) -> Ui:
