@@ -1,0 +1,132 @@
+"""Secrets at rest: the encrypted file and the sealed files."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from broker.errors import KeychainError
+from broker.ports.vault import Vault
+from broker.seal import SealedFiles
+from broker.secret import Secret
+from broker.testing import MemoryKeychain
+
+
+def vault(path: Path, *passphrases: str) -> Vault:
+    answers = list(passphrases)
+    return Vault(path, lambda new, attempt: Secret(answers[min(attempt, len(answers) - 1)]))
+
+
+def test_a_vault_keeps_entries_and_shows_none(tmp_path: Path) -> None:
+    path = tmp_path / "vault"
+    vault(path, "pass phrase").set("keys/dev", Secret("wJalrXUtnFEMI"))
+    assert vault(path, "pass phrase").get("keys/dev") == Secret("wJalrXUtnFEMI")
+    content = path.read_bytes()
+    assert b"wJalrXUtnFEMI" not in content
+    assert b"keys/dev" not in content
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_wrong_passphrase_opens_nothing_and_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "vault"
+    vault(path, "right").set("a", Secret("secret-a"))
+    before = path.read_bytes()
+    with pytest.raises(KeychainError, match="does not open"):
+        vault(path, "wrong").set("b", Secret("secret-b"))
+    assert path.read_bytes() == before
+
+
+def test_a_person_may_correct_the_passphrase(tmp_path: Path) -> None:
+    path = tmp_path / "vault"
+    vault(path, "right").set("a", Secret("secret-a"))
+    assert vault(path, "wrong", "right").get("a") == Secret("secret-a")
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b"not json", b'{"version":1}'])
+def test_a_damaged_vault_is_an_error_and_stays(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "vault"
+    path.write_bytes(damage)
+    with pytest.raises(KeychainError, match="damaged"):
+        vault(path, "x").set("a", Secret("secret-a"))
+    assert path.read_bytes() == damage
+
+
+def test_a_vault_with_absurd_parameters_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "vault"
+    vault(path, "x").set("a", Secret("secret-a"))
+    header = json.loads(path.read_text())
+    path.write_text(json.dumps(header | {"n": 2**40}))
+    with pytest.raises(KeychainError, match="absurd"):
+        vault(path, "x").get("a")
+
+
+def test_writers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "vault"
+    vault(path, "x").set("first", Secret("secret-first"))
+    threads = [
+        threading.Thread(target=vault(path, "x").set, args=(f"n{i}", Secret(f"secret-{i}")))
+        for i in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(vault(path, "x").names()) == {"first", *(f"n{i}" for i in range(8))}
+
+
+def test_sealed_files_are_private_and_unreadable(tmp_path: Path) -> None:
+    folder = tmp_path / "sealed"
+    SealedFiles(folder, keychain := MemoryKeychain()).write("session-a", b"token-in-plain")
+    (file,) = folder.glob("*.sealed")
+    assert b"token-in-plain" not in file.read_bytes()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert SealedFiles(folder, keychain).read("session-a") == b"token-in-plain"
+
+
+def test_a_wide_folder_is_narrowed(tmp_path: Path) -> None:
+    folder = tmp_path / "sealed"
+    folder.mkdir(mode=0o755)
+    SealedFiles(folder, MemoryKeychain()).write("a", b"x")
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_two_sealed_files_cannot_be_exchanged(tmp_path: Path) -> None:
+    sealed = SealedFiles(tmp_path, MemoryKeychain())
+    sealed.write("session-dev", b"dev")
+    (tmp_path / "session-prod.sealed").write_bytes((tmp_path / "session-dev.sealed").read_bytes())
+    assert sealed.read("session-prod") is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 200])
+def test_a_damaged_sealed_file_is_as_good_as_none(tmp_path: Path, damage: bytes) -> None:
+    sealed = SealedFiles(tmp_path, MemoryKeychain())
+    sealed.write("a", b"content")
+    (tmp_path / "a.sealed").write_bytes(damage)
+    assert sealed.read("a") is None
+    sealed.write("a", b"new")
+    assert sealed.read("a") == b"new"
+
+
+def test_without_a_keychain_nothing_is_written(tmp_path: Path) -> None:
+    sealed = SealedFiles(tmp_path, None)
+    sealed.write("a", b"content")
+    assert sealed.read("a") == b"content"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_many_that_find_no_key_one_makes_it(tmp_path: Path) -> None:
+    keychain = MemoryKeychain()
+    stores = [SealedFiles(tmp_path, keychain) for _ in range(8)]
+    threads = [
+        threading.Thread(target=store.write, args=(f"n{i}", b"content"))
+        for i, store in enumerate(stores)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(SealedFiles(tmp_path, keychain).read(f"n{i}") == b"content" for i in range(8))
