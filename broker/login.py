@@ -110,7 +110,7 @@ class Broker:
                 outcomes[profile.name] = cached
         chained = [profile for profile in pending if profile.is_chained]
         direct = [profile for profile in pending if not profile.is_chained]
-        roots = {root.name: root for root in map(_root, chained)}
+        roots = {root.name: root for root in (profile.root for profile in chained)}
         signed_in: dict[str, Outcome] = {}
         for group in self._by_sign_in(direct, list(roots.values())):
             signed_in |= self._one_sign_in(group, wish)
@@ -155,7 +155,7 @@ class Broker:
         """The roles that are taken from another profile's session."""
         failed: dict[str, Outcome] = {}
         for profile in profiles:
-            source = signed_in.get(_root(profile).name)
+            source = signed_in.get(profile.root.name)
             if isinstance(source, AwsLoginError):
                 failed[profile.name] = _of(source, profile)
 
@@ -230,7 +230,7 @@ class Broker:
         Raises:
             InteractionRequired: None of the list can.
         """
-        names = _root(profile).provider_names
+        names = profile.root.provider_names
         specs = [self._config.provider(name) for name in names]
         if len(specs) == 1:
             return specs[0]
@@ -251,7 +251,7 @@ class Broker:
         try:
             return self.spec(profile)
         except InteractionRequired:
-            return self._config.provider(_root(profile).provider_names[0])
+            return self._config.provider(profile.root.provider_names[0])
 
     def provider(self, profile: Profile) -> Provider:
         """The provider that signs this profile in, with its ports."""
@@ -289,7 +289,7 @@ class Broker:
 
     def sign_in(self, profile: Profile) -> str:
         """Names the sign-in a profile stands on: who signs in, where, by which provider."""
-        root = _root(profile)
+        root = profile.root
         keys = profile.first_hop_keys or root.first_hop_keys
         return self._sign_in_of(self.spec(profile), keys=keys, mfa_serial=root.mfa_serial)
 
@@ -413,13 +413,6 @@ class Broker:
         """The keychain whose key seals sessions: none in CI, unless the job names one."""
         in_ci = self._environ.get("CI", "").lower() == "true"
         return None if in_ci and not pinned(self._environ) else self.keychain
-
-
-def _root(profile: Profile) -> Profile:
-    """The profile at the start of a chain: the one that a provider signs in."""
-    while profile.source:
-        profile = profile.source
-    return profile
 
 
 def _later(one: Session, other: Session) -> bool:

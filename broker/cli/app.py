@@ -210,7 +210,7 @@ def _options_everywhere(formats: tuple[str, ...]) -> list[Callable[[Any], Any]]:
     ]
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[int]):
     """`90s`, `15m`, `1h30m` or plain seconds; an int of seconds."""
 
     name = "duration"

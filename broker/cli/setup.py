@@ -26,8 +26,9 @@ def setup(app: App, *, remove: bool, dry_run: bool, yes: bool) -> None:
     """Make `aws --profile NAME` and every SDK sign in through awslogin."""
     path = aws_files.config_path(app.environ)
     before = read_or_none(path) or b""
+    names: list[str] = []
     if remove:
-        after, names = aws_files.without_block(before), []
+        after = aws_files.without_block(before)
     else:
         app.config.require_trust()
         lines, names = _block(app, before)

@@ -1,0 +1,134 @@
+"""`config`: check, show, schema, trust, path."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from broker.cli.app import App, command
+from broker.config import Profile, SpoiledFile
+from broker.config.models import json_schema
+from broker.config.trust import Trust
+from broker.errors import ConfigError, UsageError
+from broker.session import SCHEMA as SESSION_SCHEMA
+
+
+@click.group()
+def config() -> None:
+    """The team's YAML."""
+
+
+@command(group=config)
+def check(app: App) -> int:
+    """List everything that is wrong in the config."""
+    try:
+        path, problems = str(app.config.path), app.config.problems
+    except SpoiledFile as spoiled:
+        path, problems = spoiled.file or "", spoiled.errors
+    if app.output == "json":
+        app.say_json(
+            {"file": path, "ok": not problems, "problems": [_problem(p) for p in problems]}
+        )
+    elif problems:
+        app.say("".join(f"{p.message}{f' ({p.hint})' if p.hint else ''}\n" for p in problems))
+    else:
+        app.say(f"{path}: ok, {len(app.config.names)} profiles\n")
+    return ConfigError.exit_code if problems else 0
+
+
+@command(group=config)
+def show(app: App) -> None:
+    """Show each profile as it is resolved."""
+    rows = [profile_values(app.config.profile(name)) for name in app.config.names]
+    if app.output == "json":
+        app.say_json({"file": str(app.config.path), "team": app.config.team, "profiles": rows})
+        return
+    for row in rows:
+        name = row.pop("profile")
+        lines = [f"  {key}: {_word(value)}\n" for key, value in row.items() if value]
+        app.say(f"{name}\n{''.join(lines)}")
+
+
+@command(group=config)
+@click.option("--session", is_flag=True, help="The schema of `--output json`.")
+def schema(app: App, *, session: bool) -> None:
+    """Print the JSON schema of the YAML."""
+    app.say_json(SESSION_SCHEMA if session else json_schema())
+
+
+@command(group=config)
+@click.argument("file", required=False)
+@click.option("--revoke", is_flag=True, help="Trust it no longer.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def trust(app: App, *, file: str | None, revoke: bool, yes: bool) -> None:
+    """Trust a config file as it is now; after a change it asks again."""
+    path = Path(file).absolute() if file else app.config.path
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    known = Trust(app.environ)
+    agreed = True
+    if revoke:
+        known.revoke(content)
+    elif not (yes or known.holds(content)) and app.ui.interactive:
+        app.ui.show(content.decode("utf-8", errors="replace"))
+        agreed = app.ui.confirm(f"Trust {path} as it is shown?")
+    if agreed and not revoke:
+        known.add(content, path)
+    if app.output == "json":
+        app.say_json({"file": str(path), "trusted": agreed and not revoke})
+    else:
+        app.say(f"{path}: {'trusted' if agreed and not revoke else 'not trusted'}\n")
+
+
+@command("path", group=config)
+def path_(app: App) -> None:
+    """Print which file counts here."""
+    path = str(app.config.path)
+    if app.output == "json":
+        app.say_json({"file": path, "trusted": app.config.trusted})
+    else:
+        app.say(f"{path}\n")
+
+
+def profile_values(profile: Profile) -> dict[str, Any]:
+    """A profile's values by their names in the YAML; none is a secret."""
+    return {
+        "profile": profile.name,
+        "provider": list(profile.provider_names) or None,
+        "source": profile.source.name if profile.source else None,
+        "account": profile.account,
+        "role": profile.role,
+        "role_arn": profile.role_arn,
+        "region": profile.region,
+        "duration": profile.duration,
+        "mfa_serial": profile.mfa_serial,
+        "mfa_process": profile.mfa_process,
+        "external_id": profile.external_id,
+        "session_name": profile.session_name,
+        "session_tags": dict(profile.session_tags),
+        "transitive_tags": list(profile.transitive_tags),
+        "source_identity": profile.source_identity,
+        "policy": profile.policy,
+        "policy_arns": list(profile.policy_arns),
+        "tags": dict(profile.tags),
+    }
+
+
+def _problem(problem: ConfigError) -> dict[str, Any]:
+    return {
+        "message": problem.reason,
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "hint": problem.hint,
+        "profile": problem.profile,
+    }
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,94 @@
+"""`explain`: where each value of a profile comes from, and which provider would run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from broker.cli.app import App, command
+from broker.cli.completion import profile_argument
+from broker.cli.config import profile_values
+from broker.config import Origin, Profile
+
+
+@command()
+@profile_argument()
+def explain(app: App, *, profile: str | None) -> None:
+    """Show which file and line set each value, and which provider would run."""
+    chosen = app.profile(profile)
+    values = _values(app, chosen)
+    candidates = _candidates(app, chosen)
+    if app.output == "json":
+        app.say_json(
+            {
+                "profile": chosen.name,
+                "file": str(app.config.path),
+                "trusted": app.config.trusted,
+                "values": values,
+                "candidates": candidates,
+            }
+        )
+        return
+    trusted = "" if app.config.trusted else " (not trusted: `awslogin config trust`)"
+    app.say(f"{chosen.name}, from {app.config.path}{trusted}\n")
+    width = max(len(name) for name in values)
+    for name, value in values.items():
+        app.say(f"  {name.ljust(width)}  {_word(value['value'])}  [{_where(value)}]\n")
+    app.say("providers, the first that can work here runs:\n")
+    for candidate in candidates:
+        mark = "→" if candidate["chosen"] else " "
+        app.say(f"{mark} {candidate['provider']} ({candidate['type']}): {candidate['reason']}\n")
+
+
+def _values(app: App, profile: Profile) -> dict[str, dict[str, Any]]:
+    """Each value with its origin: the profile's, then those of its providers' options."""
+    shown = profile_values(profile)
+    found = {
+        name: _value(value, profile.origins.get(name, Origin()))
+        for name, value in shown.items()
+        if name != "profile" and (value or name in {"duration", "region"})
+    }
+    if "role_arn" in found and found["role_arn"]["line"] is None and profile.role:
+        found["role_arn"] = _value(profile.role_arn, profile.origins["role"])
+    for name in profile.root.provider_names:
+        spec = app.config.provider(name)
+        for key, value in spec.options.model_dump(mode="json").items():
+            found[f"{name}.{key}"] = _value(value, spec.origins.get(key, Origin()))
+    return found
+
+
+def _candidates(app: App, profile: Profile) -> list[dict[str, Any]]:
+    """The providers in the profile's order, and why each can or cannot work here."""
+    rows: list[dict[str, Any]] = []
+    names = profile.root.provider_names
+    for name in names:
+        spec = app.config.provider(name)
+        reason = spec.plugin.cannot_work_here(spec.options, app.environ)
+        taken = (reason is None or len(names) == 1) and not any(row["chosen"] for row in rows)
+        why = reason or ("the only one" if len(names) == 1 else "can work here")
+        if reason is None and not taken:
+            why = "can work here, but one before it is taken"
+        rows.append(
+            {
+                "provider": name,
+                "type": spec.type,
+                "available": reason is None,
+                "reason": why,
+                "chosen": taken,
+            }
+        )
+    return rows
+
+
+def _value(value: object, origin: Origin) -> dict[str, Any]:
+    return {"value": value, "file": origin.file, "line": origin.line}
+
+
+def _where(value: dict[str, Any]) -> str:
+    if value["file"] is None:
+        return "default"
+    return value["file"] if value["line"] is None else f"{value['file']}:{value['line']}"
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

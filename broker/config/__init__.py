@@ -1,0 +1,16 @@
+"""The team's YAML: from files to resolved profiles."""
+
+from broker.config.load import Config, NoConfig, SpoiledFile, load
+from broker.config.profile import Origin, Profile, ProviderSpec
+from broker.config.values import parse_duration
+
+__all__ = [
+    "Config",
+    "NoConfig",
+    "Origin",
+    "Profile",
+    "ProviderSpec",
+    "SpoiledFile",
+    "load",
+    "parse_duration",
+]

@@ -1,0 +1,164 @@
+"""A YAML file as plain data that knows where each value stands. Owns YAML, not what it means.
+
+Safe scalars alone; duplicate keys, deep nesting, and aliases that unfold without end are errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from broker.errors import ConfigError
+
+MAX_BYTES = 8 * 1024 * 1024
+MAX_NODES = 1_000_000
+MAX_DEPTH = 40
+
+Path = tuple[str | int, ...]
+Place = tuple[int, int]
+
+
+class _NoSafeLoader(yaml.SafeLoader):
+    """PyYAML's own loader, where its C loader was not built."""
+
+
+_Loader: Any = getattr(yaml, "CSafeLoader", _NoSafeLoader)
+
+
+@dataclass(frozen=True)
+class Document:
+    """Parsed YAML.
+
+    Attributes:
+        file: The file's name, for messages.
+        data: dicts, lists and scalars.
+        places: Path of keys and indexes → 1-based line and column of the value's key or item.
+        raw: Path of a scalar → its text as it stands in the file.
+        problems: Duplicate keys and the like; empty in a good file.
+    """
+
+    file: str
+    data: Any
+    places: dict[Path, Place] = field(default_factory=dict)
+    raw: dict[Path, str] = field(default_factory=dict)
+    problems: list[ConfigError] = field(default_factory=list)
+
+    def place(self, path: Path) -> Place:
+        """Where a value stands, or the nearest thing around it."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, (1, 1))
+
+    def error(
+        self, path: Path, message: str, *, hint: str = "", profile: str | None = None
+    ) -> ConfigError:
+        """An error at a value."""
+        line, column = self.place(path)
+        return ConfigError(
+            message, file=self.file, line=line, column=column, hint=hint, profile=profile
+        )
+
+
+def parse(content: bytes, file: str) -> Document:
+    """Parse a file's content.
+
+    Raises:
+        ConfigError: It is not one YAML document of plain data.
+    """
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"larger than {MAX_BYTES} bytes", file=file)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError("not UTF-8 text", file=file, line=line) from None
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise ConfigError("the file is empty", file=file, line=1, column=1)
+        return _Walk(file, loader).document(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise ConfigError(
+            f"broken YAML: {error.problem or error.context}",
+            file=file,
+            line=mark.line + 1 if mark else None,
+            column=mark.column + 1 if mark else None,
+        ) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"broken YAML: {type(error).__name__}", file=file) from None
+    finally:
+        loader.dispose()
+
+
+class _Walk:
+    """Turns nodes into data."""
+
+    def __init__(self, file: str, loader: Any) -> None:
+        self._loader = loader
+        self._nodes = 0
+        self._found = Document(file, None)
+
+    def document(self, node: yaml.Node) -> Document:
+        found = self._found
+        data = self._value(node, (), 0)
+        return Document(found.file, data, found.places, found.raw, found.problems)
+
+    def _value(self, node: yaml.Node, path: Path, depth: int) -> Any:
+        self._nodes += 1
+        self._found.places.setdefault(path, _place(node))
+        if depth > MAX_DEPTH or self._nodes > MAX_NODES:
+            raise self._error(node, "nested too deeply or unfolds without end")
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path, depth)
+        if isinstance(node, yaml.SequenceNode):
+            return [
+                self._value(item, (*path, index), depth + 1)
+                for index, item in enumerate(node.value)
+            ]
+        self._found.raw[path] = node.value
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path, depth: int) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                merged = self._merged(value_node, path, depth) | merged
+                continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._error(key_node, "a key must be plain text")
+            key = key_node.value
+            if key in own:
+                self._found.problems.append(self._error(key_node, f"`{key}` stands here twice"))
+                continue
+            self._found.places[(*path, key)] = _place(key_node)
+            own[key] = self._value(value_node, (*path, key), depth + 1)
+        return merged | own
+
+    def _merged(self, node: yaml.Node, path: Path, depth: int) -> dict[str, Any]:
+        """What `<<` brings in: one mapping, or several of which the first wins."""
+        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        values: dict[str, Any] = {}
+        for one in nodes:
+            if not isinstance(one, yaml.MappingNode):
+                raise self._error(one, "`<<` takes a mapping")
+            values = self._value(one, path, depth + 1) | values
+        return values
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        try:
+            return self._loader.construct_object(node)
+        except (yaml.YAMLError, ValueError, OverflowError):
+            raise self._error(node, "a value that plain YAML does not know") from None
+
+    def _error(self, node: yaml.Node, message: str) -> ConfigError:
+        line, column = _place(node)
+        return ConfigError(message, file=self._found.file, line=line, column=column)
+
+
+def _place(node: yaml.Node) -> Place:
+    return node.start_mark.line + 1, node.start_mark.column + 1

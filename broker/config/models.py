@@ -1,0 +1,107 @@
+"""The structure of the team's YAML, in pydantic. Owns names and types, not their meaning."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from broker.config.values import (
+    AccountId,
+    Duration,
+    MfaSerial,
+    Name,
+    PolicyArn,
+    Region,
+    RoleArn,
+    RoleName,
+    Tags,
+    Text,
+)
+
+
+class Model(BaseModel):
+    """Base: an unknown key is an error, and errors never repeat a value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _policy(value: object) -> object:
+    """A policy is JSON text, or a mapping that becomes it."""
+    if isinstance(value, dict):
+        return json.dumps(value, separators=(",", ":"), default=str)
+    return value
+
+
+def _list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class DefaultsModel(Model):
+    """`defaults:` for profiles that do not say otherwise."""
+
+    region: Region | None = None
+    duration: Duration | None = Field(default=None, json_schema_extra={"examples": ["1h"]})
+    session_name: Text | None = None
+
+
+class ProfileModel(Model):
+    """One entry of `profiles:`."""
+
+    provider: Annotated[list[Name], BeforeValidator(_list), Field(min_length=1)] | None = None
+    source: Name | None = None
+    account: AccountId | None = None
+    role: RoleName | None = None
+    role_arn: RoleArn | None = None
+    region: Region | None = None
+    duration: Duration | None = None
+    mfa_serial: MfaSerial | None = None
+    mfa_process: Text | None = None
+    external_id: Text | None = None
+    session_name: Text | None = None
+    session_tags: Tags = {}
+    transitive_tags: list[Text] = []
+    source_identity: Text | None = None
+    policy: Annotated[str, BeforeValidator(_policy)] | None = None
+    policy_arns: list[PolicyArn] = []
+    tags: Tags = {}
+
+
+class ProviderModel(BaseModel):
+    """One entry of `providers:`; the plugin of its `type` checks the rest."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    type: Text
+
+
+class FileModel(Model):
+    """A whole file."""
+
+    version: Literal[1]
+    team: Name | None = None
+    default_profile: Name | None = None
+    extends: list[Text] | None = None
+    defaults: DefaultsModel = DefaultsModel()
+    providers: dict[Name, ProviderModel] = {}
+    profiles: dict[Name, ProfileModel] = {}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of the YAML, the options of every installed plugin included."""
+    from broker import registry
+
+    schema = FileModel.model_json_schema()
+    kinds = []
+    for name in sorted(registry.names()):
+        options = registry.load(name).Options.model_json_schema(
+            ref_template=f"#/$defs/{name}.{{model}}"
+        )
+        for key, definition in options.pop("$defs", {}).items():
+            schema["$defs"][f"{name}.{key}"] = definition
+        options["properties"] = {"type": {"const": name}, **options.get("properties", {})}
+        options["required"] = ["type", *options.get("required", [])]
+        kinds.append(options)
+    schema["$defs"]["ProviderModel"] = {"anyOf": kinds}
+    return schema

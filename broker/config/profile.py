@@ -1,0 +1,126 @@
+"""One profile, resolved: every value with the place it comes from, and the rules of durations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from broker.config.values import HOUR, MINUTE
+from broker.errors import UsageError
+
+if TYPE_CHECKING:
+    from broker.provider import Provider
+
+SHORTEST = 15 * MINUTE
+LONGEST_ROLE = 12 * HOUR
+LONGEST_CHAINED = HOUR
+LONGEST_SESSION = 36 * HOUR
+"""Seconds; AWS STS API Reference, DurationSeconds of AssumeRole and GetSessionToken."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value comes from; both None for a default of awslogin's own."""
+
+    file: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class ProviderSpec:
+    """A provider of the YAML.
+
+    Attributes:
+        options: An instance of the plugin's `Options`.
+    """
+
+    name: str
+    plugin: type[Provider]
+    options: Any
+    type: str
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a profile asks for. Durations are seconds.
+
+    Attributes:
+        provider_names: Empty where the session is taken from `source`.
+        source: The profile whose session, or whose user's keys, take this role.
+        role_arn: Set too where `account` and `role` were given.
+        duration_inherited: The duration comes from `defaults`.
+        first_hop_keys: The static profile whose long-lived keys sign for this one, else None.
+        origins: Name of a value → where it comes from.
+    """
+
+    name: str
+    team: str
+    provider_names: tuple[str, ...]
+    source: Profile | None
+    region: str
+    account: str | None = None
+    role: str | None = None
+    role_arn: str | None = None
+    duration: int | None = None
+    duration_inherited: bool = False
+    mfa_serial: str | None = None
+    mfa_process: str | None = None
+    external_id: str | None = None
+    session_name: str | None = None
+    session_tags: Mapping[str, str] = field(default_factory=dict)
+    transitive_tags: tuple[str, ...] = ()
+    source_identity: str | None = None
+    policy: str | None = None
+    policy_arns: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    first_hop_keys: str | None = None
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Profile:
+        """The profile at the start of the chain: the one that a provider signs in."""
+        return self.source.root if self.source else self
+
+    @property
+    def is_chained(self) -> bool:
+        """Whether the role is taken with another profile's temporary credentials."""
+        return self.source is not None and self.first_hop_keys is None
+
+    @property
+    def is_bare_keys(self) -> bool:
+        """Whether this is a user with keys and no role of its own."""
+        return self.first_hop_keys == self.name and self.role_arn is None
+
+    @property
+    def longest(self) -> int:
+        """Seconds that AWS gives at most."""
+        if self.is_chained:
+            return LONGEST_CHAINED
+        return LONGEST_SESSION if self.is_bare_keys else LONGEST_ROLE
+
+    def with_duration(self, seconds: int) -> Profile:
+        """The same profile with a duration from the command line.
+
+        Raises:
+            UsageError: AWS does not give that.
+        """
+        problem = self.refuses(seconds)
+        if problem:
+            raise UsageError(f"--duration: {problem}", profile=self.name)
+        return replace(self, duration=seconds, duration_inherited=False)
+
+    def refuses(self, seconds: int) -> str | None:
+        """Why AWS would not give a session of this length, or None."""
+        if seconds < SHORTEST:
+            return "AWS gives sessions of at least 15 minutes"
+        if seconds <= self.longest:
+            return None
+        if self.is_chained:
+            assert self.source
+            return (
+                "AWS gives at most 1 hour to a role that is taken from temporary credentials"
+                f" (here those of {self.source.name})"
+            )
+        return f"AWS gives at most {self.longest // HOUR} hours here"

@@ -1,0 +1,39 @@
+"""Finds secrets in a YAML, where none belongs. Owns what looks like one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from broker.config.document import Document, Path
+from broker.errors import ConfigError
+
+_KEYS = re.compile(
+    r"(?i)^(password|passwd|passphrase|secret|secret_?access_?key|aws_secret_access_key"
+    r"|aws_session_token|session_token|client_secret|private_key|api_key|totp_seed|seed)$"
+)
+_VALUES = re.compile(
+    r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\."
+)
+VARIABLES = re.compile(
+    r"(?i)secret|password|passphrase|token|mfa_code|private|credential|access_key"
+)
+"""Names of environment variables that are not put into addresses and names."""
+
+
+def secrets_in(document: Document) -> Iterator[ConfigError]:
+    """An error for each secret; none repeats the value."""
+    for path, text in document.raw.items():
+        key = _key(path)
+        if _KEYS.match(key) or _VALUES.search(text):
+            yield document.error(
+                path,
+                f"a secret stands in the YAML at `{key}`; it does not belong there",
+                hint="remove it from the file and its history; `awslogin add` and the"
+                " environment take secrets",
+            )
+
+
+def _key(path: Path) -> str:
+    return next((part for part in reversed(path) if isinstance(part, str)), "")
