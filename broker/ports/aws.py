@@ -138,7 +138,6 @@ class Aws:
                 connect_timeout=5,
                 read_timeout=20 if once else 8,
                 retries={"mode": "standard", "total_max_attempts": 1 if once else 3},
-                sts_regional_endpoints="regional",
                 max_pool_connections=32,
                 ignore_configured_endpoint_urls=True,
             ),
@@ -159,6 +158,7 @@ class Aws:
                     "profile": unset,
                     "config_file": (None, None, os.devnull, None),
                     "credentials_file": (None, None, os.devnull, None),
+                    "sts_regional_endpoints": (None, None, "regional", None),
                     "ca_bundle": (None, None, ca_bundle(self._environ), None),
                 }
             )
