@@ -139,6 +139,7 @@ class Aws:
                 read_timeout=20 if once else 8,
                 retries={"mode": "standard", "total_max_attempts": 1 if once else 3},
                 max_pool_connections=32,
+                parameter_validation=False,  # AWS is the judge; its rules change before botocore's
                 ignore_configured_endpoint_urls=True,
             ),
             **keys,
@@ -176,7 +177,6 @@ class Aws:
             BotoCoreError,
             ClientError,
             HTTPClientError,
-            ParamValidationError,
         )
         from botocore.exceptions import (
             ConnectionError as Unreachable,
@@ -186,8 +186,6 @@ class Aws:
             yield
         except ClientError as error:
             raise translated(error, what) from error
-        except ParamValidationError as error:
-            raise ConfigError(f"{what}: {error}") from error
         except (Unreachable, HTTPClientError) as error:
             raise NetworkError(
                 f"{what}: {_unreachable(error)}",

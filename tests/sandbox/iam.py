@@ -1,0 +1,101 @@
+"""IAM, as far as access keys go. Source: IAM API Reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.sandbox.query import iso, refusal, reply
+from tests.sandbox.server import Answer, Asked
+from tests.sandbox.sigv4 import RefusedError, caller
+from tests.sandbox.world import Keys, User, World
+
+NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
+MOST_KEYS = 2
+
+
+class Iam:
+    """Answers IAM actions for the caller's own user."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._actions = {
+            "CreateAccessKey": self._create,
+            "ListAccessKeys": self._list,
+            "UpdateAccessKey": self._update,
+            "DeleteAccessKey": self._delete,
+            "GetAccessKeyLastUsed": self._last_used,
+            "GetUser": self._user,
+            "ListMFADevices": self._devices,
+        }
+
+    def handle(self, asked: Asked) -> Answer:
+        """One request."""
+        with self._world.lock:
+            try:
+                keys = caller(self._world, asked, "iam")
+                if keys.kind == "session" and not keys.mfa:
+                    raise RefusedError(
+                        "InvalidClientTokenId",
+                        "The security token included in the request is invalid",
+                    )
+                user = self._world.users.get(keys.arn)
+                action = self._actions.get(asked.action)
+                if user is None or action is None or asked.action in self._world.denied_actions:
+                    raise RefusedError(
+                        "AccessDenied",
+                        f"User: {keys.arn} is not authorized to perform: iam:{asked.action}",
+                    )
+                return reply(asked.action, NAMESPACE, action(user, asked.form))
+            except RefusedError as error:
+                return refusal(error, NAMESPACE)
+
+    def _create(self, user: User, form: dict[str, str]) -> dict[str, Any]:
+        if len(user.keys) >= MOST_KEYS:
+            raise RefusedError("LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2", 409)
+        made = self._world.add_keys(user)
+        return {"AccessKey": _described(user, made) | {"SecretAccessKey": made.secret}}
+
+    def _list(self, user: User, form: dict[str, str]) -> dict[str, Any]:
+        described = [_described(user, self._world.keys[key]) for key in user.keys]
+        return {"AccessKeyMetadata": described, "IsTruncated": "false"}
+
+    def _update(self, user: User, form: dict[str, str]) -> dict[str, Any]:
+        self._own(user, form).active = form["Status"] == "Active"
+        return {}
+
+    def _delete(self, user: User, form: dict[str, str]) -> dict[str, Any]:
+        keys = self._own(user, form)
+        user.keys.remove(keys.key_id)
+        del self._world.keys[keys.key_id]
+        return {}
+
+    def _last_used(self, user: User, form: dict[str, str]) -> dict[str, Any]:
+        self._own(user, form)
+        return {
+            "UserName": user.name,
+            "AccessKeyLastUsed": {"ServiceName": "N/A", "Region": "N/A"},
+        }
+
+    def _user(self, user: User, form: dict[str, str]) -> dict[str, Any]:
+        return {"User": {"UserName": user.name, "Arn": user.arn, "UserId": "AIDA", "Path": "/"}}
+
+    def _devices(self, user: User, form: dict[str, str]) -> dict[str, Any]:
+        devices = [{"UserName": user.name, "SerialNumber": device.serial} for device in user.mfa]
+        return {"MFADevices": devices, "IsTruncated": "false"}
+
+    def _own(self, user: User, form: dict[str, str]) -> Keys:
+        key = form.get("AccessKeyId", "")
+        if key not in user.keys:
+            raise RefusedError(
+                "NoSuchEntity", f"The Access Key with id {key} cannot be found.", 404
+            )
+        return self._world.keys[key]
+
+
+def _described(user: User, keys: Keys) -> dict[str, str]:
+    return {
+        "UserName": user.name,
+        "AccessKeyId": keys.key_id,
+        "Status": "Active" if keys.active else "Inactive",
+        "CreateDate": iso(keys.created),
+    }

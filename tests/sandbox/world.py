@@ -1,0 +1,203 @@
+"""What exists in the sandbox: accounts, users, roles, sign-ins, and a clock that tests move."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyotp
+
+HOUR = 3600
+
+
+@dataclass
+class MfaDevice:
+    """A TOTP device; each window's code is good once."""
+
+    serial: str
+    seed: str = field(default_factory=pyotp.random_base32)
+    used: set[int] = field(default_factory=set)
+
+    def accepts(self, code: str | None, now: float) -> bool:
+        """Whether this is the code of this window or a neighbour, not used before."""
+        window = int(now // 30)
+        for candidate in (window, window - 1, window + 1):
+            if candidate not in self.used and pyotp.TOTP(self.seed).at(candidate * 30) == code:
+                self.used.add(candidate)
+                return True
+        return False
+
+
+@dataclass
+class Keys:
+    """Credentials that sign. `token` is None for a user's own keys."""
+
+    key_id: str
+    secret: str
+    arn: str
+    token: str | None = None
+    expires: float | None = None
+    mfa: bool = False
+    kind: str = "user"
+    active: bool = True
+    created: float = 0
+    usable_from: float = 0
+
+
+@dataclass
+class User:
+    """An IAM user."""
+
+    arn: str
+    keys: list[str] = field(default_factory=list)
+    mfa: list[MfaDevice] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The name in the ARN."""
+        return self.arn.rpartition("/")[2]
+
+
+@dataclass
+class Role:
+    """An IAM role and whom it trusts: principal ARNs, account roots, SAML or OIDC providers."""
+
+    arn: str
+    trusts: tuple[str, ...]
+    longest: int = HOUR
+    external_id: str | None = None
+    needs_mfa: bool = False
+    subject: str | None = None
+
+
+@dataclass
+class SamlProvider:
+    """A SAML provider registered in IAM."""
+
+    arn: str
+    issuer: str
+    certificate: str
+
+
+@dataclass
+class Person:
+    """Somebody at Identity Center or at the form identity provider."""
+
+    name: str
+    password: str = ""
+    assigned: dict[str, list[str]] = field(default_factory=dict)
+    roles: list[str] = field(default_factory=list)
+    totp: MfaDevice | None = None
+    disabled: bool = False
+    duration: int | None = None
+
+
+class World:
+    """All state, behind one lock."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.offset = 0.0
+        self.users: dict[str, User] = {}
+        self.keys: dict[str, Keys] = {}
+        self.roles: dict[str, Role] = {}
+        self.saml_providers: dict[str, SamlProvider] = {}
+        self.oidc_providers: dict[str, dict[str, Any]] = {}
+        self.people: dict[str, Person] = {}
+        self.accounts: dict[str, str] = {}
+        self.granted: list[dict[str, Any]] = []
+        self.denied_actions: set[str] = set()
+        self.key_propagation = 0.0
+        self.portal_rate: float | None = None
+        self.page_size = 100
+
+    def now(self) -> float:
+        """Seconds since 1970, as the sandbox sees it."""
+        return time.time() + self.offset
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock on."""
+        self.offset += seconds
+
+    def add_user(self, arn: str) -> User:
+        """A user without keys."""
+        self.users[arn] = User(arn)
+        return self.users[arn]
+
+    def add_keys(self, user: User) -> Keys:
+        """A new access key of a user."""
+        made = Keys(
+            key_id="AKIA" + _letters(16),
+            secret=secrets.token_urlsafe(30),
+            arn=user.arn,
+            created=self.now(),
+            usable_from=self.now() + self.key_propagation,
+        )
+        self.keys[made.key_id] = made
+        user.keys.append(made.key_id)
+        return made
+
+    def issue(self, arn: str, seconds: float, *, kind: str, mfa: bool = False) -> Keys:
+        """Temporary credentials."""
+        made = Keys(
+            key_id="ASIA" + _letters(16),
+            secret=secrets.token_urlsafe(30),
+            arn=arn,
+            token="FwoG" + secrets.token_urlsafe(90),
+            expires=self.now() + seconds,
+            mfa=mfa,
+            kind=kind,
+        )
+        self.keys[made.key_id] = made
+        return made
+
+    def add_role(self, arn: str, *trusts: str, **more: Any) -> Role:
+        """A role that trusts these principals."""
+        self.roles[arn] = Role(arn, trusts, **more)
+        return self.roles[arn]
+
+    def seed(self) -> None:
+        """The people and roles that the demo and most tests use."""
+        dev, prod, audit = "111122223333", "444455556666", "777788889999"
+        self.accounts = {dev: "payments-dev", prod: "payments-prod", audit: "audit"}
+        ann = self.add_user(f"arn:aws:iam::{dev}:user/ann")
+        ann.mfa.append(MfaDevice(f"arn:aws:iam::{dev}:mfa/ann"))
+        bob = self.add_user(f"arn:aws:iam::{dev}:user/bob")
+        self.add_keys(ann)
+        self.add_keys(bob)
+        both = (ann.arn, bob.arn)
+        self.add_role(f"arn:aws:iam::{dev}:role/Deploy", *both, longest=12 * HOUR)
+        self.add_role(f"arn:aws:iam::{dev}:role/ReadOnly", *both)
+        self.add_role(f"arn:aws:iam::{dev}:role/MfaOnly", *both, needs_mfa=True, longest=12 * HOUR)
+        self.add_role(f"arn:aws:iam::{dev}:role/team/Dev", *both)
+        admin = f"arn:aws:iam::{prod}:role/Admin"
+        saml = f"arn:aws:iam::{prod}:saml-provider/corp"
+        self.add_role(admin, saml, longest=4 * HOUR)
+        self.add_role(f"arn:aws:iam::{prod}:role/ReadOnly", saml)
+        self.add_role(
+            f"arn:aws:iam::{audit}:role/Audit",
+            f"arn:aws:iam::{dev}:root",
+            admin,
+            external_id="x",
+        )
+        oidc = f"arn:aws:iam::{dev}:oidc-provider/ci"
+        self.add_role(f"arn:aws:iam::{dev}:role/CiDeploy", oidc, subject="repo:corp/app:*")
+        self.people["ann"] = Person(
+            "ann",
+            "hunter2 is not it",
+            {dev: ["Developer", "Admin"], prod: ["ReadOnly"]},
+            [admin, f"arn:aws:iam::{prod}:role/ReadOnly"],
+        )
+        self.people["otto"] = Person(
+            "otto", "open sesame", {}, [admin], totp=MfaDevice("otto"), duration=2 * HOUR
+        )
+        self.people["dora"] = Person("dora", "disabled one", {}, [admin], disabled=True)
+        self.people["nora"] = Person("nora", "no roles here", {}, [])
+
+
+def _letters(count: int) -> str:
+    return "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(count))
