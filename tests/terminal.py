@@ -1,0 +1,105 @@
+"""Runs `awslogin` with a person at a controlling terminal; stdout and stderr stay pipes."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import threading
+import time
+
+from tests.support import COMMAND, Home, Result
+
+
+class Terminal:
+    """A command on a pseudo-terminal. `screen` is what the terminal and stderr have shown."""
+
+    def __init__(self, home: Home, *words: str, env: dict[str, str] | None = None) -> None:
+        self._main, tty = pty.openpty()
+        self._screen = ""
+        self._out = ""
+        self._err = ""
+
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _START, os.ttyname(tty), COMMAND, *words],
+            env=home.env(env),
+            cwd=home.work,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._tty = tty
+        self._done = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._read_terminal, daemon=True),
+            threading.Thread(target=self._read_pipe, args=("_out",), daemon=True),
+            threading.Thread(target=self._read_pipe, args=("_err",), daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def screen(self) -> str:
+        """All that the person has seen."""
+        return self._screen + self._err
+
+    def wait_for(self, pattern: str, timeout: float = 30) -> re.Match[str]:
+        """Wait until the person sees this."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            found = re.search(pattern, self.screen)
+            if found:
+                return found
+            if self._process.poll() is not None and not self._threads[2].is_alive():
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"no {pattern!r} on the screen:\n{self.screen}")
+
+    def type(self, text: str) -> None:
+        """Type on the keyboard."""
+        os.write(self._main, text.encode())
+
+    def answer(self, prompt: str, text: str) -> None:
+        """Wait for a prompt and answer it."""
+        self.wait_for(prompt)
+        self.type(text + "\n")
+
+    def finish(self, timeout: float = 40) -> Result:
+        """Wait for the end."""
+        try:
+            code = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise AssertionError(f"still running:\n{self.screen}") from None
+        self._done.set()
+        for thread in self._threads:
+            thread.join(5)
+        os.close(self._main)
+        os.close(self._tty)
+        return Result(code, self._out, self.screen)
+
+    def _read_terminal(self) -> None:
+        while not self._done.is_set():
+            if select.select([self._main], [], [], 0.1)[0]:
+                try:
+                    self._screen += os.read(self._main, 65536).decode("utf-8", "replace")
+                except OSError:
+                    return
+
+    def _read_pipe(self, name: str) -> None:
+        pipe = self._process.stdout if name == "_out" else self._process.stderr
+        assert pipe
+        for line in iter(lambda: pipe.read1(65536), b""):
+            setattr(self, name, getattr(self, name) + line.decode("utf-8", "replace"))
+        pipe.close()
+
+
+_START = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(os.open(sys.argv[1], os.O_RDWR), termios.TIOCSCTTY, 0)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
