@@ -135,7 +135,7 @@ class Ui:
                 answer = _read(terminal, "Number, or part of the name: ", secret=False).strip()
                 if answer.isdigit() and 1 <= int(answer) <= len(shown):
                     return shown[int(answer) - 1]
-                found = [i for i, text in enumerate(options) if _fuzzy(answer, text)]
+                found = _matching(answer, options)
                 if len(found) == 1:
                     return found[0]
                 shown = found or list(range(len(options)))
@@ -256,6 +256,12 @@ def _without_echo(reader: IO[str]):  # type: ignore[no-untyped-def]
         yield
     finally:
         termios.tcsetattr(reader.fileno(), termios.TCSAFLUSH, before)
+
+
+def _matching(wanted: str, options: Sequence[str]) -> list[int]:
+    """The options that hold the text as it is; else those that hold its letters in their order."""
+    whole = [i for i, text in enumerate(options) if wanted.lower() in text.lower()]
+    return whole or [i for i, text in enumerate(options) if _fuzzy(wanted, text)]
 
 
 def _fuzzy(wanted: str, text: str) -> bool:

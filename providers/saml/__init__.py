@@ -1,0 +1,1 @@
+"""SAML identity providers: sign-in pages, assertions, roles."""

@@ -1,0 +1,179 @@
+"""What a SAMLResponse says: roles, names and until when. Owns reading it, hardened; not judging it.
+
+The signature is STS's to check. Source: SAML 2.0 core; IAM User Guide, "Configuring SAML
+assertions for the authentication response".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
+from xml.etree import ElementTree as ET
+from xml.parsers import expat
+
+from broker.errors import LoginRefused, UnexpectedReply
+
+ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}"
+PROTOCOL = "{urn:oasis:names:tc:SAML:2.0:protocol}"
+SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
+ATTRIBUTES = "https://aws.amazon.com/SAML/Attributes/"
+REDEEM_WITHIN = timedelta(minutes=5)
+"""STS takes an assertion until five minutes after it was issued."""
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 64
+
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+_PROVIDER = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:saml-provider/[\w._-]+", re.ASCII)
+
+
+@dataclass(frozen=True, order=True)
+class Role:
+    """A role, and the SAML provider through which it is taken."""
+
+    role_arn: str
+    provider_arn: str
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """A response that holds an assertion. Times are UTC.
+
+    Attributes:
+        encoded: The SAMLResponse as it came, base64: a bearer secret.
+        roles: Sorted; empty where the assertion is encrypted.
+        encrypted: Nothing in it can be read here.
+        usable_until: When STS stops taking it.
+        session_duration: The provider's wish, seconds.
+        session_ends: When the provider ends the session, if it says so.
+    """
+
+    encoded: str
+    roles: tuple[Role, ...]
+    encrypted: bool
+    usable_until: datetime
+    session_duration: int | None
+    session_ends: datetime | None
+
+
+def read(encoded: str, now: datetime) -> Assertion:
+    """Read a SAMLResponse.
+
+    Raises:
+        UnexpectedReply: It is no SAML response, or XML that we do not parse.
+        LoginRefused: It says that the sign-in failed.
+    """
+    try:
+        content = base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise UnexpectedReply("the SAMLResponse is not base64") from None
+    root = _parse(content)
+    if root.tag != f"{PROTOCOL}Response":
+        raise UnexpectedReply("the SAMLResponse is not a SAML response")
+    _require_success(root)
+    assertion = root.find(f"{ASSERTION}Assertion")
+    encrypted = assertion is None and root.find(f"{ASSERTION}EncryptedAssertion") is not None
+    if assertion is None and not encrypted:
+        raise UnexpectedReply("the SAML response holds no assertion")
+    there = assertion if assertion is not None else root
+    duration = _attribute(there, "SessionDuration")
+    return Assertion(
+        encoded="".join(encoded.split()),
+        roles=_roles(there),
+        encrypted=encrypted,
+        usable_until=_usable_until(there, now),
+        session_duration=int(duration[0]) if duration and duration[0].isdigit() else None,
+        session_ends=min(_times(there, "AuthnStatement", "SessionNotOnOrAfter"), default=None),
+    )
+
+
+def _parse(content: bytes) -> ET.Element:
+    """XML without DTD and entities, of bounded size and depth."""
+    if len(content) > MAX_BYTES:
+        raise UnexpectedReply("the SAMLResponse is absurdly large")
+    depth = 0
+
+    def refuse(*_: object) -> NoReturn:
+        raise UnexpectedReply("the SAMLResponse holds a document type, which SAML never does")
+
+    def start(*_: object) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise UnexpectedReply("the SAMLResponse is nested absurdly deep")
+
+    def end(_: object) -> None:
+        nonlocal depth
+        depth -= 1
+
+    guard = expat.ParserCreate()
+    guard.StartDoctypeDeclHandler = refuse
+    guard.EntityDeclHandler = refuse
+    guard.StartElementHandler = start
+    guard.EndElementHandler = end
+    try:
+        guard.Parse(content, True)
+        return ET.fromstring(content)  # noqa: S314 - the guard above has refused DTDs
+    except (expat.ExpatError, ET.ParseError, ValueError):
+        raise UnexpectedReply("the SAMLResponse is not well-formed XML") from None
+
+
+def _require_success(root: ET.Element) -> None:
+    codes = [
+        code.get("Value", "") for code in root.findall(f"{PROTOCOL}Status//{PROTOCOL}StatusCode")
+    ]
+    if codes and codes[0] == SUCCESS:
+        return
+    said = root.findtext(f"{PROTOCOL}Status/{PROTOCOL}StatusMessage") or ""
+    reasons = [code.rpartition(":")[2] for code in codes]
+    words = " ".join(said.split())[:200] or ", ".join(reasons) or "no status"
+    raise LoginRefused(
+        f"the identity provider refused the sign-in: {words}", hint="ask its administrator"
+    )
+
+
+def _roles(assertion: ET.Element) -> tuple[Role, ...]:
+    """Values `role,provider` in either order; a malformed one spoils itself alone."""
+    found = set()
+    for value in _attribute(assertion, "Role"):
+        parts = [part.strip() for part in value.split(",")]
+        for one, other in (parts, parts[::-1]) if len(parts) == 2 else ():
+            if _ROLE.fullmatch(one) and _PROVIDER.fullmatch(other):
+                found.add(Role(one, other))
+    return tuple(sorted(found))
+
+
+def _attribute(assertion: ET.Element, name: str) -> list[str]:
+    return [
+        "".join(value.itertext()).strip()
+        for attribute in assertion.iter(f"{ASSERTION}Attribute")
+        if attribute.get("Name") == ATTRIBUTES + name
+        for value in attribute.iter(f"{ASSERTION}AttributeValue")
+    ]
+
+
+def _usable_until(assertion: ET.Element, now: datetime) -> datetime:
+    issued = _time(assertion.get("IssueInstant")) or now
+    ends = [
+        issued + REDEEM_WITHIN,
+        *_times(assertion, "Conditions", "NotOnOrAfter"),
+        *_times(assertion, "SubjectConfirmationData", "NotOnOrAfter"),
+    ]
+    return min(ends)
+
+
+def _times(assertion: ET.Element, element: str, attribute: str) -> list[datetime]:
+    moments = (_time(one.get(attribute)) for one in assertion.iter(ASSERTION + element))
+    return [moment for moment in moments if moment]
+
+
+def _time(text: str | None) -> datetime | None:
+    """An xs:dateTime; one without offset is UTC, as SAML demands."""
+    try:
+        moment = datetime.fromisoformat((text or "").strip())
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

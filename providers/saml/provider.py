@@ -1,0 +1,150 @@
+"""SAML: a sign-in at an identity provider, its assertion, and a role taken with it at STS.
+
+Owns the story of one SAML login. Source: AWS STS API Reference, AssumeRoleWithSAML; an assertion
+serves all its roles until it runs out.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from broker.errors import LoginRefused, RoleRefused
+from broker.ports.aws import HOUR, credentials_of
+from broker.ports.clock import to_text
+from broker.provider import Account, Credentials, Provider, ProviderOptions, Request
+
+FORM_IDPS = ("form", "auto", "keycloak", "simplesamlphp")
+
+
+class FieldSelectors(ProviderOptions):
+    """CSS selectors for `idp: form`, where the page's own names do not tell."""
+
+    username: str | None = None
+    password: str | None = None
+    code: str | None = None
+    error: str | None = None
+
+
+class SamlOptions(ProviderOptions):
+    """Where the sign-in starts, and who signs in."""
+
+    idp: Literal["form", "auto", "keycloak", "simplesamlphp"]
+    url: str
+    username: str | None = None
+    saml_provider_arn: str | None = Field(
+        default=None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:saml-provider/[\w._-]+$"
+    )
+    mfa: str | None = None
+    hosts: tuple[str, ...] = ()
+    remember_password: bool = False
+    fields: FieldSelectors | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _is_safe(cls, url: str) -> str:
+        from broker.errors import UnexpectedReply
+        from broker.ports.http import require_safe
+
+        try:
+            require_safe(url)
+        except UnexpectedReply as error:
+            raise ValueError(error.message) from None
+        return url
+
+    @model_validator(mode="after")
+    def _fields_are_for_form(self) -> SamlOptions:
+        if self.fields and self.idp != "form":
+            raise ValueError("`fields` goes with `idp: form`")
+        return self
+
+    def password_origins(self) -> set[str]:
+        """The sites that may receive the password."""
+        from broker.ports.http import origin
+
+        wide = [host if "://" in host else f"https://{host}" for host in self.hosts]
+        return {origin(self.url), *map(origin, wide)}
+
+
+class Saml(Provider):
+    """Signs in once for all roles of the assertion."""
+
+    Options = SamlOptions
+    options: SamlOptions
+
+    def __init__(self, name: str, options: Any, ports: Any) -> None:
+        super().__init__(name, options, ports)
+        self._lock = threading.Lock()
+
+    def login(self, request: Request) -> Credentials:
+        """The request's role, taken with the assertion that still holds or with a new one."""
+        from providers.saml import roles
+
+        assertion = self._assertion()
+        role = roles.choose(assertion, request, self.options.saml_provider_arn, self.ports.ui)
+        wanted = request.duration or assertion.session_duration or HOUR
+        try:
+            return self._assume(role, assertion.encoded, wanted, request)
+        except RoleRefused as error:
+            if "DurationSeconds" not in error.message or wanted <= HOUR:
+                raise
+            self.ports.ui.warn(
+                f"{role.role_arn} does not give {wanted} s; the session lasts 1 hour"
+            )
+            return self._assume(role, assertion.encoded, HOUR, request)
+
+    def discover(self) -> list[Account]:
+        """The accounts and roles that the assertion holds."""
+        from providers.saml import roles
+
+        return roles.accounts(self._assertion())
+
+    def logout(self) -> None:
+        """Nothing is kept at the provider's side by this route."""
+        self.ports.secrets.forget("assertion")
+
+    def _assertion(self) -> Any:
+        """The assertion of an earlier command while STS takes it, else a new sign-in's."""
+        from providers.saml import assertion as saml
+
+        with self._lock:
+            now = self.ports.clock.now()
+            kept = self.ports.secrets.recall("assertion")
+            if kept:
+                return saml.read(kept["response"], now)
+            encoded = self._signed_in()
+            read = saml.read(encoded, self.ports.clock.now())
+            if read.usable_until <= self.ports.clock.now():
+                raise LoginRefused(
+                    "the assertion had run out when it came",
+                    hint=f"it says {to_text(read.usable_until)}: check this machine's clock",
+                )
+            self.ports.secrets.remember("assertion", {"response": encoded}, until=read.usable_until)
+            return read
+
+    def _signed_in(self) -> str:
+        """A new sign-in; the SAMLResponse."""
+        from providers.saml.credentials import Person
+        from providers.saml.forms import SignIn
+
+        person = Person(self.ports, self.options.username, remember=self.options.remember_password)
+        chosen = self.options.fields
+        selectors = chosen.model_dump(exclude_none=True) if chosen else {}
+        self.ports.ui.progress(f"signing in at {self.options.url.split('/')[2]}")
+        walk = SignIn(self.ports, person, self.options.password_origins(), selectors)
+        return walk.response(self.options.url)
+
+    def _assume(self, role: Any, encoded: str, seconds: int, request: Request) -> Credentials:
+        client = self.ports.aws.client("sts", request.region)
+        with self.ports.aws.errors(f"AssumeRoleWithSAML {role.role_arn}"):
+            return credentials_of(
+                client.assume_role_with_saml(
+                    RoleArn=role.role_arn,
+                    PrincipalArn=role.provider_arn,
+                    SAMLAssertion=encoded,
+                    DurationSeconds=seconds,
+                    **({"Policy": request.policy} if request.policy else {}),
+                )
+            )

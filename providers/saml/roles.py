@@ -1,0 +1,69 @@
+"""Which of the assertion's roles a profile means."""
+
+from __future__ import annotations
+
+from broker.errors import InteractionRequired, RoleRefused, UnexpectedReply
+from broker.ports.ui import Ui
+from broker.provider import Account, Request
+from providers.saml.assertion import Assertion, Role
+
+
+def choose(assertion: Assertion, request: Request, provider_arn: str | None, ui: Ui) -> Role:
+    """The role that the request names, else the only one, else the person's pick.
+
+    Args:
+        assertion: What the sign-in holds.
+        request: What the profile asks for.
+        provider_arn: `saml_provider_arn` of the YAML; an encrypted assertion needs it.
+        ui: The person.
+
+    Raises:
+        RoleRefused: The assertion does not hold the role.
+        UnexpectedReply: It is encrypted, and the YAML does not say what is in it.
+        InteractionRequired: Several, and nobody to pick.
+    """
+    if assertion.encrypted:
+        if not (request.role_arn and provider_arn):
+            raise UnexpectedReply(
+                "the assertion is encrypted, so its roles cannot be read here",
+                hint="set `role_arn` in the profile and `saml_provider_arn` in the provider",
+            )
+        return Role(request.role_arn, provider_arn)
+    held = [role for role in assertion.roles if provider_arn in {None, role.provider_arn}]
+    wanted = [role for role in held if _is_wanted(role, request)]
+    if not wanted:
+        names = ", ".join(role.role_arn for role in held) or "none at all"
+        raise RoleRefused(
+            f"the sign-in does not hold {_words(request)}; it holds {names}",
+            hint="ask for the role, or name one of those in the profile",
+        )
+    if len(wanted) > 1 and not ui.interactive:
+        raise InteractionRequired(
+            f"the sign-in holds {len(wanted)} roles and the profile does not say which",
+            hint="set `account` and `role`, or `role_arn`",
+        )
+    lines = [role.role_arn for role in wanted]
+    return wanted[ui.choose("Which role?", lines, hint="`role_arn` in the profile")]
+
+
+def accounts(assertion: Assertion) -> list[Account]:
+    """The assertion's roles by account."""
+    found: dict[str, list[str]] = {}
+    for role in assertion.roles:
+        account, name = role.role_arn.split(":")[4], role.role_arn.partition(":role/")[2]
+        found.setdefault(account, []).append(name)
+    return [Account(account, None, tuple(sorted(names))) for account, names in found.items()]
+
+
+def _is_wanted(role: Role, request: Request) -> bool:
+    if request.role_arn and not request.role:
+        return role.role_arn == request.role_arn
+    if request.account and role.role_arn.split(":")[4] != request.account:
+        return False
+    return request.role is None or role.role_arn.partition(":role/")[2] == request.role
+
+
+def _words(request: Request) -> str:
+    if request.role_arn:
+        return request.role_arn
+    return f"a role in {request.account}" if request.account else "any role"
