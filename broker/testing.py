@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import ValidationError
@@ -199,7 +199,7 @@ class ProviderContract:
     """
 
     type: str
-    good_options: Mapping[str, Any] = {}
+    good_options: ClassVar[Mapping[str, Any]] = {}
 
     def test_is_found_by_its_type(self, provider: Provider) -> None:
         """The entry point leads to this class."""

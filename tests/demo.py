@@ -1,0 +1,113 @@
+"""`make demo`: starts the sandbox and runs the real `awslogin` against it, for every kind.
+
+A person at the terminal is played here: the demo confirms the device code that `awslogin` shows.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.sandbox import Sandbox
+from tests.support import Home, Result
+from tests.terminal import Terminal
+
+CONFIG = """\
+version: 1
+team: payments
+default_profile: dev
+defaults: {{region: eu-west-1, duration: 1h}}
+providers:
+  keys: {{type: static}}
+  corp: {{type: identity-center, start_url: "{start_url}", region: eu-west-1}}
+  sso:  {{type: saml, idp: form, url: "{form_idp}", username: ann}}
+  ci:   {{type: web-identity, token: {{env: AWS_OIDC_TOKEN}}}}
+profiles:
+  dev:    {{provider: keys, mfa_serial: "arn:aws:iam::111122223333:mfa/ann"}}
+  stage:  {{provider: corp, account: "111122223333", role: Developer}}
+  prod:   {{provider: [ci, sso], account: "444455556666", role: Admin}}
+  deploy: {{provider: ci, account: "111122223333", role: CiDeploy}}
+  audit:  {{source: prod, role_arn: "arn:aws:iam::777788889999:role/Audit", external_id: x}}
+"""
+
+
+class Demo:
+    """Types commands and shows what they say."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._home = Home(folder, sandbox.env())
+        self._home.environ["AWSLOGIN_PASSWORD_SSO"] = sandbox.world.people["ann"].password
+        self._home.config(CONFIG.format(start_url=sandbox.start_url, form_idp=sandbox.idp.url))
+
+    def say(self, text: str) -> None:
+        """A heading."""
+        print(f"\n\033[1m# {text}\033[0m" if sys.stdout.isatty() else f"\n# {text}", flush=True)
+
+    def type(self, *words: str, stdin: str = "", **env: str) -> Result:
+        """Run a command; the demo ends at the first that fails."""
+        shown = [f"{name}=…" for name in env] + ["awslogin", *map(shlex.quote, words)]
+        print(f"$ {' '.join(shown)}", flush=True)
+        return self._show(self._home.run(*words, stdin=stdin, env=env))
+
+    def type_and_confirm(self, *words: str) -> Result:
+        """Run a command that shows a code, and confirm the code as the person would."""
+        print(f"$ awslogin {' '.join(words)}", flush=True)
+        terminal = Terminal(self._home, *words)
+        self._sandbox.approve(terminal.wait_for(r"the code (\S+)").group(1))
+        return self._show(terminal.finish())
+
+    def _show(self, done: Result) -> Result:
+        print((done.err + done.out).rstrip(), flush=True)
+        if done.code:
+            sys.exit(f"the demo failed: exit {done.code}")
+        return done
+
+
+def main() -> None:
+    """All kinds, one after another."""
+    with Sandbox() as sandbox, tempfile.TemporaryDirectory(prefix="awslogin-demo-") as folder:
+        demo = Demo(Path(folder), sandbox)
+        keys = {"AccessKeyId": sandbox.ann.key_id, "SecretAccessKey": sandbox.ann.secret}
+        demo.say("The team's YAML, checked")
+        demo.type("config", "check")
+        demo.type("list")
+        demo.say("Static keys: into the keychain, then a session with MFA")
+        demo.type("add", "dev", "--stdin", stdin=json.dumps(keys))
+        demo.type("dev", AWSLOGIN_MFA_CODE=sandbox.code("ann"))
+        demo.say("IAM Identity Center: the device flow")
+        demo.type_and_confirm("stage")
+        demo.say("SAML: a form, an assertion, a role; and a role chained from it")
+        demo.type("prod")
+        demo.type("audit")
+        demo.say("Web identity: a CI job's own token; `prod` has two providers")
+        demo.type("deploy", AWS_OIDC_TOKEN=sandbox.issuer.token())
+        demo.type("explain", "prod")
+        demo.say("Every kind gives the same session")
+        for profile in ("dev", "stage", "prod"):
+            session = json.loads(demo_json(demo, profile))
+            print({name: session[name] for name in ("profile", "type", "from_cache")})
+        demo.say("Use it")
+        demo.type("whoami", "prod")
+        demo.type("exec", "prod", "--", "sh", "-c", 'echo "in $AWS_REGION as $AWS_ACCESS_KEY_ID"')
+        demo.type("setup", "--dry-run")
+        demo.type("status")
+        demo.say("Nothing of it lies in plain text on disk")
+        found = demo._home.holds_in_plain(sandbox.secrets())
+        print("files that hold a secret:", [str(path) for path in found])
+        demo.type("logout", "--all")
+        if found:
+            sys.exit("the demo found a secret in plain text")
+
+
+def demo_json(demo: Demo, profile: str) -> str:
+    """The JSON of a cached session; its secrets are not shown."""
+    print(f"$ awslogin {profile} --output json")
+    return demo._home.run(profile, "--output", "json").ok().out
+
+
+if __name__ == "__main__":
+    main()

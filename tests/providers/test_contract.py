@@ -1,0 +1,120 @@
+"""Every provider passes the shipped contract suite, against the sandbox."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+import pytest
+
+from broker import registry
+from broker.provider import Provider, Request
+from broker.testing import MemoryKeychain, MemorySecrets, ProviderContract, ScriptedUi, make_ports
+from tests.sandbox import DEV, PROD, Sandbox
+
+
+def make(type_: str, options: dict[str, Any], **ports: Any) -> Provider:
+    plugin = registry.load(type_)
+    return plugin("under-test", plugin.Options.model_validate(options), make_ports(**ports))
+
+
+class Approving(ScriptedUi):
+    """A person who confirms the device code as soon as it is shown."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__([])
+        self._sandbox = sandbox
+
+    def show(self, message: str) -> None:
+        super().show(message)
+        self._sandbox.approve(message.rpartition(" ")[2])
+
+
+NOWHERE = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+
+
+class TestStatic(ProviderContract):
+    type = "static"
+
+    @pytest.fixture
+    def provider(self, sandbox: Sandbox) -> Provider:
+        keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
+        keychain = MemoryKeychain({"team/provider/keys/dev": json.dumps(keys)})
+        ui = ScriptedUi()
+        provider = make("static", {}, environ=sandbox.env(), ui=ui)
+        provider.ports = make_ports(
+            sandbox.env(), ui=ui, secrets=MemorySecrets(provider.ports.clock, keychain)
+        )
+        return provider
+
+    @pytest.fixture
+    def request_(self) -> Request:
+        return Request(profile="dev", keys="dev", region="eu-west-1")
+
+    @pytest.fixture
+    def stranded(self) -> Provider:
+        return make("static", {}, environ=NOWHERE)
+
+
+class TestIdentityCenter(ProviderContract):
+    type = "identity-center"
+    good_options: ClassVar[dict[str, Any]] = {
+        "start_url": "https://corp.awsapps.com/start#/",
+        "region": "eu-west-1",
+    }
+
+    @pytest.fixture
+    def options(self, sandbox: Sandbox) -> dict[str, Any]:
+        return {"start_url": sandbox.start_url, "region": "eu-west-1", "flow": "device"}
+
+    @pytest.fixture
+    def provider(self, sandbox: Sandbox, options: dict[str, Any]) -> Provider:
+        return make(self.type, options, environ=sandbox.env(), ui=Approving(sandbox))
+
+    @pytest.fixture
+    def request_(self) -> Request:
+        return Request(profile="stage", region="eu-west-1", account=DEV, role="Developer")
+
+    @pytest.fixture
+    def stranded(self, options: dict[str, Any]) -> Provider:
+        return make(self.type, options, environ=NOWHERE)
+
+
+class TestSaml(ProviderContract):
+    type = "saml"
+    good_options: ClassVar[dict[str, Any]] = {"idp": "form", "url": "https://sso.corp.example/aws"}
+
+    @pytest.fixture
+    def provider(self, sandbox: Sandbox) -> Provider:
+        password = sandbox.world.people["ann"].password
+        ui = ScriptedUi(environ={"AWSLOGIN_PASSWORD": password})
+        options = {"idp": "form", "url": sandbox.idp.url, "username": "ann"}
+        return make(self.type, options, environ=sandbox.env(), ui=ui)
+
+    @pytest.fixture
+    def request_(self) -> Request:
+        return Request(profile="prod", region="eu-west-1", account=PROD, role="Admin")
+
+    @pytest.fixture
+    def stranded(self) -> Provider:
+        return make(self.type, {"idp": "form", "url": "http://127.0.0.1:9/"}, environ=NOWHERE)
+
+
+class TestWebIdentity(ProviderContract):
+    type = "web-identity"
+    good_options: ClassVar[dict[str, Any]] = {"token": {"env": "AWS_OIDC_TOKEN"}}
+
+    @pytest.fixture
+    def provider(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Provider:
+        monkeypatch.setenv("AWS_OIDC_TOKEN", sandbox.issuer.token())
+        return make(self.type, dict(self.good_options), environ=sandbox.env())
+
+    @pytest.fixture
+    def request_(self) -> Request:
+        arn = f"arn:aws:iam::{DEV}:role/CiDeploy"
+        return Request(profile="ci", region="eu-west-1", role_arn=arn, session_name="job")
+
+    @pytest.fixture
+    def stranded(self, monkeypatch: pytest.MonkeyPatch) -> Provider:
+        monkeypatch.delenv("AWS_OIDC_TOKEN", raising=False)
+        return make(self.type, dict(self.good_options), environ=NOWHERE)
