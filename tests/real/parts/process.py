@@ -1,4 +1,4 @@
-"""Starts a server for a test, waits until it answers, and ends it. Knows no server in particular."""
+"""Starts a server for a test, waits until it answers, and ends it. Knows no particular one."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from there: the bus starts no services by itself.
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ _BUS = """\
   <auth>EXTERNAL</auth>
   <policy context="default">
     <allow send_destination="*"/>
+    <allow receive_sender="*"/>
     <allow own="*"/>
   </policy>
 </busconfig>
@@ -37,25 +39,20 @@ _BUS = """\
 
 @contextmanager
 def absent(folder: Path) -> Iterator[dict[str, str]]:
-    """A bus on which nobody keeps secrets.
-
-    Args:
-        folder: Where its socket lies; short, as a socket's path has at most 107 bytes.
-    """
-    run = folder / "run"
-    run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    socket = run / "bus"
-    socket.unlink(missing_ok=True)
-    config = folder / "bus.conf"
-    config.write_text(_BUS.format(socket=socket))
-    environ = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={socket}", "XDG_RUNTIME_DIR": str(run)}
-    with process.running(
-        ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"],
-        env=process.clean_environ(),
-        log=folder / "bus.log",
-        ready=socket.exists,
-    ):
-        yield environ
+    """A bus on which nobody keeps secrets."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bus-") as run:  # a socket's path is 107 bytes at most
+        socket = Path(run) / "bus"
+        config = folder / "bus.conf"
+        config.write_text(_BUS.format(socket=socket))
+        environ = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={socket}", "XDG_RUNTIME_DIR": run}
+        with process.running(
+            ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"],
+            env=process.clean_environ(),
+            log=folder / "bus.log",
+            ready=socket.exists,
+        ):
+            yield environ
 
 
 @contextmanager
@@ -118,4 +115,4 @@ def _silence(folder: Path, environ: Mapping[str, str], name: str) -> Iterator[No
 
 def _owned(environ: Mapping[str, str], name: str) -> bool:
     with open_dbus_connection(environ["DBUS_SESSION_BUS_ADDRESS"]) as bus:
-        return bool(bus.send_and_get_reply(message_bus.NameHasOwner(name)).body[0])
+        return bool(bus.send_and_get_reply(message_bus.NameHasOwner(name), timeout=5).body[0])
