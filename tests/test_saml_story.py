@@ -52,6 +52,11 @@ def test_a_chain_from_saml(team: Home, sandbox: Sandbox) -> None:
     assert ":assumed-role/Audit/" in team.run("audit", "--output", "json").ok().json["arn"]
 
 
+def test_a_chain_from_a_cached_source(team: Home) -> None:
+    team.run("prod").ok()
+    assert ":assumed-role/Audit/" in team.run("audit", "--output", "json").ok().json["arn"]
+
+
 def test_a_wrong_password_is_posted_once(team: Home, sandbox: Sandbox) -> None:
     done = team.run("prod", "--output", "json", env={"AWSLOGIN_PASSWORD_CORP": "wrong one"})
     assert (done.error["exit"], done.error["message"]) == (3, "Invalid username or password.")

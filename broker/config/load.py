@@ -324,8 +324,9 @@ class Config:
         try:
             return self._resolve(model.source, chain)
         except ConfigError as error:
-            if error.profile == name or "circle" in error.reason:
-                raise
+            if "circle" in error.reason:
+                circle = error.reason.partition(": ")[2]
+                raise self._spoiled(name, "source", circle) from error
             raise self._spoiled(
                 name, "source", f"its source `{model.source}` is spoiled", hint=str(error)
             ) from error

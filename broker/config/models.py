@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from broker.config.values import (
     AccountId,
@@ -38,18 +38,26 @@ def _list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+Names = Annotated[
+    list[Name],
+    BeforeValidator(_list, json_schema_input_type=Name | list[Name]),
+    Field(min_length=1),
+]
+Policy = Annotated[str, BeforeValidator(_policy, json_schema_input_type=str | dict[str, Any])]
+
+
 class DefaultsModel(Model):
     """`defaults:` for profiles that do not say otherwise."""
 
     region: Region | None = None
-    duration: Duration | None = Field(default=None, json_schema_extra={"examples": ["1h"]})
+    duration: Duration | None = None
     session_name: Text | None = None
 
 
 class ProfileModel(Model):
     """One entry of `profiles:`."""
 
-    provider: Annotated[list[Name], BeforeValidator(_list), Field(min_length=1)] | None = None
+    provider: Names | None = None
     source: Name | None = None
     account: AccountId | None = None
     role: RoleName | None = None
@@ -63,7 +71,7 @@ class ProfileModel(Model):
     session_tags: Tags = {}
     transitive_tags: list[Text] = []
     source_identity: Text | None = None
-    policy: Annotated[str, BeforeValidator(_policy)] | None = None
+    policy: Policy | None = None
     policy_arns: list[PolicyArn] = []
     tags: Tags = {}
 
@@ -86,6 +94,12 @@ class FileModel(Model):
     defaults: DefaultsModel = DefaultsModel()
     providers: dict[Name, ProviderModel] = {}
     profiles: dict[Name, ProfileModel] = {}
+
+    @field_validator("defaults", "providers", "profiles", mode="before")
+    @classmethod
+    def _nothing_yet(cls, value: object) -> object:
+        """A heading with nothing under it is null in YAML."""
+        return {} if value is None else value
 
 
 def json_schema() -> dict[str, Any]:

@@ -66,8 +66,12 @@ def _scalar_text(value: object) -> object:
 
 Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(_plain)]
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
-Duration = Annotated[int, BeforeValidator(_duration)]
-AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$"), BeforeValidator(_account)]
+Duration = Annotated[int, BeforeValidator(_duration, json_schema_input_type=int | str)]
+AccountId = Annotated[
+    str,
+    StringConstraints(pattern=r"^\d{12}$"),
+    BeforeValidator(_account, json_schema_input_type=str | int),
+]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,}(-[a-z]+)+-\d+$")]
 RoleName = Annotated[str, StringConstraints(pattern=r"^[\w+=,.@/-]+$"), AfterValidator(_plain)]
 RoleArn = Annotated[
@@ -80,5 +84,7 @@ MfaSerial = Annotated[
     str,
     StringConstraints(pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:(mfa|u2f|sms-mfa)/\S+|[\w-]{6,32})$"),
 ]
-TagText = Annotated[Text, BeforeValidator(_scalar_text)]
+TagText = Annotated[
+    Text, BeforeValidator(_scalar_text, json_schema_input_type=str | int | float | bool)
+]
 Tags = dict[Text, TagText]

@@ -23,6 +23,7 @@ from broker.errors import (
     RoleRefused,
     UnexpectedReply,
 )
+from broker.ports.urls import is_loopback
 from broker.provider import Credentials, Request
 from broker.secret import Secret
 
@@ -60,8 +61,6 @@ def endpoint_override(service: str, environ: Mapping[str, str]) -> str | None:
     Raises:
         ConfigError: It is plain http to another machine, or no URL.
     """
-    from broker.ports.http import is_loopback
-
     name = f"AWS_ENDPOINT_URL_{_ENDPOINT_NAMES[service]}"
     name = name if environ.get(name) else "AWS_ENDPOINT_URL"
     url = environ.get(name)
@@ -118,6 +117,7 @@ class Aws:
             once: Never repeat a request: it carries a one-time code, a refresh token, or creates
                 a key.
         """
+        session = self._boto3()
         from botocore import UNSIGNED
         from botocore.config import Config
 
@@ -129,7 +129,7 @@ class Aws:
                 "aws_secret_access_key": credentials.secret_access_key.reveal(),
                 "aws_session_token": token.reveal() if token else None,
             }
-        return self._boto3().client(
+        return session.client(
             service,
             region_name=region,
             endpoint_url=endpoint_override(service, self._environ),

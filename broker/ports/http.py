@@ -5,7 +5,6 @@ Knows nothing of sign-in pages; it only guards where bytes may go.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import random
 import time
@@ -21,6 +20,7 @@ from requests.cookies import RequestsCookieJar
 from broker import __version__
 from broker.errors import NetworkError, UnexpectedReply
 from broker.ports.tls import ca_bundle, trust_the_system
+from broker.ports.urls import is_loopback, origin, require_safe, without_query
 
 if TYPE_CHECKING:
     from broker.ports.clock import Clock
@@ -34,52 +34,6 @@ MAX_BODY = 8 * 1024 * 1024
 MAX_REDIRECTS = 20
 TRIES = 3
 RETRIED = frozenset({429, 500, 502, 503, 504})
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a host is this machine, by name or by address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address((host or "").strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def origin(url: str) -> str:
-    """`scheme://host:port` of a URL, in lower case, the port always written.
-
-    Raises:
-        UnexpectedReply: Not an http(s) URL.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"https": 443, "http": 80}[parts.scheme]
-    except (ValueError, KeyError) as error:
-        raise UnexpectedReply(f"not a web address: {without_query(url)!r}") from error
-    host = (parts.hostname or "").lower()
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def without_query(url: str) -> str:
-    """A URL as it may be shown: its query, fragment and user part may hold secrets."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else parts.path
-
-
-def require_safe(url: str) -> None:
-    """Refuse plain http to anything but this machine.
-
-    Raises:
-        UnexpectedReply: The URL leads over plain http to another machine, or is no web address.
-    """
-    parts = urlsplit(origin(url))
-    if parts.scheme != "https" and not is_loopback(parts.hostname):
-        raise UnexpectedReply(
-            f"refusing plain http to {parts.netloc}",
-            hint="use https; plain http is accepted for loopback addresses alone",
-        )
 
 
 class _Jar(RequestsCookieJar):

@@ -11,7 +11,8 @@ import pytest
 
 from broker.errors import NetworkError, UnexpectedReply
 from broker.ports import http
-from broker.ports.http import Http, HttpSession, origin
+from broker.ports.http import Http, HttpSession
+from broker.ports.urls import origin
 from broker.testing import FakeClock
 
 
