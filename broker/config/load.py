@@ -468,8 +468,13 @@ def _model(document: Document) -> FileModel:
             errors.append(document.error(("extends",), "`extends` is not supported yet"))
         errors += _option_errors(model, document)
     if errors or model is None:
-        raise SpoiledFile(sorted(errors, key=lambda error: (error.line or 0, error.column or 0)))
+        raise SpoiledFile(sorted(errors, key=_order))
     return model
+
+
+def _order(error: ConfigError) -> tuple[int, bool, int]:
+    """By place; of one line, what is missing comes after the unknown key that was meant for it."""
+    return error.line or 0, error.reason.endswith("is missing"), error.column or 0
 
 
 def _option_errors(model: FileModel, document: Document) -> Iterable[ConfigError]:
