@@ -34,6 +34,7 @@ from broker.errors import (
 )
 from broker.ports.aws import endpoint_override, error_code
 from broker.ports.clock import from_text, to_text
+from broker.ports.urls import is_loopback
 from broker.provider import Account, Credentials, Provider, ProviderOptions, Request
 from broker.secret import Secret
 from providers.identity_center.budget import Budget
@@ -57,8 +58,6 @@ T = TypeVar("T")
 
 def _start_url(url: str) -> str:
     """Without fragment, query and trailing slash, as the service compares it."""
-    from broker.ports.http import is_loopback
-
     parts = urlsplit(url)
     if not parts.hostname or parts.scheme not in {"https", "http"}:
         raise ValueError("an address such as https://corp.awsapps.com/start")

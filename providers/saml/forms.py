@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from broker.errors import LoginRefused, UnexpectedReply
 from broker.ports import Ports
-from broker.ports.http import HttpSession, Reply, origin, without_query
+from broker.ports.http import HttpSession, Reply
+from broker.ports.urls import origin, without_query
 from providers.saml.credentials import Person
 from providers.saml.page import Form, Kind, Page
 

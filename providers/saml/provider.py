@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from broker.errors import LoginRefused, RoleRefused
+from broker.errors import LoginRefused, RoleRefused, UnexpectedReply
 from broker.ports.aws import HOUR, credentials_of
 from broker.ports.clock import to_text
+from broker.ports.urls import origin, require_safe
 from broker.provider import Account, Credentials, Provider, ProviderOptions, Request
 
 FORM_IDPS = ("form", "auto", "keycloak", "simplesamlphp")
@@ -45,9 +46,6 @@ class SamlOptions(ProviderOptions):
     @field_validator("url")
     @classmethod
     def _is_safe(cls, url: str) -> str:
-        from broker.errors import UnexpectedReply
-        from broker.ports.http import require_safe
-
         try:
             require_safe(url)
         except UnexpectedReply as error:
@@ -62,8 +60,6 @@ class SamlOptions(ProviderOptions):
 
     def password_origins(self) -> set[str]:
         """The sites that may receive the password."""
-        from broker.ports.http import origin
-
         wide = [host if "://" in host else f"https://{host}" for host in self.hosts]
         return {origin(self.url), *map(origin, wide)}
 
