@@ -9,12 +9,9 @@ from lxml import etree
 from signxml.exceptions import InvalidSignature
 
 from tests.real.parts import certificate, simplesamlphp
+from tests.real.parts.aws import ACS, ADMIN, READ_ONLY
 from tests.real.parts.simplesamlphp import Person, SimpleSamlPhp
 from tests.real.parts.visitor import Visitor, attribute, verified
-
-PROVIDER = "arn:aws:iam::111122223333:saml-provider/simplesamlphp"
-ADMIN = f"arn:aws:iam::111122223333:role/Admin,{PROVIDER}"
-AUDIT = f"arn:aws:iam::111122223333:role/team/Audit,{PROVIDER}"
 
 
 def sign_in(idp: SimpleSamlPhp, name: str) -> Visitor:
@@ -26,19 +23,22 @@ def sign_in(idp: SimpleSamlPhp, name: str) -> Visitor:
 def test_a_sign_in_ends_with_a_signed_assertion(tmp_path: Path) -> None:
     people = {
         "ann": Person("hunter2:ä", (ADMIN,), session_name="ann@corp.example", duration=7200),
-        "ben": Person("swordfish", (ADMIN, AUDIT)),
+        "ben": Person("swordfish", (ADMIN, READ_ONLY)),
     }
     with simplesamlphp.running(tmp_path, people) as idp:
         ann, ben = sign_in(idp, "ann"), sign_in(idp, "ben")
-    assert ann.destination() == simplesamlphp.ACS
+    assert ann.destination() == ACS
     assertion = verified(ann.saml_response(), idp.certificate_pem)
     assert attribute(assertion, "Role") == [ADMIN]
     assert attribute(assertion, "RoleSessionName") == ["ann@corp.example"]
     assert attribute(assertion, "SessionDuration") == ["7200"]
     assert idp.entity_id in etree.tostring(assertion, encoding="unicode")
-    assert attribute(verified(ben.saml_response(), idp.certificate_pem), "Role") == [ADMIN, AUDIT]
+    assert attribute(verified(ben.saml_response(), idp.certificate_pem), "Role") == [
+        ADMIN,
+        READ_ONLY,
+    ]
     with pytest.raises(InvalidSignature):
-        verified(ann.saml_response(), certificate.write(tmp_path, "stranger"))
+        verified(ann.saml_response(), certificate.write(tmp_path, "stranger").certificate_pem)
 
 
 def test_a_wrong_password_brings_the_form_again(tmp_path: Path) -> None:

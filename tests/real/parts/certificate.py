@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -11,8 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 
-def write(folder: Path, name: str) -> str:
-    """Write `name`.pem (the key) and `name`.crt into the folder; returns the certificate, PEM."""
+class KeyPair(NamedTuple):
+    """A private key and its certificate, PEM."""
+
+    key: rsa.RSAPrivateKey
+    certificate_pem: str
+
+
+def write(folder: Path, name: str) -> KeyPair:
+    """Make a key pair and write `name`.pem (the key) and `name`.crt into the folder."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -37,4 +45,4 @@ def write(folder: Path, name: str) -> str:
             serialization.NoEncryption(),
         )
     )
-    return pem
+    return KeyPair(key, pem)

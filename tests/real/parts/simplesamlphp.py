@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.real.parts import certificate, process
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-AWS = "urn:amazon:webservices"
-ACS = "https://signin.aws.amazon.com/saml"
-ATTRIBUTE = "https://aws.amazon.com/SAML/Attributes/"
+from tests.real.parts import certificate, process
+from tests.real.parts.aws import ACS, ATTRIBUTE, AUDIENCE
+
 _PACKAGE = Path("/usr/share/simplesamlphp/www")
 _SAML2 = "urn:oasis:names:tc:SAML:2.0:"
 _FORMAT_URI = f"{_SAML2}attrname-format:uri"
@@ -53,13 +53,15 @@ class Person:
 class SimpleSamlPhp:
     """A running identity provider.
 
-    `url` is where a sign-in starts, as its administrator hands it out.
+    `url` is where a sign-in starts, as its administrator hands it out; `decryption_key` is AWS's
+    where assertions are encrypted.
     """
 
     origin: str
     url: str
     entity_id: str
     certificate_pem: str
+    decryption_key: RSAPrivateKey | None
     people: Mapping[str, Person]
 
 
@@ -77,15 +79,15 @@ def running(
         folder: Takes its config, keys, sessions and log.
         people: By user name.
         acs: Where it posts the SAMLResponse.
-        encrypted: Whether the assertion is encrypted to AWS; the key is `aws.pem` in the folder.
+        encrypted: Whether the assertion is encrypted to AWS.
     """
     for part in ("config", "metadata", "sessions", "temp"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     port = process.free_port()
     origin = f"http://127.0.0.1:{port}/"
     entity_id = f"{origin}saml2/idp/metadata.php"
-    pem = certificate.write(folder, "idp")
-    certificate.write(folder, "aws")
+    signing = certificate.write(folder, "idp")
+    encryption = certificate.write(folder, "aws")
     _php(folder / "config/config.php", "config", _config(folder, origin))
     _php(
         folder / "config/authsources.php",
@@ -97,7 +99,7 @@ def running(
         folder / "metadata/saml20-sp-remote.php",
         "metadata",
         {
-            AWS: {
+            AUDIENCE: {
                 "AssertionConsumerService": acs,
                 "NameIDFormat": f"{_SAML2}nameid-format:transient",
                 "assertion.encryption": encrypted,
@@ -113,9 +115,10 @@ def running(
     ):
         yield SimpleSamlPhp(
             origin=origin,
-            url=f"{origin}saml2/idp/SSOService.php?{urlencode({'spentityid': AWS})}",
+            url=f"{origin}saml2/idp/SSOService.php?{urlencode({'spentityid': AUDIENCE})}",
             entity_id=entity_id,
-            certificate_pem=pem,
+            certificate_pem=signing.certificate_pem,
+            decryption_key=encryption.key if encrypted else None,
             people=people,
         )
 

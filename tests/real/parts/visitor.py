@@ -16,7 +16,7 @@ from lxml import etree
 from requests.cookies import RequestsCookieJar
 from signxml.verifier import XMLVerifier
 
-from tests.real.parts.simplesamlphp import ATTRIBUTE
+from tests.real.parts.aws import ATTRIBUTE
 
 _ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}"
 

@@ -1,0 +1,31 @@
+"""Real programs as fixtures. What a test wants to be different, it starts itself from `parts`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real.parts import secret_service as services
+from tests.real.parts import simplesamlphp as saml
+from tests.real.parts.aws import ADMIN, READ_ONLY
+from tests.real.parts.simplesamlphp import Person, SimpleSamlPhp
+
+
+@pytest.fixture
+def secret_service(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of a desktop with an unlocked, empty Secret Service."""
+    with services.unlocked(tmp_path / "desktop") as environ:
+        yield environ
+
+
+@pytest.fixture(scope="session")
+def simplesamlphp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleSamlPhp]:
+    """SimpleSAMLphp with ann, who has one role, and ben, who has two."""
+    people = {
+        "ann": Person("hunter2 is not it", (ADMIN,), duration=7200),
+        "ben": Person("swordfish", (ADMIN, READ_ONLY), session_name="ben@corp.example"),
+    }
+    with saml.running(tmp_path_factory.mktemp("simplesamlphp"), people) as idp:
+        yield idp
