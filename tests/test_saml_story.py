@@ -84,7 +84,7 @@ def test_a_duration_over_the_roles_falls_back_to_an_hour(team: Home, sandbox: Sa
 def test_a_person_picks_a_role(team: Home) -> None:
     assert team.run("any").code == 4
     terminal = Terminal(team, "any", "--output", "json")
-    terminal.answer("Number", "read")
+    terminal.answer("Number", "444455556666:role/read")
     assert ":assumed-role/ReadOnly/" in terminal.finish().json["arn"]
 
 
