@@ -2,35 +2,44 @@
 
     with Sandbox() as sandbox:
         sandbox.env()              # AWS_ENDPOINT_URL_… and AWSLOGIN_FEDERATION_URL
-        sandbox.urls               # "sts", "iam", "oidc", "portal", "signin", "idp", "issuer"
+        sandbox.urls               # sts, iam, oidc, portal, signin, idp, issuer, control
+        sandbox.start_url          # Identity Center's; sandbox.idp.url is the form provider's
         sandbox.ann, sandbox.bob   # IAM users' own keys; ann has an MFA device
         sandbox.code("ann")        # the current one-time code of that device
         sandbox.approve(code)      # a person confirms a device code; also deny(code)
-        sandbox.calls("sts", "AssumeRole")
-        sandbox.fault("sts", status=500, times=2)
+        sandbox.assertion("ann")   # a base64 SAMLResponse; overrides spoil it
+        sandbox.issuer.token()     # a CI job's JWT; overrides spoil it
+        sandbox.calls("sts", "AssumeRole")     # what was asked; sandbox.requests has all
+        sandbox.fault("sts", status=500, times=2)   # also hang=…, reset=True, body=…; heal()
         sandbox.world              # what exists, and the clock: world.advance(3600)
+        sandbox.register_saml(…), sandbox.register_oidc(…)  # trust a real provider
 
-`python -m tests.sandbox` starts one and prints where everything is.
+It refuses what AWS refuses: wrong signatures, used codes, untrusted roles, expired tokens.
+`tests/sandbox_selftest` holds it to that. `python -m tests.sandbox` starts one for people and for
+other processes; those steer it through `tests.sandbox.control.Remote`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-import pyotp
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from tests.sandbox import saml
+from tests.sandbox.control import Control
 from tests.sandbox.form_idp import PATH, FormIdp
 from tests.sandbox.iam import Iam
 from tests.sandbox.identity_center import Oidc, Portal
-from tests.sandbox.oidc import Issuer
-from tests.sandbox.server import Answer, Asked, Fault, Service, urls
+from tests.sandbox.keys import rsa_key
+from tests.sandbox.oidc import AUDIENCE, Issuer, keys_of
+from tests.sandbox.server import FOR_EVER, Answer, Asked, Fault, Service, urls
 from tests.sandbox.signin import Signin
 from tests.sandbox.sts import Sts
-from tests.sandbox.world import Keys, SamlProvider, User, World
+from tests.sandbox.world import Keys, OidcProvider, SamlProvider, User, World
 
-__all__ = ["Sandbox"]
+__all__ = ["FOR_EVER", "Sandbox"]
 
 DEV, PROD, AUDIT = "111122223333", "444455556666", "777788889999"
 
@@ -43,8 +52,11 @@ class Sandbox:
         self.world = World()
         self.world.seed()
         self.saml_arn = f"arn:aws:iam::{PROD}:saml-provider/corp"
-        self.idp = FormIdp(self.world, saml.Signer("https://idp.corp.example"), self.saml_arn)
-        self.register_saml(self.saml_arn, self.idp.signer.issuer, self.idp.signer.certificate)
+        self.idp = FormIdp(self.world, saml.Signer("https://idp.corp.example"))
+        for arn in (self.saml_arn, f"arn:aws:iam::{DEV}:saml-provider/corp"):
+            self.register_saml(
+                arn, self.idp.signer.issuer, self.idp.signer.certificate, rsa_key("AWS")
+            )
         self.oidc = Oidc(self.world)
         self.issuer = Issuer(self.world)
         self.signin = Signin(self.world)
@@ -56,15 +68,19 @@ class Sandbox:
             "signin": self.signin.handle,
             "idp": self.idp.handle,
             "issuer": self.issuer.handle,
+            "control": Control(self).handle,
         }
         self.services = {
-            name: Service(name, handle, self.requests) for name, handle in handlers.items()
+            name: Service(name, handle, [] if name == "control" else self.requests)
+            for name, handle in handlers.items()
         }
         self.urls = urls(self.services)
         self.oidc.url = self.urls["oidc"]
         self.start_url = self.oidc.start_url = f"{self.urls['portal']}/start"
         self.idp.url = self.urls["idp"] + PATH
-        self.issuer.register(f"arn:aws:iam::{DEV}:oidc-provider/ci", self.urls["issuer"])
+        self.issuer.url = self.urls["issuer"]
+        arn = f"arn:aws:iam::{DEV}:oidc-provider/ci"
+        self.register_oidc(arn, self.issuer.url, self.issuer.jwks)
 
     def __enter__(self) -> Self:
         return self
@@ -112,8 +128,7 @@ class Sandbox:
 
     def code(self, name: str, *, ahead: int = 0) -> str:
         """The code that a user's device shows now, or `ahead` windows later."""
-        device = self.user(name).mfa[0]
-        return pyotp.TOTP(device.seed).at(int(self.world.now()) + 30 * ahead)
+        return self.user(name).mfa[0].code(self.world.now() + 30 * ahead)
 
     def approve(self, user_code: str, person: str = "ann") -> None:
         """A person confirms a device code."""
@@ -123,12 +138,44 @@ class Sandbox:
         """A person denies a device code."""
         self.oidc.deny(user_code)
 
-    def register_saml(self, arn: str, issuer: str, certificate_pem: str) -> None:
-        """Make IAM trust a SAML identity provider."""
-        self.world.saml_providers[arn] = SamlProvider(arn, issuer, certificate_pem)
+    def assertion(
+        self, person: str = "ann", *, forged: bool = False, encrypted: bool = False, **more: Any
+    ) -> str:
+        """A SAMLResponse of the form provider, base64.
+
+        Args:
+            person: Whose.
+            forged: Signed by somebody else in the provider's name.
+            encrypted: Its assertion is encrypted to AWS's key.
+            **more: Any argument of `saml.response`, such as `roles`, `seconds`, `issued`,
+                `audience`, `destination`, `status`, `session_ends`, `sign`.
+        """
+        if forged:
+            more["signer"] = saml.Signer(self.idp.signer.issuer, key="somebody else")
+        if encrypted:
+            more["encrypt_to"] = rsa_key("AWS").public_key()
+        return self.idp.assertion(self.world.people[person], **more)
+
+    def register_saml(
+        self,
+        arn: str,
+        issuer: str,
+        certificate_pem: str,
+        decryption_key: RSAPrivateKey | None = None,
+    ) -> None:
+        """Make IAM trust a SAML identity provider; roles trust it by `world.add_role`."""
+        self.world.saml_providers[arn] = SamlProvider(arn, issuer, certificate_pem, decryption_key)
+
+    def register_oidc(
+        self, arn: str, issuer: str, jwks: Mapping[str, Any], audiences: tuple[str, ...] = ()
+    ) -> None:
+        """Make IAM trust an OIDC issuer by its JWK set; without `audiences` STS's own holds."""
+        self.world.oidc_providers[issuer] = OidcProvider(
+            arn, issuer, keys_of(jwks), set(audiences or [AUDIENCE])
+        )
 
     def calls(self, service: str, action: str | None = None) -> list[Asked]:
-        """What a service was asked."""
+        """What a service was asked: an action of the query protocol, or a path."""
         return [
             asked
             for asked in list(self.requests)
@@ -147,13 +194,20 @@ class Sandbox:
         reset: bool = False,
         action: str | None = None,
     ) -> None:
-        """Make a service fail: a status, a silence of `hang` seconds, or a cut connection."""
-        answer = Answer(status, body, headers or {}) if status else None
+        """Make a service fail: a reply, a silence of `hang` seconds, or a cut connection.
+
+        It lasts for `times` requests, else until `heal`; `action` narrows it to an action or path.
+        """
+        answer = Answer(status or 200, body, headers or {}) if status or body else None
         self.services[service].fault(Fault(times, answer, hang, reset, action))
 
     def heal(self, service: str) -> None:
         """End a service's faults."""
         self.services[service].heal()
+
+    def crashes(self) -> list[str]:
+        """Tracebacks of the sandbox's own failures."""
+        return [crash for service in self.services.values() for crash in service.crashes]
 
     def secrets(self) -> list[str]:
         """Every secret key and token that the sandbox ever gave out or holds."""
@@ -162,3 +216,21 @@ class Sandbox:
         found += [*self.oidc.tokens, *self.oidc.refresh]
         found += [client.secret for client in self.oidc.clients.values()]
         return [str(secret) for secret in found]
+
+    def about(self) -> dict[str, Any]:
+        """Where everything is and who there is, for people and for other processes."""
+        return {
+            "env": self.env(),
+            "start_url": self.start_url,
+            "form_idp": self.idp.url,
+            "control": self.urls["control"],
+            "people": {name: person.password for name, person in self.world.people.items()},
+            "totp": {p.name: p.totp.seed for p in self.world.people.values() if p.totp},
+            "keys": {
+                name: {"AccessKeyId": keys.key_id, "SecretAccessKey": keys.secret}
+                for name, keys in (("ann", self.ann), ("bob", self.bob))
+            },
+            "mfa": {device.serial: device.seed for device in self.user("ann").mfa},
+            "roles": {role.arn: list(role.trusts) for role in self.world.roles.values()},
+            "ci_token": self.issuer.token(),
+        }

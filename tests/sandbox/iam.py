@@ -33,14 +33,18 @@ class Iam:
         with self._world.lock:
             try:
                 keys = caller(self._world, asked, "iam")
-                if keys.kind == "session" and not keys.mfa:
+                if keys.kind == "federated" or (keys.kind == "session" and not keys.mfa):
                     raise RefusedError(
                         "InvalidClientTokenId",
                         "The security token included in the request is invalid",
                     )
                 user = self._world.users.get(keys.arn)
                 action = self._actions.get(asked.action)
-                if user is None or action is None or asked.action in self._world.denied_actions:
+                if action is None:
+                    raise RefusedError("InvalidAction", f"no action {asked.action}", 400)
+                named = asked.form.get("UserName", user.name if user else "")
+                denied = asked.action in self._world.denied_actions
+                if user is None or named != user.name or denied:
                     raise RefusedError(
                         "AccessDenied",
                         f"User: {keys.arn} is not authorized to perform: iam:{asked.action}",
@@ -60,6 +64,8 @@ class Iam:
         return {"AccessKeyMetadata": described, "IsTruncated": "false"}
 
     def _update(self, user: User, form: dict[str, str]) -> dict[str, Any]:
+        if form.get("Status") not in {"Active", "Inactive"}:
+            raise RefusedError("ValidationError", "Status must be Active or Inactive", 400)
         self._own(user, form).active = form["Status"] == "Active"
         return {}
 
@@ -70,17 +76,27 @@ class Iam:
         return {}
 
     def _last_used(self, user: User, form: dict[str, str]) -> dict[str, Any]:
-        self._own(user, form)
+        used = self._own(user, form).last_used
+        moment, service, region = used or (None, "N/A", "N/A")
+        seen = {"LastUsedDate": iso(moment)} if moment else {}
         return {
             "UserName": user.name,
-            "AccessKeyLastUsed": {"ServiceName": "N/A", "Region": "N/A"},
+            "AccessKeyLastUsed": seen | {"ServiceName": service, "Region": region},
         }
 
     def _user(self, user: User, form: dict[str, str]) -> dict[str, Any]:
-        return {"User": {"UserName": user.name, "Arn": user.arn, "UserId": "AIDA", "Path": "/"}}
+        described = {"UserName": user.name, "Arn": user.arn, "UserId": user.id, "Path": "/"}
+        return {"User": described | {"CreateDate": iso(user.created)}}
 
     def _devices(self, user: User, form: dict[str, str]) -> dict[str, Any]:
-        devices = [{"UserName": user.name, "SerialNumber": device.serial} for device in user.mfa]
+        devices = [
+            {
+                "UserName": user.name,
+                "SerialNumber": device.serial,
+                "EnableDate": iso(user.created),
+            }
+            for device in user.mfa
+        ]
         return {"MFADevices": devices, "IsTruncated": "false"}
 
     def _own(self, user: User, form: dict[str, str]) -> Keys:

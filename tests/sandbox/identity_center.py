@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -13,6 +15,12 @@ from tests.sandbox.server import Answer, Asked, as_json, html
 from tests.sandbox.world import HOUR, World
 
 SCOPE = "sso:account:access"
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+CODE_GRANT = "authorization_code"
+REFRESH_GRANT = "refresh_token"
+CODE_LIFE = 600
+_SCOPES = re.compile(r"[a-z]+:[a-z_]+:[a-z_]+")
+LOOPBACK = {"127.0.0.1", "[::1]", "localhost"}
 
 
 class OidcRefusedError(Exception):
@@ -35,6 +43,10 @@ class Client:
     scopes: tuple[str, ...]
     grants: tuple[str, ...]
     redirects: tuple[str, ...]
+
+    def may(self, grant: str) -> bool:
+        """Whether it registered for a grant; without any it has all but authorization codes."""
+        return grant in self.grants if self.grants else grant != CODE_GRANT
 
 
 @dataclass
@@ -60,6 +72,7 @@ class Code:
     redirect: str
     challenge: str
     person: str
+    expires: float
 
 
 @dataclass
@@ -73,7 +86,12 @@ class Token:
 
 
 class Oidc:
-    """sso-oidc and its pages."""
+    """sso-oidc and its pages.
+
+    Knobs: `interval` and `device_life` (seconds), `slow_downs` (polls to refuse whatever their
+    pace), `portal_session` (seconds that refreshing lasts), `auto_approve` (who confirms by
+    himself after the first poll, or at once in the browser).
+    """
 
     def __init__(self, world: World, url: str = "") -> None:
         self.world = world
@@ -99,7 +117,7 @@ class Oidc:
             ("GET", "/authorize"): self._authorize,
             ("POST", "/authorize"): self._authorize,
             ("GET", "/device"): self._device_page,
-            ("POST", "/device"): self._device_page,
+            ("POST", "/device"): self._device_decision,
         }
         route = routes.get((asked.method, asked.path))
         if route is None:
@@ -116,30 +134,50 @@ class Oidc:
                 )
 
     def approve(self, user_code: str, person: str = "ann") -> None:
-        """The person confirms the code in a browser."""
-        with self.world.lock:
-            device = self._device(user_code)
-            device.state, device.person = "approved", person
+        """The person confirms the code in a browser.
+
+        Raises:
+            KeyError: No such person, or no such code that is still open.
+        """
+        self._decide(user_code, "approved", self.world.people[person].name)
 
     def deny(self, user_code: str) -> None:
-        """The person denies it."""
-        with self.world.lock:
-            self._device(user_code).state = "denied"
+        """The person denies it.
 
-    def _device(self, user_code: str) -> Device:
-        return next(d for d in self.devices.values() if d.user_code == user_code)
+        Raises:
+            KeyError: No such code that is still open.
+        """
+        self._decide(user_code, "denied", "")
+
+    def _decide(self, user_code: str, state: str, person: str) -> None:
+        with self.world.lock:
+            for device in self.devices.values():
+                if (device.user_code, device.state) == (user_code, "pending"):
+                    device.state, device.person = state, person
+                    return
+        raise KeyError(user_code)
 
     def _register(self, asked: Asked) -> Answer:
-        body = asked.json
+        body = _body(asked)
         if body.get("clientType") != "public" or not body.get("clientName"):
             raise OidcRefusedError("invalid_client_metadata")
+        grants, redirects = body.get("grantTypes") or (), body.get("redirectUris") or ()
+        if not {*grants} <= {DEVICE_GRANT, CODE_GRANT, REFRESH_GRANT}:
+            raise OidcRefusedError("unsupported_grant_type")
+        if not all(_SCOPES.fullmatch(scope) for scope in body.get("scopes") or ()):
+            raise OidcRefusedError("invalid_scope")
+        if CODE_GRANT in grants:
+            if not redirects or not all(_on_loopback(redirect) for redirect in redirects):
+                raise OidcRefusedError("invalid_redirect_uri")
+            if not self._is_start_url(body.get("issuerUrl")):
+                raise OidcRefusedError("invalid_request", 400, "invalid issuer url")
         made = Client(
             client_id=secrets.token_urlsafe(16),
             secret=secrets.token_urlsafe(64),
             expires=self.world.now() + 90 * 24 * HOUR,
             scopes=tuple(body.get("scopes") or ()),
-            grants=tuple(body.get("grantTypes") or ()),
-            redirects=tuple(body.get("redirectUris") or ()),
+            grants=tuple(grants),
+            redirects=tuple(redirects),
         )
         self.clients[made.client_id] = made
         return as_json(
@@ -161,10 +199,15 @@ class Oidc:
             raise OidcRefusedError("invalid_client", 401, "expired")
         return client
 
+    def _is_start_url(self, text: Any) -> bool:
+        return str(text).rstrip("/") == self.start_url
+
     def _authorize_device(self, asked: Asked) -> Answer:
-        body = asked.json
+        body = _body(asked)
         client = self._client(body)
-        if body.get("startUrl", "").rstrip("/") != self.start_url:
+        if not client.may(DEVICE_GRANT):
+            raise OidcRefusedError("unauthorized_client")
+        if not self._is_start_url(body.get("startUrl")):
             raise OidcRefusedError("invalid_request", 400, "invalid start url")
         user_code = "-".join(
             "".join(secrets.choice("BCDFGHJKLMNP") for _ in range(4)) for _ in "ab"
@@ -189,16 +232,19 @@ class Oidc:
         )
 
     def _token(self, asked: Asked) -> Answer:
-        body = asked.json
+        body = _body(asked)
         client = self._client(body)
+        grants = {
+            DEVICE_GRANT: self._by_device,
+            CODE_GRANT: self._by_code,
+            REFRESH_GRANT: self._by_refresh,
+        }
         grant = body.get("grantType")
-        if grant == "urn:ietf:params:oauth:grant-type:device_code":
-            return self._by_device(client, body)
-        if grant == "authorization_code":
-            return self._by_code(client, body)
-        if grant == "refresh_token":
-            return self._by_refresh(client, body)
-        raise OidcRefusedError("unsupported_grant_type")
+        if grant not in grants:
+            raise OidcRefusedError("unsupported_grant_type")
+        if not client.may(grant):
+            raise OidcRefusedError("unauthorized_client")
+        return grants[grant](client, body)
 
     def _by_device(self, client: Client, body: dict[str, Any]) -> Answer:
         device = self.devices.get(body.get("deviceCode", ""))
@@ -208,11 +254,11 @@ class Oidc:
         too_fast = device.polled is not None and now - device.polled < device.interval * 0.9
         device.polled, device.polls = now, device.polls + 1
         if too_fast or self.slow_downs > 0:
-            self.slow_downs -= 1
+            self.slow_downs = max(0, self.slow_downs - 1)
             device.interval += 5
             raise OidcRefusedError("slow_down")
         if self.auto_approve and device.polls > 1 and device.state == "pending":
-            device.state, device.person = "approved", self.auto_approve
+            self.approve(device.user_code, self.auto_approve)
         if now >= device.expires:
             raise OidcRefusedError("expired_token")
         if device.state == "pending":
@@ -224,7 +270,7 @@ class Oidc:
 
     def _by_code(self, client: Client, body: dict[str, Any]) -> Answer:
         code = self.codes.pop(body.get("code", ""), None)
-        if code is None or code.client_id != client.client_id:
+        if code is None or code.client_id != client.client_id or code.expires <= self.world.now():
             raise OidcRefusedError("invalid_grant")
         verifier = body.get("codeVerifier", "")
         if _challenge(verifier) != code.challenge or body.get("redirectUri") != code.redirect:
@@ -240,18 +286,18 @@ class Oidc:
     def _grant(
         self, client: Client, person: str, session: str, *, until: float | None = None
     ) -> Answer:
-        scoped = SCOPE in client.scopes
-        life = HOUR if scoped else 8 * HOUR
+        now, scoped = self.world.now(), SCOPE in client.scopes
+        ends = until or now + self.portal_session
+        life = min(HOUR, int(ends - now)) if scoped else 8 * HOUR
         access = "aoal" + secrets.token_urlsafe(60)
-        self.tokens[access] = Token(person, client.client_id, self.world.now() + life, session)
+        self.tokens[access] = Token(person, client.client_id, now + life, session)
         document: dict[str, Any] = {
             "accessToken": access,
             "tokenType": "Bearer",
             "expiresIn": life,
         }
-        if scoped:
+        if scoped and client.may(REFRESH_GRANT):
             refresh = "aorl" + secrets.token_urlsafe(60)
-            ends = until or self.world.now() + self.portal_session
             self.refresh[refresh] = (person, client.client_id, ends, session)
             document["refreshToken"] = refresh
         return as_json(document)
@@ -260,18 +306,16 @@ class Oidc:
         query = asked.query
         client = self.clients.get(query.get("client_id", ""))
         redirect = query.get("redirect_uri", "")
-        if client is None or "authorization_code" not in client.grants:
+        if client is None or not client.may(CODE_GRANT) or client.expires <= self.world.now():
             return html("<h1>Unknown client</h1>", 400)
-        parts = urlsplit(redirect)
-        bare = f"{parts.scheme}://{parts.hostname}{parts.path}"
-        if bare not in client.redirects or parts.port is None:
+        if _without_port(redirect) not in client.redirects:
             return html("<h1>Wrong redirect</h1>", 400)
         good = (
             query.get("response_type") == "code"
             and query.get("code_challenge_method") == "S256"
-            and query.get("code_challenge")
+            and len(query.get("code_challenge", "")) == len(_challenge(""))
             and query.get("state")
-            and SCOPE in query.get("scopes", "").split()
+            and {*query.get("scopes", "").split()} == {*client.scopes}
         )
         if not good:
             return _redirect(redirect, error="invalid_request", state=query.get("state", ""))
@@ -283,21 +327,38 @@ class Oidc:
             )
         if "deny" in asked.form:
             return _redirect(redirect, error="access_denied", state=query["state"])
-        person = asked.form.get("person") or self.auto_approve or ""
+        person = asked.form.get("person") or self.auto_approve
+        if person not in self.world.people:
+            return html("<h1>Unknown person</h1>", 400)
         code = secrets.token_urlsafe(24)
-        self.codes[code] = Code(client.client_id, redirect, query["code_challenge"], person)
+        self.codes[code] = Code(
+            client.client_id,
+            redirect,
+            query["code_challenge"],
+            person,
+            self.world.now() + CODE_LIFE,
+        )
         return _redirect(redirect, code=code, state=query["state"])
 
     def _device_page(self, asked: Asked) -> Answer:
-        code = asked.form.get("user_code") or asked.query.get("user_code", "")
-        if asked.method == "GET":
-            return html(
-                "<title>Confirm the code</title><h1>Confirm the code</h1><form method=post>"
-                f"<input name=user_code value='{code}'>"
-                "<button name=person value=ann>Confirm as ann</button></form>"
-            )
-        self.approve(code, asked.form.get("person", "ann"))
-        return html("<h1>Request approved</h1>")
+        code = escape(asked.query.get("user_code", ""))
+        return html(
+            "<title>Confirm the code</title><h1>Confirm the code</h1><form method=post>"
+            f"<input name=user_code value='{code}'>"
+            "<button name=person value=ann>Confirm as ann</button>"
+            "<button name=deny value=1>Deny</button></form>"
+        )
+
+    def _device_decision(self, asked: Asked) -> Answer:
+        fields = asked.form
+        try:
+            if "deny" in fields:
+                self.deny(fields.get("user_code", ""))
+                return html("<title>Denied</title><h1>Request denied</h1>")
+            self.approve(fields.get("user_code", ""), fields.get("person", ""))
+        except KeyError:
+            return html("<title>Error</title><h1>This code is not known</h1>", 400)
+        return html("<title>Approved</title><h1>Request approved</h1>")
 
 
 class Portal:
@@ -318,20 +379,23 @@ class Portal:
                     429,
                     **{"x-amzn-ErrorType": "TooManyRequestsException", "Retry-After": "1"},
                 )
+            if (asked.method, asked.path) == ("GET", "/start"):
+                return html("<title>AWS access portal</title><h1>AWS access portal</h1>")
             token = self._oidc.tokens.get(asked.headers.get("x-amz-sso_bearer_token", ""))
             if token is None or token.expires <= self._world.now():
                 return _portal_error(
                     401, "UnauthorizedException", "Session token not found or invalid"
                 )
-            if asked.path == "/logout":
-                return self._logout(token)
-            if asked.path == "/federation/credentials":
-                return self._credentials(token, asked.query)
-            if asked.path == "/assignment/accounts":
-                return self._accounts(token, asked.query)
-            if asked.path == "/assignment/roles":
-                return self._roles(token, asked.query)
-            return _portal_error(404, "ResourceNotFoundException", "no such resource")
+            routes = {
+                ("POST", "/logout"): self._logout,
+                ("GET", "/federation/credentials"): self._credentials,
+                ("GET", "/assignment/accounts"): self._accounts,
+                ("GET", "/assignment/roles"): self._roles,
+            }
+            route = routes.get((asked.method, asked.path))
+            if route is None:
+                return _portal_error(404, "ResourceNotFoundException", "no such resource")
+            return route(token, asked.query)
 
     def _too_many(self, at: float) -> bool:
         rate = self._world.portal_rate
@@ -346,7 +410,7 @@ class Portal:
         self._tokens -= 1
         return False
 
-    def _logout(self, token: Token) -> Answer:
+    def _logout(self, token: Token, query: dict[str, str]) -> Answer:
         oidc = self._oidc
         oidc.tokens = {k: t for k, t in oidc.tokens.items() if t.session != token.session}
         oidc.refresh = {k: r for k, r in oidc.refresh.items() if r[3] != token.session}
@@ -396,8 +460,10 @@ class Portal:
         return self._page("roleList", rows, query)
 
     def _page(self, name: str, rows: list[dict[str, str]], query: dict[str, str]) -> Answer:
-        size = min(int(query.get("max_result") or 20), self._world.page_size)
-        start = int(query.get("next_token") or 0)
+        wanted, after = query.get("max_result", "100"), query.get("next_token", "0")
+        if not (wanted.isdecimal() and after.isdecimal() and 1 <= int(wanted) <= 100):
+            return _portal_error(400, "InvalidRequestException", "wrong max_result or next_token")
+        size, start = min(int(wanted), self._world.page_size), int(after)
         end = start + size
         page: dict[str, Any] = {name: rows[start:end]}
         if end < len(rows):
@@ -407,6 +473,26 @@ class Portal:
 
 def _portal_error(status: int, name: str, message: str) -> Answer:
     return as_json({"message": message, "__type": name}, status, **{"x-amzn-ErrorType": name})
+
+
+def _body(asked: Asked) -> dict[str, Any]:
+    try:
+        body = asked.json
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise OidcRefusedError("invalid_request")
+    return body
+
+
+def _without_port(address: str) -> str:
+    parts = urlsplit(address)
+    return parts._replace(netloc=re.sub(r":\d+$", "", parts.netloc)).geturl()
+
+
+def _on_loopback(address: str) -> bool:
+    parts = urlsplit(_without_port(address))
+    return parts.scheme == "http" and parts.netloc in LOOPBACK
 
 
 def _redirect(target: str, **query: str) -> Answer:

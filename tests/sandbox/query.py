@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -40,7 +41,7 @@ def refusal(error: RefusedError, namespace: str) -> Answer:
 
 def members(form: Mapping[str, str], name: str) -> list[str]:
     """`Name.member.1`, `Name.member.2`, …"""
-    found = []
+    found: list[str] = []
     while (key := f"{name}.member.{len(found) + 1}") in form:
         found.append(form[key])
     return found
@@ -54,6 +55,18 @@ def pairs(form: Mapping[str, str], name: str, key: str, value: str) -> dict[str,
         found[form[f"{start}.{key}"]] = form.get(f"{start}.{value}", "")
         number += 1
     return found
+
+
+def number(form: Mapping[str, str], name: str, default: int) -> int:
+    """A whole number of the form.
+
+    Raises:
+        RefusedError: It is none.
+    """
+    text = form.get(name, str(default))
+    if not re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
+        raise RefusedError("MalformedInput", f"{name} is not a number", 400)
+    return int(text)
 
 
 def iso(moment: float) -> str:

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -14,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 MAX_BODY = 4 * 1024 * 1024
+FOR_EVER = 24 * 3600
 
 
 @dataclass
@@ -83,12 +85,16 @@ def as_json(document: object, status: int = 200, **headers: str) -> Answer:
 
 
 class Service:
-    """One server on its own port. `handle` answers what no fault swallows."""
+    """One server on its own port. `handle` answers what no fault swallows.
+
+    A request that `handle` fails on is answered with 500 and kept in `crashes`.
+    """
 
     def __init__(self, name: str, handle: Callable[[Asked], Answer], log: list[Asked]) -> None:
         self.name = name
         self._handle = handle
         self._log = log
+        self.crashes: list[str] = []
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -153,13 +159,20 @@ class Service:
         self._log.append(asked)
         fault = self._next_fault(asked)
         if fault and fault.hang:
-            self._stopping.wait(fault.hang)
+            self._stopping.wait(min(fault.hang, FOR_EVER))
         if fault and (fault.reset or fault.hang):
             handler.close_connection = True
             handler.connection.shutdown(socket.SHUT_RDWR)
             return
-        answer = fault.answer if fault and fault.answer else self._handle(asked)
+        answer = fault.answer if fault and fault.answer else self._answer(asked)
         _send(handler, answer)
+
+    def _answer(self, asked: Asked) -> Answer:
+        try:
+            return self._handle(asked)
+        except Exception:  # noqa: BLE001  # a server answers whatever it was sent
+            self.crashes.append(traceback.format_exc())
+            return Answer(500, "the sandbox failed", {"Content-Type": "text/plain"})
 
     def _next_fault(self, asked: Asked) -> Fault | None:
         with self._lock:
@@ -182,7 +195,8 @@ def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
             handler.send_header(name, line)
     handler.send_header("Content-Length", str(len(body)))
     handler.end_headers()
-    handler.wfile.write(body)
+    if handler.command != "HEAD":
+        handler.wfile.write(body)
 
 
 def urls(services: Mapping[str, Service]) -> dict[str, str]:

@@ -37,12 +37,14 @@ def caller(world: World, asked: Asked, service: str) -> Keys:
     """
     header = asked.headers.get("authorization", "")
     match = _HEADER.fullmatch(header)
+    if header and not match:
+        raise RefusedError("IncompleteSignature", f"'{header.split()[0]}' is not complete", 400)
     if not match:
         raise RefusedError("MissingAuthenticationToken", "Request is missing Authentication Token")
     key_id, day, region, signed_service, names, signature = match.groups()
     keys = world.keys.get(key_id)
     now = world.now()
-    if keys is None or not keys.active or now < keys.usable_from:
+    if keys is None or not keys.active or not _propagated(keys, now):
         raise RefusedError(
             "InvalidClientTokenId", "The security token included in the request is invalid."
         )
@@ -56,6 +58,11 @@ def caller(world: World, asked: Asked, service: str) -> Keys:
         )
     stamp = asked.headers.get("x-amz-date", "")
     _check_date(stamp, now)
+    if not stamp.startswith(day):
+        raise RefusedError("SignatureDoesNotMatch", f"Date in Credential scope is not {stamp[:8]}")
+    for name in ("host", "x-amz-date", "x-amz-security-token"):
+        if name in asked.headers and name not in names.split(";"):
+            raise RefusedError("SignatureDoesNotMatch", f"'{name}' must be a 'SignedHeader'")
     expected = _signature(asked, keys.secret, (day, region, service), names.split(";"), stamp)
     if not hmac.compare_digest(expected, signature):
         raise RefusedError(
@@ -64,7 +71,15 @@ def caller(world: World, asked: Asked, service: str) -> Keys:
         )
     if keys.expires is not None and now >= keys.expires:
         raise RefusedError("ExpiredToken", "The security token included in the request is expired")
+    keys.last_used = now, service, region
     return keys
+
+
+def _propagated(keys: Keys, now: float) -> bool:
+    if keys.unknown_calls > 0:
+        keys.unknown_calls -= 1
+        return False
+    return now >= keys.usable_from
 
 
 def _check_date(stamp: str, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import string
 import threading
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyotp
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 HOUR = 3600
 
@@ -22,11 +24,15 @@ class MfaDevice:
     seed: str = field(default_factory=pyotp.random_base32)
     used: set[int] = field(default_factory=set)
 
+    def code(self, now: float) -> str:
+        """What the device shows."""
+        return pyotp.TOTP(self.seed).at(int(now))
+
     def accepts(self, code: str | None, now: float) -> bool:
         """Whether this is the code of this window or a neighbour, not used before."""
         window = int(now // 30)
         for candidate in (window, window - 1, window + 1):
-            if candidate not in self.used and pyotp.TOTP(self.seed).at(candidate * 30) == code:
+            if candidate not in self.used and self.code(candidate * 30) == code:
                 self.used.add(candidate)
                 return True
         return False
@@ -34,7 +40,11 @@ class MfaDevice:
 
 @dataclass
 class Keys:
-    """Credentials that sign. `token` is None for a user's own keys."""
+    """Credentials that sign. `token` is None for a user's own keys.
+
+    `kind` is "user" (a user's own), "session" (GetSessionToken), "federated", "role" (a first
+    AssumeRole*, or the portal's), or "chained" (AssumeRole signed with temporary credentials).
+    """
 
     key_id: str
     secret: str
@@ -46,6 +56,8 @@ class Keys:
     active: bool = True
     created: float = 0
     usable_from: float = 0
+    unknown_calls: int = 0
+    last_used: tuple[float, str, str] | None = None
 
 
 @dataclass
@@ -55,6 +67,12 @@ class User:
     arn: str
     keys: list[str] = field(default_factory=list)
     mfa: list[MfaDevice] = field(default_factory=list)
+    created: float = field(default_factory=time.time)
+
+    @property
+    def id(self) -> str:
+        """The unique id that IAM gives a user."""
+        return unique_id("AIDA", self.arn)
 
     @property
     def name(self) -> str:
@@ -81,6 +99,17 @@ class SamlProvider:
     arn: str
     issuer: str
     certificate: str
+    decryption_key: RSAPrivateKey | None = None
+
+
+@dataclass
+class OidcProvider:
+    """An OIDC provider registered in IAM. `keys` are public keys by their `kid`."""
+
+    arn: str
+    issuer: str
+    keys: dict[str, RSAPublicKey]
+    audiences: set[str]
 
 
 @dataclass
@@ -93,11 +122,17 @@ class Person:
     roles: list[str] = field(default_factory=list)
     totp: MfaDevice | None = None
     disabled: bool = False
+    wrong_codes: int = 0
     duration: int | None = None
 
 
 class World:
-    """All state, behind one lock."""
+    """All state, behind one lock.
+
+    Knobs: `denied_actions` (IAM actions to refuse), `key_propagation` (seconds) and
+    `key_propagation_calls` (signed calls) until a new access key works, `portal_rate` (calls a
+    second), `page_size`. `granted` lists every session that was issued, with what it was asked.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -106,12 +141,13 @@ class World:
         self.keys: dict[str, Keys] = {}
         self.roles: dict[str, Role] = {}
         self.saml_providers: dict[str, SamlProvider] = {}
-        self.oidc_providers: dict[str, dict[str, Any]] = {}
+        self.oidc_providers: dict[str, OidcProvider] = {}
         self.people: dict[str, Person] = {}
         self.accounts: dict[str, str] = {}
         self.granted: list[dict[str, Any]] = []
         self.denied_actions: set[str] = set()
         self.key_propagation = 0.0
+        self.key_propagation_calls = 0
         self.portal_rate: float | None = None
         self.page_size = 100
 
@@ -136,6 +172,7 @@ class World:
             arn=user.arn,
             created=self.now(),
             usable_from=self.now() + self.key_propagation,
+            unknown_calls=self.key_propagation_calls,
         )
         self.keys[made.key_id] = made
         user.keys.append(made.key_id)
@@ -171,7 +208,8 @@ class World:
         self.add_keys(bob)
         both = (ann.arn, bob.arn)
         self.add_role(f"arn:aws:iam::{dev}:role/Deploy", *both, longest=12 * HOUR)
-        self.add_role(f"arn:aws:iam::{dev}:role/ReadOnly", *both)
+        dev_saml = f"arn:aws:iam::{dev}:saml-provider/corp"
+        self.add_role(f"arn:aws:iam::{dev}:role/ReadOnly", *both, dev_saml)
         self.add_role(f"arn:aws:iam::{dev}:role/MfaOnly", *both, needs_mfa=True, longest=12 * HOUR)
         self.add_role(f"arn:aws:iam::{dev}:role/team/Dev", *both)
         admin = f"arn:aws:iam::{prod}:role/Admin"
@@ -190,13 +228,18 @@ class World:
             "ann",
             "hunter2 is not it",
             {dev: ["Developer", "Admin"], prod: ["ReadOnly"]},
-            [admin, f"arn:aws:iam::{prod}:role/ReadOnly"],
+            [admin, f"arn:aws:iam::{prod}:role/ReadOnly", f"arn:aws:iam::{dev}:role/ReadOnly"],
         )
         self.people["otto"] = Person(
             "otto", "open sesame", {}, [admin], totp=MfaDevice("otto"), duration=2 * HOUR
         )
         self.people["dora"] = Person("dora", "disabled one", {}, [admin], disabled=True)
         self.people["nora"] = Person("nora", "no roles here", {}, [])
+
+
+def unique_id(prefix: str, arn: str) -> str:
+    """IAM's id of what an ARN names, the same each time."""
+    return prefix + hashlib.sha256(arn.encode()).hexdigest()[:17].upper()
 
 
 def _letters(count: int) -> str:
