@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.real.parts import keycloak as keycloak_part
 from tests.real.parts import secret_service as services
 from tests.real.parts import simplesamlphp as saml
 from tests.real.parts.aws import ADMIN, READ_ONLY
+from tests.real.parts.keycloak import Keycloak
 from tests.real.parts.simplesamlphp import Person, SimpleSamlPhp
 
 
@@ -29,3 +31,10 @@ def simplesamlphp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleSa
     }
     with saml.running(tmp_path_factory.mktemp("simplesamlphp"), people) as idp:
         yield idp
+
+
+@pytest.fixture(scope="session")
+def keycloak() -> Iterator[Keycloak]:
+    """The one Keycloak of this machine. A test that signs in with a code adds its own person."""
+    with keycloak_part.running() as server:
+        yield server

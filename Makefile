@@ -1,0 +1,40 @@
+# One command per habit. `make test ARGS="-k saml"` passes words on to pytest.
+PYTHON ?= python3
+BIN := .venv/bin
+VENV := .venv/installed
+
+.PHONY: venv demo test lint bench fuzz docs clean
+
+venv: $(VENV)
+
+# Editable, so edits count; bin/awslogin alone is copied.
+$(VENV): pyproject.toml setup.py bin/awslogin
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,browser]'
+	touch $@
+
+demo: $(VENV)
+	$(BIN)/python -m tests.demo
+
+test: $(VENV)
+	scripts/install-test-parts
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: $(VENV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+
+bench: $(VENV)
+	$(BIN)/python -m tests.bench
+
+fuzz: $(VENV)
+	$(BIN)/python -m tests.fuzz
+
+docs: $(VENV)
+	$(BIN)/awslogin config schema > docs/config.schema.json
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
