@@ -92,7 +92,7 @@ class Terminal:
     def _read_pipe(self, name: str) -> None:
         pipe = self._process.stdout if name == "_out" else self._process.stderr
         assert pipe
-        for line in iter(lambda: pipe.read1(65536), b""):
+        for line in iter(lambda: os.read(pipe.fileno(), 65536), b""):
             setattr(self, name, getattr(self, name) + line.decode("utf-8", "replace"))
         pipe.close()
 
