@@ -156,6 +156,7 @@ def _unpacked() -> Path:
                 process.program("mvn"),
                 "--quiet",
                 "--batch-mode",
+                "-Dstyle.color=never",
                 "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy",
                 f"-Dartifact={_ARTIFACT}",
                 f"-DoutputDirectory={_CACHE}",
@@ -172,6 +173,7 @@ def _unpacked() -> Path:
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(unpacking)
     (unpacking / server.name).rename(server)
+    unpacking.rmdir()
     archive.unlink()
     return server
 
