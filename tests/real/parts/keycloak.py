@@ -156,7 +156,6 @@ def _unpacked() -> Path:
                 process.program("mvn"),
                 "--quiet",
                 "--batch-mode",
-                "-Dstyle.color=never",
                 "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy",
                 f"-Dartifact={_ARTIFACT}",
                 f"-DoutputDirectory={_CACHE}",
