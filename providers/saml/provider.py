@@ -16,8 +16,8 @@ from broker.ports.aws import HOUR, credentials_of
 from broker.ports.clock import to_text
 from broker.ports.urls import origin, require_safe
 from broker.provider import Account, Credentials, Provider, ProviderOptions, Request
-
-FORM_IDPS = ("form", "auto", "keycloak", "simplesamlphp")
+from providers.saml import idps
+from providers.saml.idps import KINDS
 
 
 class FieldSelectors(ProviderOptions):
@@ -32,8 +32,8 @@ class FieldSelectors(ProviderOptions):
 class SamlOptions(ProviderOptions):
     """Where the sign-in starts, and who signs in."""
 
-    idp: Literal["form", "auto", "keycloak", "simplesamlphp"]
-    url: str
+    idp: Literal[tuple(KINDS)]  # type: ignore[valid-type]
+    url: str | None = None
     username: str | None = None
     saml_provider_arn: str | None = Field(
         default=None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:saml-provider/[\w._-]+$"
@@ -45,23 +45,28 @@ class SamlOptions(ProviderOptions):
 
     @field_validator("url")
     @classmethod
-    def _is_safe(cls, url: str) -> str:
+    def _is_safe(cls, url: str | None) -> str | None:
         try:
-            require_safe(url)
+            require_safe(url or "https://none")
         except UnexpectedReply as error:
             raise ValueError(error.message) from None
         return url
 
     @model_validator(mode="after")
-    def _fields_are_for_form(self) -> SamlOptions:
-        if self.fields and self.idp != "form":
-            raise ValueError("`fields` goes with `idp: form`")
+    def _fits_its_kind(self) -> SamlOptions:
+        told = idps.problem(self.idp, {name for name in self.model_fields_set if self._has(name)})
+        if told:
+            raise ValueError(told)
         return self
+
+    def _has(self, name: str) -> bool:
+        return getattr(self, name) is not None
 
     def password_origins(self) -> set[str]:
         """The sites that may receive the password."""
-        wide = [host if "://" in host else f"https://{host}" for host in self.hosts]
-        return {origin(self.url), *map(origin, wide)}
+        hosts = [*self.hosts, *KINDS[self.idp].password_hosts]
+        wide = [host if "://" in host else f"https://{host}" for host in hosts]
+        return {origin(url) for url in [*wide, *([self.url] if self.url else [])]}
 
 
 class Saml(Provider):
@@ -98,8 +103,9 @@ class Saml(Provider):
         return roles.accounts(self._assertion())
 
     def logout(self) -> None:
-        """Nothing is kept at the provider's side by this route."""
+        """Drop the assertion, and what would make the next sign-in a silent one."""
         self.ports.secrets.forget("assertion")
+        self._idp().forget()
 
     def _assertion(self) -> Any:
         """The assertion of an earlier command while STS takes it, else a new sign-in's."""
@@ -110,7 +116,7 @@ class Saml(Provider):
             kept = self.ports.secrets.recall("assertion")
             if kept:
                 return saml.read(kept["response"], now)
-            encoded = self._signed_in()
+            encoded = self._idp().response()
             read = saml.read(encoded, self.ports.clock.now())
             if read.usable_until <= self.ports.clock.now():
                 raise LoginRefused(
@@ -120,17 +126,12 @@ class Saml(Provider):
             self.ports.secrets.remember("assertion", {"response": encoded}, until=read.usable_until)
             return read
 
-    def _signed_in(self) -> str:
-        """A new sign-in; the SAMLResponse."""
+    def _idp(self) -> Any:
+        """This kind of identity provider, and the person who signs in there."""
         from providers.saml.credentials import Person
-        from providers.saml.forms import SignIn
 
         person = Person(self.ports, self.options.username, remember=self.options.remember_password)
-        chosen = self.options.fields
-        selectors = chosen.model_dump(exclude_none=True) if chosen else {}
-        self.ports.ui.progress(f"signing in at {self.options.url.split('/')[2]}")
-        walk = SignIn(self.ports, person, self.options.password_origins(), selectors)
-        return walk.response(self.options.url)
+        return idps.load(self.options.idp)(self.options, self.ports, person)
 
     def _assume(self, role: Any, encoded: str, seconds: int, request: Request) -> Credentials:
         client = self.ports.aws.client("sts", request.region)

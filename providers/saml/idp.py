@@ -1,0 +1,49 @@
+"""What each kind of identity provider is: a way from the options to the SAMLResponse.
+
+One file in `idps/` and one line in its table make a new kind. What to do with the response (read
+it, choose a role, go to STS, keep it while it holds) is `provider`'s.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from broker.ports import Ports
+    from providers.saml.credentials import Person
+    from providers.saml.provider import SamlOptions
+
+
+class IdentityProvider(ABC):
+    """One sign-in.
+
+    Args:
+        options: The provider's part of the YAML, checked.
+        ports: http, ui, secrets, clock.
+        person: Who signs in: user name, password, codes.
+    """
+
+    def __init__(self, options: SamlOptions, ports: Ports, person: Person) -> None:
+        self.options = options
+        self.ports = ports
+        self.person = person
+
+    @property
+    def url(self) -> str:
+        """`url` of the YAML, for kinds that need it."""
+        assert self.options.url
+        return self.options.url
+
+    @abstractmethod
+    def response(self) -> str:
+        """Sign in; the SAMLResponse, base64.
+
+        Raises:
+            LoginRefused: Wrong password or code, or the account may not sign in.
+            InteractionRequired: A person is needed.
+            UnexpectedReply: A page or state that is not understood; it is named.
+        """
+
+    def forget(self) -> None:
+        """Drop what a later sign-in would be shortened by (a remembered device, a browser)."""
