@@ -1,0 +1,108 @@
+"""The command on a real Secret Service: unlocked, locked, silent, missing; and plain-text ones."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real.parts import secret_service
+from tests.sandbox import Sandbox
+from tests.support import Home, Result
+
+CONFIG = """\
+version: 1
+team: payments
+defaults: {region: eu-west-1}
+providers:
+  keys: {type: static}
+profiles:
+  dev: {provider: keys}
+"""
+
+
+@pytest.fixture
+def team(signed_up: Home) -> Home:
+    """No keychain is named and no passphrase is set."""
+    signed_up.config(CONFIG)
+    del signed_up.environ["AWSLOGIN_KEYRING"], signed_up.environ["AWSLOGIN_PASSPHRASE"]
+    return signed_up
+
+
+@pytest.fixture
+def unlocked(team: Home, tmp_path: Path) -> Iterator[Home]:
+    with secret_service.unlocked(tmp_path / "bus") as environ:
+        team.environ |= environ
+        yield team
+
+
+def add(home: Home, sandbox: Sandbox) -> Result:
+    document = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
+    return home.run("add", "dev", "--stdin", stdin=json.dumps(document))
+
+
+def test_keys_and_sealing_key_lie_in_the_secret_service(unlocked: Home, sandbox: Sandbox) -> None:
+    add(unlocked, sandbox).ok()
+    assert unlocked.run("dev", "--output", "json").ok().json["from_cache"] is False
+    assert unlocked.run("dev", "--output", "json").ok().json["from_cache"] is True
+    assert not (unlocked.folder / "awslogin" / "vault").exists()
+    assert unlocked.holds_in_plain(sandbox.secrets()) == []
+    unlocked.run("remove", "dev").ok()
+    assert unlocked.run("dev").code == 7
+
+
+def test_in_ci_nothing_is_cached(unlocked: Home, sandbox: Sandbox) -> None:
+    add(unlocked, sandbox).ok()
+    for _ in range(2):
+        session = unlocked.run("dev", "--output", "json", env={"CI": "true"}).ok().json
+        assert session["from_cache"] is False
+    assert not list((unlocked.folder / "awslogin").rglob("*.sealed"))
+
+
+def test_a_locked_one_without_a_person(team: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+    with secret_service.locked(tmp_path / "bus") as environ:
+        team.environ |= environ
+        done = add(team, sandbox)
+    assert done.code == 7
+    assert "unlock the keychain" in done.err
+
+
+def test_a_silent_one_ends_in_five_seconds(team: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+    with secret_service.silent(tmp_path / "bus") as environ:
+        team.environ |= environ
+        start = time.monotonic()
+        done = team.run("dev", "--no-input", "--output", "json")
+    assert done.error["exit"] == 7
+    assert "did not answer within 5 s" in done.error["message"]
+    assert time.monotonic() - start < 15
+
+
+def test_none_at_all(team: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+    with secret_service.absent(tmp_path / "bus") as environ:
+        team.environ |= environ
+        done = add(team, sandbox)
+        assert done.code == 7
+        assert "AWSLOGIN_PASSPHRASE" in done.err
+        team.environ["AWSLOGIN_PASSPHRASE"] = "a passphrase"
+        add(team, sandbox).ok()
+        assert team.run("dev").ok()
+        team.environ["AWSLOGIN_PASSPHRASE"] = "another one"
+        assert team.run("dev").code == 7
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["keyrings.alt.file.PlaintextKeyring", "keyring.backends.null.Keyring", "no.such.Keyring"],
+)
+@pytest.mark.parametrize("variable", ["AWSLOGIN_KEYRING", "PYTHON_KEYRING_BACKEND"])
+def test_what_protects_nothing_is_refused(
+    team: Home, sandbox: Sandbox, variable: str, name: str
+) -> None:
+    team.environ[variable] = name
+    done = add(team, sandbox)
+    assert done.code == 7
+    assert name in done.err
+    assert team.holds_in_plain([sandbox.bob.secret]) == []

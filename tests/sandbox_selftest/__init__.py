@@ -1,0 +1,1 @@
+"""Holds the sandbox to its strictness: each rule accepts once and refuses once."""
