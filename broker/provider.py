@@ -19,10 +19,10 @@ Errors are those of `broker.errors`. `broker/testing.py` holds the tests that ev
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -32,7 +32,15 @@ from broker.secret import Secret
 if TYPE_CHECKING:
     from broker.ports import Ports
 
-__all__ = ["Account", "Credentials", "KeyHolder", "Provider", "ProviderOptions", "Request"]
+__all__ = [
+    "Account",
+    "Credentials",
+    "KeyHolder",
+    "Provider",
+    "ProviderOptions",
+    "Request",
+    "Rotation",
+]
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,25 @@ class Account:
     roles: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Rotation:
+    """What a rotation of a user's keys has done.
+
+    Attributes:
+        access_key_id: The new key's.
+        old_access_key_id: The old one's; None where a rerun had nothing left to do with it.
+        old_is: What became of it.
+        created_at: When AWS made the new key, UTC.
+        profiles: Every profile whose keychain entry holds the new pair.
+    """
+
+    access_key_id: str
+    old_access_key_id: str | None
+    old_is: Literal["deleted", "inactive"]
+    created_at: datetime
+    profiles: tuple[str, ...]
+
+
 class ProviderOptions(BaseModel):
     """Base of every provider's options: an unknown key in the YAML is an error."""
 
@@ -151,6 +178,17 @@ class Provider(ABC):
         del options, request
         return None
 
+    @classmethod
+    def signs_with_a_session(cls, request: Request) -> bool:
+        """Whether the role is taken with temporary credentials, so that AWS calls it chained."""
+        del request
+        return False
+
+    def totp_entry(self, request: Request) -> str | None:
+        """The secret under which `login` looks for a TOTP seed, or None where it takes none."""
+        del request
+        return None
+
     def discover(self) -> list[Account]:
         """The accounts and roles that the sign-in reaches.
 
@@ -181,3 +219,31 @@ class KeyHolder(Provider):
     @abstractmethod
     def forget_keys(self, profile: str) -> bool:
         """Remove a profile's keys; whether there were any."""
+
+    @abstractmethod
+    def rotate_keys(
+        self, request: Request, others: Sequence[str] = (), *, keep_inactive: bool = False
+    ) -> Rotation:
+        """Replace the user's keys at AWS and in the keychain, or finish doing so.
+
+        Args:
+            request: The profile that holds the keys.
+            others: Profiles that may hold the same pair, and then get the new one too.
+            keep_inactive: Deactivate the old key instead of deleting it.
+
+        Raises:
+            UsageError: The user has as many keys as AWS allows.
+            AwsLoginError: A step failed; the keychain holds keys that work all the same.
+        """
+
+    @abstractmethod
+    def key_created(self, request: Request) -> datetime | None:
+        """When AWS made the keys; None where it does not say without MFA."""
+
+    @abstractmethod
+    def federate(self, request: Request) -> Credentials:
+        """Credentials of the user that the console takes, within the request's policies.
+
+        Raises:
+            ConfigError: The request names no policy.
+        """

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from broker.errors import KeychainError
 from broker.ports.clock import Clock, from_text, to_text
+from broker.ports.spent import SpentCodes
 from broker.secret import Secret
 
 
@@ -42,16 +43,25 @@ class Secrets:
         clock: Decides what has expired.
         scope: Prefix of the keychain entries: team and provider.
         sign_in: Names the sign-in: all that shapes it, hashed.
+        spent: The one-time codes that were sent; without it, those of this object alone.
     """
 
     def __init__(
-        self, keychain: Keychain, sealed: Sealed, clock: Clock, *, scope: str, sign_in: str
+        self,
+        keychain: Keychain,
+        sealed: Sealed,
+        clock: Clock,
+        *,
+        scope: str,
+        sign_in: str,
+        spent: SpentCodes | None = None,
     ) -> None:
         self._keychain = keychain
         self._sealed = sealed
         self._clock = clock
         self._scope = scope
         self._sign_in = sign_in
+        self._spent = spent or SpentCodes(None, clock)
 
     def get(self, name: str) -> Secret | None:
         """A long-lived secret from the keychain.
@@ -113,6 +123,15 @@ class Secrets:
     def forget(self, name: str) -> None:
         """Drop what `remember` kept."""
         self._sealed.delete(self._entry(name))
+
+    def spend(self, device: str, code: str) -> bool:
+        """Note that a one-time code is about to be sent; False when this machine sent it before.
+
+        Args:
+            device: Names the device for every process and profile: its serial, for example.
+            code: What it shows.
+        """
+        return self._spent.spend(device, code)
 
     def _entry(self, name: str) -> str:
         return f"signin-{self._sign_in}-{name}"

@@ -1,0 +1,160 @@
+"""One-time codes of a user's MFA device: where they come from, and who may try again.
+
+A code comes from AWSLOGIN_MFA_CODE, else `mfa_process`, else a seed in the keychain (RFC 6238),
+else the person. None is sent twice. A person may correct a wrong one, a machine may not.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+from broker.errors import ConfigError, InteractionRequired, LoginRefused
+from broker.ports import Ports
+from broker.provider import Request
+from broker.secret import Secret
+
+TRIES = 3
+"""Codes that a person may type; a machine has one."""
+WINDOW = 30
+"""Seconds that a device shows one code (AWS takes TOTP with SHA-1, six digits, 30 s)."""
+PATIENCE = 60
+"""Seconds that `mfa_process` may take: somebody may have to touch a key."""
+
+T = TypeVar("T")
+
+
+def seed_entry(request: Request) -> str:
+    """The keychain entry of a TOTP seed: it lies beside the keys that it goes with."""
+    return f"totp/{request.keys or request.profile}"
+
+
+class Codes:
+    """The codes of one request's device."""
+
+    def __init__(self, ports: Ports, request: Request) -> None:
+        self._ports = ports
+        self._request = request
+        self._device = request.mfa_serial or request.profile
+
+    def use(self, call: Callable[[str], T]) -> T:
+        """Call with a code that was never sent before; a person corrects a wrong one.
+
+        Raises:
+            LoginRefused: The last code allowed is wrong.
+            InteractionRequired: There is no code and nobody to ask.
+        """
+        code = self._from_machine()
+        if code:
+            return call(code)
+        question = f"One-time code of {self._device}"
+        for attempt in range(1, TRIES + 1):
+            typed = self._ports.ui.ask(question, variable="AWSLOGIN_MFA_CODE").replace(" ", "")
+            if not _is_code(typed):
+                problem = "that is no code of six digits"
+            elif not self._spend(typed):
+                problem = "that code was used already: wait for the next one"
+            else:
+                try:
+                    return call(typed)
+                except LoginRefused as error:
+                    if attempt == TRIES or not _is_about_a_code(error):
+                        raise
+                problem = "AWS refused that code: wait for the next one"
+            self._ports.ui.show(problem)
+        raise LoginRefused("no one-time code that could be sent", hint="try again")
+
+    def _from_machine(self) -> str | None:
+        """A code that nobody types, or None."""
+        given = self._given()
+        if given:
+            return given
+        if self._request.mfa_process:
+            command = self._request.mfa_process
+            return self._unspent(lambda: _run(command), "mfa_process")
+        seed = self._ports.secrets.get(seed_entry(self._request))
+        if seed:
+            return self._unspent(lambda: self._of_seed(seed), "the seed in the keychain")
+        return None
+
+    def _given(self) -> str | None:
+        """The environment's code, where it was not sent yet."""
+        given = (self._ports.ui.given_code() or "").replace(" ", "")
+        if not given:
+            return None
+        if not _is_code(given):
+            raise LoginRefused("AWSLOGIN_MFA_CODE is no code of six digits")
+        if self._spend(given):
+            return given
+        if self._ports.ui.interactive or self._request.mfa_process:
+            return None
+        if self._ports.secrets.get(seed_entry(self._request)):
+            return None
+        raise LoginRefused(
+            "the code in AWSLOGIN_MFA_CODE was used already, and AWS takes each one once",
+            hint="set the device's next code",
+        )
+
+    def _unspent(self, code: Callable[[], str], source: str) -> str:
+        """A code that was not sent yet; where this window's was, the next window's."""
+        for _ in range(2):
+            found = code()
+            if self._spend(found):
+                return found
+            self._ports.ui.progress("waiting for the next one-time code")
+            left = WINDOW - self._ports.clock.now().timestamp() % WINDOW
+            self._ports.clock.sleep(left + 0.5)
+        found = code()
+        if self._spend(found):
+            return found
+        raise LoginRefused(f"{source} gives a code that was used already", hint="try again later")
+
+    def _of_seed(self, seed: Secret) -> str:
+        import pyotp
+
+        return pyotp.TOTP(seed.reveal()).at(int(self._ports.clock.now().timestamp()))
+
+    def _spend(self, code: str) -> bool:
+        return self._ports.secrets.spend(self._device, code)
+
+
+def _is_code(text: str) -> bool:
+    return re.fullmatch(r"\d{6}", text, re.ASCII) is not None
+
+
+def _is_about_a_code(error: LoginRefused) -> bool:
+    words = r"multi.?factor|mfa|one.?time|pass ?code"
+    return re.search(words, error.message, re.IGNORECASE) is not None
+
+
+def _run(command: str) -> str:
+    """The code that a command prints last; it may ask the person on the terminal itself.
+
+    Raises:
+        InteractionRequired: It prints none in time.
+        ConfigError: It fails, or prints something else.
+    """
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("AWSLOGIN_")}
+    words = command if sys.platform == "win32" else ["/bin/sh", "-c", command]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=environ
+    ) as process:
+        try:
+            printed, _ = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise InteractionRequired(
+                f"mfa_process gave no code within {PATIENCE} s", hint="run the command by hand"
+            ) from None
+    code = (printed.split() or [""])[-1]
+    if process.returncode or not _is_code(code):
+        raise ConfigError(
+            f"mfa_process ended with {process.returncode} and"
+            f" {'something other than a' if code else 'no'} code",
+            hint="run the command by hand: it must print a code of six digits last",
+        )
+    return code

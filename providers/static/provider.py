@@ -1,0 +1,184 @@
+"""A user's own IAM keys: kept in the keychain, exchanged at STS for a session or a role.
+
+Owns which call is made with which keys; codes, keychain entries and rotation have their own files.
+Facts: AWS STS API Reference, GetSessionToken, AssumeRole and GetFederationToken: a role lasts over
+an hour only when it is taken with long-lived keys, and a session taken with a code carries MFA for
+the roles that demand it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from broker.errors import ConfigError, LoginRefused, RoleRefused
+from broker.ports.aws import HOUR, credentials_of
+from broker.ports.clock import from_text, to_text
+from broker.provider import Credentials, KeyHolder, ProviderOptions, Request, Rotation
+from broker.secret import Secret
+from providers.static.codes import Codes, seed_entry
+from providers.static.rotation import key_created, rotate
+from providers.static.store import KeyStore
+
+SESSION = 12 * HOUR
+"""Seconds; AWS's own default for GetSessionToken."""
+USABLE = timedelta(minutes=1)
+"""What must be left of the MFA session for one more AssumeRole."""
+
+
+class StaticOptions(ProviderOptions):
+    """A static provider has no options of its own: the profile has `mfa_serial`, `mfa_process`."""
+
+
+class Static(KeyHolder):
+    """Exchanges a user's keys for a session or a role."""
+
+    Options = StaticOptions
+
+    def __init__(self, name: str, options: Any, ports: Any) -> None:
+        super().__init__(name, options, ports)
+        self._one_code_at_a_time = threading.RLock()
+
+    @property
+    def _store(self) -> KeyStore:
+        return KeyStore(self.ports.secrets)
+
+    @classmethod
+    def check(cls, options: object, request: Request) -> str | None:
+        """Security keys give no code that STS takes."""
+        del options
+        if request.mfa_serial and ":u2f/" in request.mfa_serial:
+            return (
+                f"mfa_serial {request.mfa_serial} is a security key, which gives no code for STS;"
+                " register a TOTP device for this user and name that one"
+            )
+        return None
+
+    @classmethod
+    def signs_with_a_session(cls, request: Request) -> bool:
+        """With MFA, roles of up to an hour share one GetSessionToken, and so one code."""
+        return request.mfa_serial is not None and (request.duration or HOUR) <= HOUR
+
+    def login(self, request: Request) -> Credentials:
+        """A session of the user, or the role that the request names."""
+        keys = self._keys(request)
+        if not request.role_arn:
+            if request.policy or request.policy_arns:
+                self.ports.ui.warn(
+                    f"the policy of {request.profile} counts for `console` alone:"
+                    " GetSessionToken takes none"
+                )
+            return self._session(keys, request, request.duration or SESSION)
+        if self.signs_with_a_session(request):
+            return self.ports.aws.assume_role(self._mfa_session(keys, request), request)
+        if not request.mfa_serial:
+            return self.ports.aws.assume_role(keys, request)
+        with self._one_code_at_a_time:
+            return Codes(self.ports, request).use(
+                lambda code: self.ports.aws.assume_role(keys, request, mfa_code=code)
+            )
+
+    def federate(self, request: Request) -> Credentials:
+        """GetFederationToken: what the console takes of a user. MFA has no place in it."""
+        if not request.policy and not request.policy_arns:
+            raise ConfigError(
+                f"{request.profile} is a user without a role: the console takes a user's own"
+                " session only with a policy that says what it may do",
+                hint="give the profile `policy` or `policy_arns`, name one with `--policy-arn`,"
+                " or use a profile with a role",
+            )
+        name = re.sub(r"[^\w+=,.@-]", "-", request.session_name or "awslogin", flags=re.ASCII)
+        arguments = {
+            "Name": name[:32],
+            "DurationSeconds": request.duration or SESSION,
+            "Policy": request.policy,
+            "PolicyArns": [{"arn": arn} for arn in request.policy_arns],
+        }
+        client = self.ports.aws.client("sts", request.region, self._keys(request))
+        with self.ports.aws.errors("GetFederationToken"):
+            return credentials_of(
+                client.get_federation_token(**{k: v for k, v in arguments.items() if v})
+            )
+
+    def user_keys(self, profile: str) -> Credentials:
+        """The user's own keys."""
+        return self._store.require(profile)
+
+    def store_keys(self, profile: str, access_key_id: str, secret: Secret) -> None:
+        """Put a user's keys into the keychain; an unfinished rotation of others is forgotten."""
+        self._store.put(profile, Credentials(access_key_id, secret))
+        self._store.end_rotation(profile)
+
+    def forget_keys(self, profile: str) -> bool:
+        """Remove a profile's keys and its TOTP seed; whether there were keys."""
+        self.ports.secrets.delete(f"totp/{profile}")
+        return self._store.forget(profile)
+
+    def rotate_keys(
+        self, request: Request, others: Sequence[str] = (), *, keep_inactive: bool = False
+    ) -> Rotation:
+        """New keys for old ones; IAM is asked with the MFA session where there is a device."""
+
+        def signer(keys: Credentials) -> Credentials:
+            return self._mfa_session(keys, request) if request.mfa_serial else keys
+
+        return rotate(
+            self.ports, self._store, request, signer, others, keep_inactive=keep_inactive
+        )
+
+    def key_created(self, request: Request) -> datetime | None:
+        """When IAM made the keys; None where it does not say without MFA."""
+        return key_created(self.ports, self._keys(request), request.region)
+
+    def totp_entry(self, request: Request) -> str | None:
+        """Beside the keys."""
+        return seed_entry(request)
+
+    def _keys(self, request: Request) -> Credentials:
+        return self.user_keys(request.keys or request.profile)
+
+    def _mfa_session(self, keys: Credentials, request: Request) -> Credentials:
+        """The user's session with MFA: the one that still holds, else one for a code."""
+        with self._one_code_at_a_time:
+            kept = self.ports.secrets.recall("mfa-session")
+            if not kept or from_text(kept["expires_at"]) - self.ports.clock.now() <= USABLE:
+                return self._session(keys, request, SESSION)
+        return Credentials(
+            access_key_id=kept["access_key_id"],
+            secret_access_key=Secret(kept["secret_access_key"]),
+            session_token=Secret(kept["session_token"]),
+            expires_at=from_text(kept["expires_at"]),
+        )
+
+    def _session(self, keys: Credentials, request: Request, duration: int) -> Credentials:
+        """GetSessionToken; one with MFA is kept, for it serves all roles of these keys."""
+        if not request.mfa_serial:
+            return self._get_session_token(keys, request, duration, None)
+        with self._one_code_at_a_time:
+            session = Codes(self.ports, request).use(
+                lambda code: self._get_session_token(keys, request, duration, code)
+            )
+        assert session.session_token
+        assert session.expires_at
+        document = {
+            "access_key_id": session.access_key_id,
+            "secret_access_key": session.secret_access_key.reveal(),
+            "session_token": session.session_token.reveal(),
+            "expires_at": to_text(session.expires_at),
+        }
+        self.ports.secrets.remember("mfa-session", document, until=session.expires_at)
+        return session
+
+    def _get_session_token(
+        self, keys: Credentials, request: Request, duration: int, code: str | None
+    ) -> Credentials:
+        mfa = {"SerialNumber": request.mfa_serial, "TokenCode": code} if code else {}
+        client = self.ports.aws.client("sts", request.region, keys, once=code is not None)
+        try:
+            with self.ports.aws.errors("GetSessionToken"):
+                return credentials_of(client.get_session_token(DurationSeconds=duration, **mfa))
+        except RoleRefused as error:  # there is no role here: the sign-in itself is denied
+            raise LoginRefused(error.message, hint="check the code and `mfa_serial`") from error
