@@ -1,19 +1,22 @@
-"""The person's `~/.aws/config`: awslogin's marked block in it, and nothing else of it.
+"""The person's AWS files: awslogin's marked block in `config`, plain-text keys in `credentials`.
 
-Owns finding the block, replacing it and writing the file back: every other byte stays, and so do
-the file's mode and a symlink. What stands in the block is the caller's.
+Owns finding both, replacing the block, taking keys out and writing a file back: every other byte
+stays, and so do the file's mode and a symlink. What stands in the block is the caller's.
 """
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from broker.errors import UsageError
+from broker.secret import Secret
 
 BEGIN = "# >>> awslogin >>> made by `awslogin setup`; what you change in here is lost"
 BEGIN_UNENDED = f"{BEGIN} (the line before had no end)"
@@ -71,6 +74,72 @@ def with_block(content: bytes, lines: list[str]) -> bytes:
     begin = f"\n{BEGIN_UNENDED}" if unended else BEGIN
     text = "\n".join([begin, *lines, END]) + "\n"
     return bare[:place] + text.encode() + bare[place:]
+
+
+@dataclass(frozen=True)
+class PlainKeys:
+    """A user's own keys, as they stand in the credentials file."""
+
+    access_key_id: str
+    secret_access_key: str
+
+
+_KEY_NAMES = ("aws_access_key_id", "aws_secret_access_key")
+_KEY_LINE = re.compile(rb"\s*(aws_access_key_id|aws_secret_access_key)\s*[=:]", re.IGNORECASE)
+_HEAD = re.compile(rb"\[([^\]]+)\]")
+
+
+def plain_keys(content: bytes, path: str) -> dict[str, PlainKeys]:
+    """The sections of a credentials file that hold a user's own keys; sessions are left out.
+
+    Raises:
+        UsageError: The file is not one that the AWS SDKs read.
+    """
+    found: dict[str, PlainKeys] = {}
+    for name, values in _read(content, path).items():
+        if all(values.get(key) for key in _KEY_NAMES) and "aws_session_token" not in values:
+            Secret(values["aws_secret_access_key"])  # masked from now on
+            found[name] = PlainKeys(*(values[key] for key in _KEY_NAMES))
+    return found
+
+
+def without_keys(content: bytes, sections: Collection[str], path: str) -> bytes:
+    """The file without the key lines of these sections, and every other byte as it was.
+
+    Raises:
+        UsageError: Its lines are laid out in a way that cannot be cut safely.
+    """
+    kept: list[bytes] = []
+    inside = False
+    for line in content.splitlines(keepends=True):
+        head = _HEAD.match(line)
+        if head:
+            inside = head.group(1).decode("utf-8", errors="replace") in sections
+        if not (inside and _KEY_LINE.match(line)):
+            kept.append(line)
+    after = b"".join(kept)
+    wanted = _read(content, path)
+    for name in sections:
+        for key in _KEY_NAMES:
+            del wanted[name][key]
+    if _read(after, path) != wanted:
+        raise UsageError(
+            f"the lines of {path} are laid out in an unusual way; it stays as it was",
+            hint="the keys are in the keychain: take them out of the file by hand",
+        )
+    return after
+
+
+def _read(content: bytes, path: str) -> dict[str, dict[str, str]]:
+    """The file as botocore reads it. Errors repeat none of its lines."""
+    parser = configparser.RawConfigParser(default_section="\0")
+    try:
+        parser.read_string(content.decode("utf-8-sig"))
+    except (configparser.Error, UnicodeDecodeError) as error:
+        line = getattr(error, "lineno", None)
+        where = f"{path}:{line}" if line else path
+        raise UsageError(f"{where} is not a file that the AWS SDKs read") from None
+    return {name: dict(parser[name]) for name in parser.sections()}
 
 
 def write_back(path: Path, content: bytes) -> None:

@@ -59,15 +59,14 @@ class SessionCache:
         """Drop all that the provider kept of this sign-in."""
         self._delete(list(self._sealed.names(f"{_SIGN_IN}{sign_in}-")))
 
-    def forget(self, profile: str, sign_in: str) -> int:
-        """Drop a profile's sessions, of whatever length; how many there were."""
+    def forget(self, profile: str | None, sign_in: str) -> int:
+        """Drop a profile's sessions (None: all of the sign-in); how many there were."""
         names = []
         for name in self._sealed.names(_SESSION):
             document = self._document(name)
-            if document and (document["session"]["profile"], document["sign_in"]) == (
-                profile,
-                sign_in,
-            ):
+            if not document or document["sign_in"] != sign_in:
+                continue
+            if profile in {None, document["session"]["profile"]}:
                 names.append(name)
         return self._delete(names)
 

@@ -19,6 +19,9 @@ _INHERITED = {
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_ROLE_ARN",
     "AWS_ROLE_SESSION_NAME",
+    "AWS_ACCOUNT_ID",  # SDKs take it for the account of the keys beside it
+    "AWS_ACCESS_KEY",
+    "AWS_SECRET_KEY",  # what the Java SDK reads as well
 }
 _SECRETS = ("PASSWORD", "MFA_CODE", "PASSPHRASE", "CLIENT_SECRET")
 
@@ -43,7 +46,10 @@ def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
 
 def for_child(session: Session, environ: Mapping[str, str]) -> dict[str, str]:
     """The environment of `exec`'s child; `AWSLOGIN_PROFILE` tells it which session it runs in."""
-    return without_aws(environ) | variables(session) | {"AWSLOGIN_PROFILE": session.profile}
+    own = {"AWSLOGIN_PROFILE": session.profile}
+    if session.account_id:
+        own["AWS_ACCOUNT_ID"] = session.account_id
+    return without_aws(environ) | variables(session) | own
 
 
 def _must_go(name: str) -> bool:

@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from broker.cache import SessionCache, fingerprint
 from broker.config import Config, Profile, ProviderSpec
 from broker.errors import AwsLoginError, ConfigError, InteractionRequired, RoleRefused
-from broker.paths import state_dir
+from broker.key_ages import KeyAge, KeyAges
+from broker.paths import data_dir, state_dir
 from broker.ports import Ports
 from broker.ports.aws import Aws, account_of, partition_of
 from broker.ports.clock import Clock
@@ -26,10 +27,13 @@ from broker.ports.keychain import LazyKeychain, pinned
 from broker.ports.secrets import Keychain, Secrets
 from broker.ports.spent import SpentCodes
 from broker.ports.ui import Ui
-from broker.provider import Credentials, Provider, Request
+from broker.provider import Credentials, KeyHolder, Provider, Request, Rotation
 from broker.seal import SealedFiles
 from broker.session import Session
 from broker.single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    from broker.ports.http import Http
 
 T = TypeVar("T")
 Outcome = Session | AwsLoginError
@@ -73,6 +77,7 @@ class Broker:
         self._sealed = SealedFiles(folder / "sealed", self._cache_keychain())
         self._cache = SessionCache(self._sealed, self._clock)
         self._flights = SingleFlight(folder / "locks", self._clock, ui)
+        self.key_ages = KeyAges(data_dir(environ) / "key-ages", config.team)
 
     @cached_property
     def keychain(self) -> Keychain:
@@ -83,6 +88,13 @@ class Broker:
     def aws(self) -> Aws:
         """The way to AWS."""
         return self._aws
+
+    @cached_property
+    def http(self) -> Http:
+        """The way to everything that is not an API of AWS."""
+        from broker.ports.http import Http
+
+        return Http(self._clock, self._environ)
 
     def session(self, profile: Profile, wish: Wish) -> Session:
         """A session for one profile, from the cache when it is fresh enough.
@@ -208,6 +220,39 @@ class Broker:
         """A user's own keys in a session's shape: it has no token and no end, and is not cached."""
         return self._stamped(profile, credentials)
 
+    def request(self, profile: Profile) -> Request:
+        """What this profile asks of its provider."""
+        return self._request(profile, Wish())
+
+    def rotate(self, profile: Profile, holder: KeyHolder, *, keep_inactive: bool) -> Rotation:
+        """Rotate a user's keys, for every profile of this config that holds the same ones.
+
+        Sign-ins with these keys wait; sessions that are cached stay good, as AWS keeps them.
+        """
+        others = [name for name in self.key_profiles() if name != profile.name]
+        others = [
+            name
+            for name in others
+            if self._config.profile(name).provider_names == profile.provider_names
+        ]
+        with self._flights.turn(self.sign_in(profile), what=self._words(profile), timeout=300):
+            done = holder.rotate_keys(self.request(profile), others, keep_inactive=keep_inactive)
+        for name in done.profiles:
+            self.key_ages.note(holder.name, name, KeyAge(done.created_at, exact=True))
+        return done
+
+    def key_profiles(self) -> list[str]:
+        """The profiles that hold a user's keys themselves, in the file's order."""
+        found = []
+        for name in self._config.names:
+            try:
+                profile = self._config.profile(name)
+            except AwsLoginError:
+                continue
+            if profile.first_hop_keys == name:
+                found.append(name)
+        return found
+
     def _stamped(self, profile: Profile, credentials: Credentials) -> Session:
         spec = self.spec(profile)
         return Session(
@@ -278,10 +323,8 @@ class Broker:
         )
 
     def _make_provider(self, spec: ProviderSpec, sign_in: str) -> Provider:
-        from broker.ports.http import Http
-
         ports = Ports(
-            http=Http(self._clock, self._environ),
+            http=self.http,
             aws=self._aws,
             ui=self._ui.of(spec.name),
             secrets=self.secrets_of(spec, sign_in),
@@ -361,6 +404,12 @@ class Broker:
         sign_in = self.sign_in(profile)
         self._cache.forget_sign_in(sign_in)
         return self._cache.forget(profile.name, sign_in)
+
+    def forget_keys_of(self, profile: Profile) -> None:
+        """Forget what was made with a profile's keys: its sessions, and those of its roles."""
+        sign_in = self.sign_in(profile)
+        self._cache.forget_sign_in(sign_in)
+        self._cache.forget(None, sign_in)
 
     def logout_all(self) -> int:
         """Forget every session and every sign-in; how many sessions."""

@@ -213,6 +213,14 @@ class KeyHolder(Provider):
         """
 
     @abstractmethod
+    def held_keys(self, profile: str) -> Credentials | None:
+        """The user's own keys, or None where the keychain holds none (or there is none).
+
+        Raises:
+            KeychainError: The keychain is locked or silent.
+        """
+
+    @abstractmethod
     def store_keys(self, profile: str, access_key_id: str, secret: Secret) -> None:
         """Put a user's keys into the keychain under a profile's name."""
 

@@ -6,10 +6,12 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from broker import shells
 from broker.cli.app import App, command, login_options
 from broker.cli.completion import profile_argument
 from broker.environment import for_child
@@ -70,13 +72,13 @@ def exec_(
 @profile_argument()
 @login_options
 def shell(app: App, *, profile: str | None, duration: int | None, wish: Wish) -> int:
-    """Open a sub-shell with the session; `exit` leaves it."""
+    """Open a sub-shell with the session; its prompt says which, `exit` leaves it."""
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
         session = app.broker.session(chosen, wish)
     app.note(f"a shell with the session of {chosen.name}; `exit` leaves it")
-    default = os.environ.get("COMSPEC", "cmd.exe") if sys.platform == "win32" else "/bin/sh"
-    return _run(app, [os.environ.get("SHELL") or default], session)
+    words, more = shells.with_hint(app.environ, chosen.name)
+    return _run(app, words, session, more)
 
 
 def _own_keys(app: App, profile: Profile) -> Session:
@@ -90,12 +92,14 @@ def _own_keys(app: App, profile: Profile) -> Session:
     return app.broker.without_session(profile, provider.user_keys(profile.name))
 
 
-def _run(app: App, words: list[str], session: Session) -> int:
+def _run(
+    app: App, words: list[str], session: Session, more: Mapping[str, str] | None = None
+) -> int:
     """Become the command; on Windows, wait for it."""
     outer = app.environ.get("AWSLOGIN_PROFILE")
     if outer and outer != session.profile and "AWS_ACCESS_KEY_ID" in app.environ:
         app.note(f"inside the session of {outer}: that of {session.profile} wins")
-    environ = for_child(session, app.environ)
+    environ = for_child(session, app.environ) | dict(more or {})
     try:
         if sys.platform == "win32":
             return _wait_for(words, environ)

@@ -21,18 +21,24 @@ if TYPE_CHECKING:
 
 @command("list")
 def list_(app: App) -> None:
-    """Profiles with provider, account and role."""
+    """Profiles with provider, account, role, and the age of their keys."""
     rows = []
     for name in app.config.names:
         try:
-            rows.append(_row(app, app.config.profile(name)))
+            profile = app.config.profile(name)
+            rows.append(_row(app, profile) | _key_age(app, profile))
         except AwsLoginError as error:
             app.ui.warn(f"{name}: {error.message}")
     if app.output == "json":
         app.say_json(rows)
     else:
-        columns = ("profile", "provider", "type", "account_id", "role", "source", "region")
-        app.say(table(columns, _cells(rows, columns)))
+        columns = ["profile", "provider", "type", "account_id", "role", "source", "region"]
+        cells = _cells(rows, columns)
+        if any(row["key_age_days"] is not None for row in rows):
+            columns.append("key_age")
+            for row, line in zip(rows, cells, strict=True):
+                line.append("" if row["key_age_days"] is None else f"{row['key_age_days']}d")
+        app.say(table(columns, cells))
 
 
 @command()
@@ -103,6 +109,18 @@ def _row(app: App, profile: Profile) -> dict[str, Any]:
         "source": profile.source.name if profile.source else None,
         "region": profile.region,
         "tags": dict(profile.tags),
+    }
+
+
+def _key_age(app: App, profile: Profile) -> dict[str, Any]:
+    """Since when a static profile's keys exist (or are known here), and how many days that is."""
+    noted = None
+    if profile.first_hop_keys == profile.name:
+        provider = app.idle_broker.likely_spec(profile).name
+        noted = app.idle_broker.key_ages.of(provider, profile.name)
+    return {
+        "key_since": to_text(noted.since) if noted else None,
+        "key_age_days": (datetime.now(UTC) - noted.since).days if noted else None,
     }
 
 

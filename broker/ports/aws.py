@@ -63,6 +63,25 @@ def endpoint_override(service: str, environ: Mapping[str, str]) -> str | None:
     """
     name = f"AWS_ENDPOINT_URL_{_ENDPOINT_NAMES[service]}"
     name = name if environ.get(name) else "AWS_ENDPOINT_URL"
+    return _checked(name, environ)
+
+
+def federation_override(environ: Mapping[str, str]) -> str | None:
+    """The console's federation endpoint that the environment sets, as a full address.
+
+    Raises:
+        ConfigError: It is plain http to another machine, or no URL.
+    """
+    given = _checked("AWSLOGIN_FEDERATION_URL", environ)
+    if given:
+        return given
+    signin = "AWS_ENDPOINT_URL_SIGNIN"
+    base = _checked(signin if environ.get(signin) else "AWS_ENDPOINT_URL", environ)
+    return f"{base.rstrip('/')}/federation" if base else None
+
+
+def _checked(name: str, environ: Mapping[str, str]) -> str | None:
+    """The address in a variable, if it may be used."""
     url = environ.get(name)
     if not url:
         return None

@@ -1,6 +1,7 @@
 """The keychain: the system's through `keyring`, or the encrypted file, or none.
 
-Owns which one is used, that plain-text ones are refused, and that a silent one ends the wait.
+Owns which one is used, that plain-text ones are refused, that a silent one ends the wait, and what
+the platforms' keychains do differently (`docs/keychains.md`).
 """
 
 from __future__ import annotations
@@ -35,6 +36,20 @@ _NATIVE = {
     sys.platform,
     ("keyring.backends.SecretService.Keyring", "keyring.backends.kwallet.DBusKeyring"),
 )
+
+NAMES = {
+    "secret-service": "keyring.backends.SecretService.Keyring",
+    "kwallet": "keyring.backends.kwallet.DBusKeyring",
+    "macos": "keyring.backends.macOS.Keyring",
+    "windows": "keyring.backends.Windows.WinVaultKeyring",
+    "pass": "keyring_pass.PasswordStoreBackend",
+}
+"""Short names that AWSLOGIN_KEYRING takes beside a backend's own, `file` and `none`."""
+_UNLOCK = {
+    "darwin": "run `security unlock-keychain` (over SSH the keychain is locked), or",
+    "win32": "sign in to Windows with a desktop or a batch logon, or",
+}.get(sys.platform, "unlock the keychain, or")
+_MEND = f"{_UNLOCK} set AWSLOGIN_KEYRING=file and AWSLOGIN_PASSPHRASE"
 
 T = TypeVar("T")
 
@@ -124,30 +139,52 @@ class SystemKeychain:
         Raises:
             KeychainError: Locked, refused or silent.
         """
-        value = self._call(lambda: self._backend.get_password(SERVICE, name))
+        value = self._call(lambda: self._backend.get_password(self._service(name), name))
         return Secret(value) if value else None
 
     def set(self, name: str, value: Secret) -> None:
-        """Write an entry of at most 1,280 characters on one line."""
+        """Write an entry of at most 1,280 characters on one line, and see that it is kept.
+
+        KWallet says nothing when it did not write, and `pass` keeps the first line alone.
+
+        Raises:
+            KeychainError: Too long, locked, refused or silent; or another text comes back.
+        """
         text = value.reveal()
-        if len(text) > MAX_ENTRY or "\n" in text:
+        if len(text) > MAX_ENTRY or len(text.splitlines()) > 1:
             raise KeychainError(f"the entry {name} is too long for a keychain")
-        self._call(lambda: self._backend.set_password(SERVICE, name, text))
+
+        def write() -> str | None:
+            self._backend.set_password(self._service(name), name, text)
+            kept: str | None = self._backend.get_password(self._service(name), name)
+            return kept
+
+        if self._call(write) != text:
+            raise KeychainError(f"the keychain did not keep the entry {name}", hint=_MEND)
 
     def delete(self, name: str) -> None:
         """Remove an entry; a missing one is no error."""
         from keyring.errors import PasswordDeleteError
 
+        service = self._service(name)
+
         def remove() -> None:
-            if self._backend.get_password(SERVICE, name) is None:
+            if self._backend.get_password(service, name) is None:
                 return
             try:
-                self._backend.delete_password(SERVICE, name)
+                self._backend.delete_password(service, name)
             except PasswordDeleteError:
-                if self._backend.get_password(SERVICE, name) is not None:
+                if self._backend.get_password(service, name) is not None:
                     raise
 
         self._call(remove)
+
+    def _service(self, name: str) -> str:
+        """The service of an entry: Windows' backend moves entries of one service about when a
+        second one is written, and two processes at it lose one; so there each has its own.
+        """
+        own = type(self._backend).__name__ == "WinVaultKeyring"
+        return f"{SERVICE}/{name}" if own else SERVICE
 
     def _call(self, call: Callable[[], T]) -> T:
         return _in_time(call, self._ui, "the keychain")
@@ -160,21 +197,36 @@ def _backend(name: str | None, environ: Mapping[str, str]) -> Any:
     name = name or environ.get("PYTHON_KEYRING_BACKEND")
     if name:
         try:
-            return _refuse_plain(core.load_keyring(name), name)
+            return _ours(core.load_keyring(NAMES.get(name, name)), name)
         except (ImportError, AttributeError, ValueError) as error:
+            missing = name == "pass" and isinstance(error, ImportError)
             raise KeychainError(
                 f"there is no keychain called {name}",
-                hint="AWSLOGIN_KEYRING takes a keyring backend, `file` or `none`",
+                hint="`pipx inject awslogin keyring-pass` brings it"
+                if missing
+                else f"AWSLOGIN_KEYRING takes {', '.join(NAMES)}, `file`, `none`,"
+                " or a keyring backend's own name",
             ) from error
+        except RuntimeError as error:
+            raise KeychainError(f"the keychain {name} does not run here: {error}") from error
     configured = core.load_config()
     if configured is not None:
-        return _refuse_plain(configured, "that keyringrc.cfg names")
+        return _ours(configured, "that keyringrc.cfg names")
     for candidate in _NATIVE:
         try:
-            return core.load_keyring(candidate)
+            return _ours(core.load_keyring(candidate), candidate)
+        except KeychainError:
+            raise
         except Exception:  # noqa: BLE001, S112 - a backend that cannot run here says so in its own way
             continue
     return None
+
+
+def _ours(backend: Any, name: str) -> Any:
+    """The backend, if it protects secrets; KWallet asks once for `awslogin`, not per path."""
+    if type(backend).__module__ == "keyring.backends.kwallet":
+        backend.appid = SERVICE
+    return _refuse_plain(backend, name)
 
 
 def _refuse_plain(backend: Any, name: str) -> Any:
@@ -212,7 +264,7 @@ def _in_time(call: Callable[[], T], ui: Ui, what: str) -> T:
     if not outcome:
         raise KeychainError(
             f"{what} did not answer within {patience:.0f} s",
-            hint="unlock the keychain, or set AWSLOGIN_KEYRING=file and AWSLOGIN_PASSPHRASE",
+            hint=_MEND,
         )
     value, error = outcome[0]
     if isinstance(error, KeychainError):
@@ -220,7 +272,7 @@ def _in_time(call: Callable[[], T], ui: Ui, what: str) -> T:
     if error is not None:
         raise KeychainError(
             f"{what} failed: {type(error).__name__}",
-            hint="unlock the keychain, or set AWSLOGIN_KEYRING=file and AWSLOGIN_PASSPHRASE",
+            hint=_MEND,
         ) from error
     return value  # type: ignore[return-value]
 

@@ -96,6 +96,11 @@ class Saml(Provider):
             )
             return self._assume(role, assertion.encoded, HOUR, request)
 
+    def totp_entry(self, request: Request) -> str | None:
+        """By user: one device serves all roles."""
+        del request
+        return f"totp/{self.ports.ui.username(self.options.username)}"
+
     def discover(self) -> list[Account]:
         """The accounts and roles that the assertion holds."""
         from providers.saml import roles

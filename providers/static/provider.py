@@ -107,6 +107,10 @@ class Static(KeyHolder):
         """The user's own keys."""
         return self._store.require(profile)
 
+    def held_keys(self, profile: str) -> Credentials | None:
+        """The user's own keys, or None."""
+        return self._store.keys(profile)
+
     def store_keys(self, profile: str, access_key_id: str, secret: Secret) -> None:
         """Put a user's keys into the keychain; an unfinished rotation of others is forgotten."""
         self._store.put(profile, Credentials(access_key_id, secret))
@@ -125,9 +129,7 @@ class Static(KeyHolder):
         def signer(keys: Credentials) -> Credentials:
             return self._mfa_session(keys, request) if request.mfa_serial else keys
 
-        return rotate(
-            self.ports, self._store, request, signer, others, keep_inactive=keep_inactive
-        )
+        return rotate(self.ports, self._store, request, signer, others, keep_inactive=keep_inactive)
 
     def key_created(self, request: Request) -> datetime | None:
         """When IAM made the keys; None where it does not say without MFA."""

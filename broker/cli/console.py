@@ -1,0 +1,88 @@
+"""`console`: the AWS console, signed in, in the browser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from broker.cli.app import App, command, login_options
+from broker.cli.completion import profile_argument
+from broker.errors import UsageError
+from broker.provider import KeyHolder
+
+if TYPE_CHECKING:
+    from broker.config import Profile
+    from broker.login import Wish
+    from broker.provider import Credentials
+
+
+@command()
+@profile_argument()
+@click.option("--service", metavar="S", help="Open this service: s3, ec2, cloudwatch, …")
+@click.option("--destination", metavar="URL", help="Open this page of the console.")
+@click.option("--print", "print_it", is_flag=True, help="Print the address, open no browser.")
+@click.option(
+    "--policy-arn",
+    "policy_arns",
+    metavar="ARN",
+    multiple=True,
+    help="What a user without a role may do there.",
+)
+@login_options
+def console(
+    app: App,
+    *,
+    profile: str | None,
+    service: str | None,
+    destination: str | None,
+    print_it: bool,
+    policy_arns: tuple[str, ...],
+    duration: int | None,
+    wish: Wish,
+) -> None:
+    """Open the AWS console with the session.
+
+    The address signs in whoever opens it, once, within 15 minutes.
+    """
+    from broker import federation
+
+    chosen = app.profile(profile, duration)
+    if policy_arns and not chosen.is_bare_keys:
+        raise UsageError("--policy-arn is for a user without a role", hint="leave it out")
+    region, partition = chosen.region, federation.partition_of(chosen)
+    page = federation.destination(partition, region, service=service, url=destination)
+    with app.naming(chosen.name):
+        credentials, seconds = _credentials(app, chosen, policy_arns, wish)
+        endpoint = federation.endpoint(partition, region, app.environ)
+        token = federation.signin_token(app.broker.http, endpoint, credentials, seconds)
+    address = federation.login_url(endpoint, page, token)
+    opened = not print_it and app.ui.browse(address)
+    if app.output == "json":
+        app.say_json({"profile": chosen.name, "opened": opened, "url": None if opened else address})
+    elif opened:
+        app.say(f"{chosen.name}: the console opens in the browser\n")
+    else:
+        app.say(f"{address}\n")
+
+
+def _credentials(
+    app: App, profile: Profile, policy_arns: tuple[str, ...], wish: Wish
+) -> tuple[Credentials, int | None]:
+    """What the console takes of this profile, and the SessionDuration that goes with it.
+
+    AWS takes one only with the credentials of a first AssumeRole*: not with those of a chained one,
+    and not with GetFederationToken's. It is as long as the session itself.
+    """
+    broker = app.broker
+    provider = broker.provider(profile)
+    request = broker.request(profile)
+    if isinstance(provider, KeyHolder) and profile.is_bare_keys:
+        wanted = replace(request, policy_arns=(*request.policy_arns, *policy_arns))
+        return provider.federate(wanted), None
+    session = broker.session(profile, wish)
+    chained = profile.is_chained or provider.signs_with_a_session(request)
+    if chained or session.expires_at is None:
+        return session.credentials(), None
+    return session.credentials(), int((session.expires_at - session.issued_at).total_seconds())

@@ -1,0 +1,180 @@
+"""`import`: keys that lie elsewhere move into the keychain. One command per source.
+
+A key is stored only after AWS has taken it, and leaves its old place only when the person says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from broker import aws_files
+from broker.cli.app import App, command, report
+from broker.cli.keys import checked, holder_of, keep
+from broker.config import NoConfig
+from broker.errors import AwsLoginError, ConfigError, UsageError, worst
+from broker.paths import read_or_none
+from broker.provider import Credentials
+
+
+@click.group("import")
+def import_() -> None:
+    """Take over keys from another place; each source is a command."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A section of the file that holds a user's keys, and the profile that they are for."""
+
+    section: str
+    profile: str
+    keys: aws_files.PlainKeys
+
+
+@command("aws-credentials", group=import_)
+@click.argument("sections", nargs=-1, metavar="[SECTION…]")
+@click.option("--as", "profile", metavar="PROFILE", help="For this profile, where names differ.")
+@click.option("--remove/--keep", default=None, help="Take the keys out of the file, or leave them.")
+@click.option("--yes", is_flag=True, help="Do not ask: take them out of the file.")
+def aws_credentials(
+    app: App,
+    *,
+    sections: tuple[str, ...],
+    profile: str | None,
+    remove: bool | None,
+    yes: bool,
+) -> int:
+    """Plain-text keys of ~/.aws/credentials, into the keychain.
+
+    A section's keys go to the static profile of the same name; without SECTION, all that have one.
+    """
+    if profile and len(sections) != 1:
+        raise UsageError("--as takes one SECTION", hint="`import aws-credentials default --as dev`")
+    path = aws_files.credentials_path(app.environ)
+    content = read_or_none(path)
+    if content is None:
+        raise UsageError(f"there is no {path}")
+    held = aws_files.plain_keys(content, str(path))
+    found, problems = _for_profiles(app, held, sections, profile)
+    rows: list[dict[str, Any]] = []
+    for one in found:
+        try:
+            with app.naming(one.profile):
+                rows.append({"profile": one.profile, **_taken_over(app, one)})
+        except AwsLoginError as error:
+            problems.append(error)
+    moved = [one.section for one in found if one.profile in {row["profile"] for row in rows}]
+    removed = bool(moved) and _removed(app, path, content, moved, remove=remove, yes=yes)
+    _say(app, path, rows, removed=removed)
+    for problem in problems:
+        report(problem, machine=app.output == "json")
+    return worst(problems) if problems else 0
+
+
+def _for_profiles(
+    app: App, held: dict[str, aws_files.PlainKeys], sections: tuple[str, ...], profile: str | None
+) -> tuple[list[_Found], list[AwsLoginError]]:
+    """Which section goes to which profile; a named one that cannot go anywhere is a problem."""
+    try:
+        app.config.require_trust()
+    except NoConfig as error:
+        error.hint = "write one, for example:\nversion: 1\n" + _yaml([profile] if profile else held)
+        raise
+    found: list[_Found] = []
+    homeless: list[str] = []
+    for section in sections or held:
+        if section not in held:
+            names = ", ".join(held) or "none"
+            raise UsageError(f"no section [{section}] with keys of a user; there are: {names}")
+        name = profile or section
+        if name in app.config:
+            found.append(_Found(section, name, held[section]))
+        else:
+            homeless.append(name)
+    if not sections:
+        found, others = _static_ones(app, found)
+        homeless += others
+    if not homeless:
+        return found, []
+    hint = "add to the config, then again:\n" + _yaml(homeless)
+    problem = ConfigError(
+        f"no static profile is called {' or '.join(homeless)}", file=str(app.config.path), hint=hint
+    )
+    if sections or not found:
+        return found, [problem]
+    app.ui.warn(f"left out: {problem.message}")
+    return found, []
+
+
+def _static_ones(app: App, found: list[_Found]) -> tuple[list[_Found], list[str]]:
+    """Of sections that nobody named, those whose profile has keys of its own."""
+    static = set(app.broker.key_profiles())
+    return [one for one in found if one.profile in static], [
+        one.profile for one in found if one.profile not in static
+    ]
+
+
+def _yaml(names: Iterable[str]) -> str:
+    lines = [f"  {name}: {{provider: keys}}" for name in names]
+    return "\n".join(["providers:", "  keys: {type: static}", "profiles:", *lines])
+
+
+def _taken_over(app: App, one: _Found) -> dict[str, Any]:
+    """Store one pair, once AWS has taken it.
+
+    Raises:
+        UsageError: The keychain holds other keys for this profile.
+    """
+    chosen = app.config.profile(one.profile)
+    holder = holder_of(app, chosen)
+    key_id, secret = checked(one.keys.access_key_id, one.keys.secret_access_key)
+    there = holder.held_keys(chosen.name)
+    if there and there.access_key_id != key_id:
+        raise UsageError(
+            f"the keychain holds other keys for {chosen.name} ({there.access_key_id})",
+            hint=f"if the file's are right, `awslogin remove {chosen.name}` first",
+        )
+    identity = app.broker.aws.caller_identity(Credentials(key_id, secret), chosen.region)
+    if not there:
+        keep(app, chosen, holder, key_id, secret)
+    return {"access_key_id": key_id, "arn": identity["Arn"]}
+
+
+def _removed(
+    app: App, path: Path, content: bytes, sections: list[str], *, remove: bool | None, yes: bool
+) -> bool:
+    """Take imported keys out of the file, if that is wanted; whether it was done.
+
+    On a terminal the change is shown and asked about, and `--yes` answers. Without a terminal the
+    file stays as it is unless `--yes` or `--remove` says otherwise.
+    """
+    wanted = remove is not False and (yes or remove is True or app.ui.interactive)
+    if not wanted:
+        return False
+    after = aws_files.without_keys(content, sections, str(path))
+    if app.ui.interactive and not yes:
+        app.ui.show(f"These keys are in the keychain now. They still lie in plain text in {path}:")
+        for section in sections:
+            app.ui.show(f"  [{section}] aws_access_key_id, aws_secret_access_key")
+        if not app.ui.confirm("Take them out of the file?"):
+            return False
+    if read_or_none(path) != content:
+        raise UsageError(f"{path} has changed meanwhile", hint="run it again")
+    aws_files.write_back(path, after)
+    return True
+
+
+def _say(app: App, path: Path, rows: list[dict[str, Any]], *, removed: bool) -> None:
+    if app.output == "json":
+        if rows:
+            app.say_json({"file": str(path), "imported": rows, "removed": removed})
+        return
+    app.say("".join(f"{row['profile']}: {row['access_key_id']} of {row['arn']}\n" for row in rows))
+    if rows and removed:
+        app.say(f"taken out of {path}\n")
+    elif rows:
+        app.ui.warn(f"{path} still holds them in plain text; `--yes` takes them out")
