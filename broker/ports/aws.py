@@ -200,6 +200,7 @@ class Aws:
         from botocore.exceptions import (
             ConnectionError as Unreachable,
         )
+        from botocore.parsers import ResponseParserError
 
         try:
             yield
@@ -210,7 +211,7 @@ class Aws:
                 f"{what}: {_unreachable(error)}",
                 hint="check the network, the proxy and AWS_ENDPOINT_URL, then try again",
             ) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             raise UnexpectedReply(f"{what}: {type(error).__name__}") from error
 
     def assume_role(

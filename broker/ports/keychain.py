@@ -6,7 +6,9 @@ the platforms' keychains do differently (`docs/keychains.md`).
 
 from __future__ import annotations
 
+import functools
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -180,8 +182,10 @@ class SystemKeychain:
         self._call(remove)
 
     def _service(self, name: str) -> str:
-        """The service of an entry: Windows' backend moves entries of one service about when a
-        second one is written, and two processes at it lose one; so there each has its own.
+        """The service of an entry; on Windows each has its own.
+
+        Its backend moves the entries of one service about when a further one is written, and two
+        processes at it lose one.
         """
         own = type(self._backend).__name__ == "WinVaultKeyring"
         return f"{SERVICE}/{name}" if own else SERVICE
@@ -197,6 +201,8 @@ def _backend(name: str | None, environ: Mapping[str, str]) -> Any:
     name = name or environ.get("PYTHON_KEYRING_BACKEND")
     if name:
         try:
+            if name in {"pass", NAMES["pass"]}:
+                _quieten_pass()
             return _ours(core.load_keyring(NAMES.get(name, name)), name)
         except (ImportError, AttributeError, ValueError) as error:
             missing = name == "pass" and isinstance(error, ImportError)
@@ -207,8 +213,11 @@ def _backend(name: str | None, environ: Mapping[str, str]) -> Any:
                 else f"AWSLOGIN_KEYRING takes {', '.join(NAMES)}, `file`, `none`,"
                 " or a keyring backend's own name",
             ) from error
-        except RuntimeError as error:
-            raise KeychainError(f"the keychain {name} does not run here: {error}") from error
+        except (RuntimeError, subprocess.CalledProcessError) as error:
+            raise KeychainError(
+                f"the keychain {name} does not run here: {error}",
+                hint="`pass init GPG-ID` makes its store" if name == "pass" else "",
+            ) from error
     configured = core.load_config()
     if configured is not None:
         return _ours(configured, "that keyringrc.cfg names")
@@ -223,10 +232,17 @@ def _backend(name: str | None, environ: Mapping[str, str]) -> Any:
 
 
 def _ours(backend: Any, name: str) -> Any:
-    """The backend, if it protects secrets; KWallet asks once for `awslogin`, not per path."""
+    """The backend, if it protects secrets, with the manners that we need of it."""
     if type(backend).__module__ == "keyring.backends.kwallet":
-        backend.appid = SERVICE
+        backend.appid = SERVICE  # KWallet asks once per name: not for each path of the command
     return _refuse_plain(backend, name)
+
+
+def _quieten_pass() -> None:
+    """`pass` complains on stderr of every entry that is not there; stderr is for our own words."""
+    import keyring_pass
+
+    keyring_pass.command = functools.partial(keyring_pass.command, stderr=subprocess.DEVNULL)
 
 
 def _refuse_plain(backend: Any, name: str) -> Any:

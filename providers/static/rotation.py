@@ -19,6 +19,7 @@ from broker.errors import (
     LoginRefused,
     NetworkError,
     RoleRefused,
+    UnexpectedReply,
     UsageError,
 )
 from broker.ports import Ports
@@ -65,7 +66,7 @@ def rotate(
     keys = iam.keys()
     note, new = store.rotation(profile), store.rotated(profile)
     if new and new.access_key_id not in keys and _is_old(note, ports):
-        store.end_rotation(profile)  # somebody deleted it at AWS
+        _forget(store, note, profile)  # somebody deleted it at AWS
         note = new = None
     if note and not new:
         _take_back_what_was_lost(ports, iam, keys, note, current)
@@ -73,22 +74,27 @@ def rotate(
         keys = iam.keys()
     if not new:
         _make_room(store, iam, keys, profile)
-        note, new = _create(ports, store, iam, keys, profile)
+        note, new = _create(ports, store, iam, keys, (profile, *others))
     old = note["old"] if note else None
     if not note and current.access_key_id != new.access_key_id:
         old = current.access_key_id
+    profiles = note["profiles"] if note else [profile]
+    for name in profiles:
+        if store.rotated(name) != new:
+            store.stage(name, new)
     _verify(ports, new, request)
-    switched = _switch(store, profile, others, old, new)
+    for name in profiles:
+        store.put(name, new)
     if old in keys:
         _retire(iam, store, profile, old, new, keep_inactive=keep_inactive)
-    store.end_rotation(profile)
+    _forget(store, note, profile)
     made = keys.get(new.access_key_id)  # a rerun may come before AWS lists it
     return Rotation(
         access_key_id=new.access_key_id,
         old_access_key_id=old,
         old_is="inactive" if keep_inactive and old in keys else "deleted",
         created_at=made.created if made else ports.clock.now(),
-        profiles=tuple(switched),
+        profiles=tuple(profiles),
     )
 
 
@@ -131,8 +137,8 @@ class _Iam:
         """CreateAccessKey, never repeated: the new pair, and when it was made."""
         with self._asking("CreateAccessKey"):
             made = self._client(once=True).create_access_key()["AccessKey"]
-        pair = Credentials(made["AccessKeyId"], Secret(made["SecretAccessKey"]))
-        return pair, made.get("CreateDate")
+            pair = Credentials(made["AccessKeyId"], Secret(made["SecretAccessKey"]))
+            return pair, made.get("CreateDate")
 
     def was_used(self, key_id: str) -> bool:
         """GetAccessKeyLastUsed; False too where the user may not ask."""
@@ -173,6 +179,16 @@ class _Iam:
                 " (and the profile needs `mfa_serial` where it demands MFA)"
             )
             raise
+        except (KeyError, TypeError) as error:
+            raise UnexpectedReply(f"{action}: IAM's reply lacks {error}") from error
+
+
+def _forget(store: KeyStore, note: dict[str, Any] | None, profile: str) -> None:
+    """The rotation is over; the profile that has the note comes last."""
+    for name in note["profiles"] if note else ():
+        if name != profile:
+            store.end_rotation(name)
+    store.end_rotation(profile)
 
 
 def _is_old(note: dict[str, Any] | None, ports: Ports) -> bool:
@@ -223,13 +239,19 @@ def _make_room(store: KeyStore, iam: _Iam, keys: dict[str, _Key], profile: str) 
 
 
 def _create(
-    ports: Ports, store: KeyStore, iam: _Iam, keys: dict[str, _Key], profile: str
+    ports: Ports, store: KeyStore, iam: _Iam, keys: dict[str, _Key], profiles: Sequence[str]
 ) -> tuple[dict[str, Any], Credentials]:
-    """A new pair, stored beside the old one; where it cannot be stored, taken back at AWS."""
+    """A new pair, stored beside the old one; where it cannot be stored, taken back at AWS.
+
+    The note names every profile that holds the old pair: each gets the new one.
+    """
+    profile = profiles[0]
+    old = store.require(profile)
     note = {
-        "old": store.require(profile).access_key_id,
+        "old": old.access_key_id,
         "known": sorted(keys),
         "at": to_text(ports.clock.now()),
+        "profiles": [name for name in profiles if store.keys(name) == old],
     }
     store.begin_rotation(profile, note)
     try:
@@ -276,20 +298,6 @@ def _verify(ports: Ports, new: Credentials, request: Request) -> None:
             raise
         else:
             return
-
-
-def _switch(
-    store: KeyStore, profile: str, others: Sequence[str], old: str | None, new: Credentials
-) -> list[str]:
-    """Sign with the new pair from now on, in every profile that held the old one."""
-    switched = [profile]
-    for other in others:
-        held = store.keys(other)
-        if held and held.access_key_id in {old, new.access_key_id}:
-            switched.append(other)
-    for name in switched:
-        store.put(name, new)
-    return switched
 
 
 def _retire(
