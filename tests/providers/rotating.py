@@ -65,9 +65,14 @@ def provider(keychain: Any, environ: Mapping[str, str], clock: FakeClock | None 
     clock = clock or FakeClock()
     secrets = Secrets(keychain, MemoryFiles(), clock, scope="team/keys", sign_in="one")
     ui = ScriptedUi(environ=environ)
-    return Static(
-        "keys", Static.Options(), make_ports(environ, ui=ui, clock=clock, secrets=secrets)
-    )
+    ports = make_ports(environ, ui=ui, clock=clock, secrets=secrets)
+    return Static("keys", Static.Options(), replace(ports, aws=_aws(json.dumps(dict(environ)))))
+
+
+@cache
+def _aws(environ: str) -> Aws:
+    """One for all: botocore reads its descriptions of the services once."""
+    return Aws(json.loads(environ))
 
 
 def rotate(made: Static, profile: str = "dev", *others: str, **more: Any) -> Rotation:
