@@ -251,6 +251,8 @@ class Config:
             origins=origins,
         )
         profile = self._with_duration(profile, model)
+        if source and profile.first_hop_keys:
+            specs = [self.provider(provider) for provider in source.provider_names]
         self._check_with_plugins(profile, specs)
         return profile
 

@@ -1,0 +1,210 @@
+"""`console`: the federation endpoint takes the session, and the address opens the right page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+
+from broker import federation
+from broker.errors import UsageError
+from tests.real.parts import terminal
+from tests.sandbox import Sandbox
+from tests.support import COMMAND, Home
+
+CONFIG = """\
+version: 1
+team: payments
+defaults: {{region: eu-west-1}}
+providers:
+  keys: {{type: static}}
+  sso: {{type: saml, idp: form, url: "{idp}", username: ann}}
+profiles:
+  dev: {{provider: keys}}
+  deploy: {{source: dev, role_arn: "arn:aws:iam::111122223333:role/Deploy", duration: 2h}}
+  ann: {{provider: keys, mfa_serial: "arn:aws:iam::111122223333:mfa/ann"}}
+  guarded: {{source: ann, role_arn: "arn:aws:iam::111122223333:role/MfaOnly"}}
+  prod: {{provider: sso, account: "444455556666", role: Admin}}
+  audit: {{source: prod, role_arn: "arn:aws:iam::777788889999:role/Audit", external_id: x}}
+  limited: {{provider: keys, policy_arns: ["arn:aws:iam::aws:policy/ReadOnlyAccess"]}}
+"""
+
+
+@pytest.fixture
+def team(signed_up: Home, sandbox: Sandbox) -> Home:
+    signed_up.config(CONFIG.format(idp=sandbox.idp.url))
+    signed_up.environ["AWSLOGIN_PASSWORD"] = sandbox.world.people["ann"].password
+    return signed_up
+
+
+def add(home: Home, profile: str, keys: Any) -> None:
+    document = {"AccessKeyId": keys.key_id, "SecretAccessKey": keys.secret}
+    home.run("add", profile, "--stdin", stdin=json.dumps(document)).ok()
+
+
+def asked_duration(sandbox: Sandbox) -> list[str | None]:
+    asked = sandbox.calls("signin", "getSigninToken")
+    assert all(call.method == "POST" and not call.query for call in asked)
+    return [call.form.get("SessionDuration") for call in asked]
+
+
+def opened(sandbox: Sandbox, address: str) -> tuple[str, str]:
+    """A browser opens the address."""
+    reply = requests.get(address.strip(), allow_redirects=False, timeout=10)
+    assert reply.status_code == 302, reply.text
+    return sandbox.signin.opened[-1]
+
+
+def test_a_first_role_may_name_its_duration(team: Home, sandbox: Sandbox) -> None:
+    add(team, "dev", sandbox.bob)
+    shown = team.run("console", "deploy", "--print").ok()
+    assert shown.err == ""
+    arn, page = opened(sandbox, shown.out)
+    assert ":assumed-role/Deploy/" in arn
+    assert page == "https://console.aws.amazon.com/console/home?region=eu-west-1"
+    assert asked_duration(sandbox) == ["7200"]
+    assert team.holds_in_plain(sandbox.secrets()) == []
+
+
+def test_roles_taken_with_a_session_may_not(team: Home, sandbox: Sandbox) -> None:
+    """With MFA by GetSessionToken, and chained ones; a SAML role is a first one."""
+    add(team, "ann", sandbox.ann)
+    code = {"AWSLOGIN_MFA_CODE": sandbox.code("ann")}
+    addresses = [team.run("console", "guarded", "--print", env=code).ok().out]
+    addresses += [team.run("console", name, "--print").ok().out for name in ("prod", "audit")]
+    assert asked_duration(sandbox) == [None, "3600", None]
+    roles = [opened(sandbox, address)[0].split("/")[1] for address in addresses]
+    assert roles == ["MfaOnly", "Admin", "Audit"]
+
+
+def test_a_user_needs_a_policy(team: Home, sandbox: Sandbox) -> None:
+    add(team, "dev", sandbox.bob)
+    error = team.run("console", "dev", "--output", "json").error
+    assert error["exit"] == 2
+    assert "policy" in error["hint"]
+    assert sandbox.calls("sts") == []
+    arn = "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess"
+    address = team.run("console", "dev", "--policy-arn", arn).ok().out
+    assert opened(sandbox, address)[0].endswith(":federated-user/ann")
+    assert sandbox.world.granted[-1]["policy_arns"] == [arn]
+    assert asked_duration(sandbox) == [None]
+
+
+def test_a_users_policy_in_the_config(team: Home, sandbox: Sandbox) -> None:
+    add(team, "limited", sandbox.bob)
+    document = team.run("console", "limited", "--output", "json").ok().json
+    assert (document["profile"], document["opened"]) == ("limited", False)
+    opened(sandbox, document["url"])
+    granted = sandbox.world.granted[-1]
+    assert granted["policy_arns"] == ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
+
+
+def test_the_address_opens_in_the_browser(team: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+    add(team, "dev", sandbox.bob)
+    seen = tmp_path / "seen"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}\n')
+    browser.chmod(0o755)
+    done = terminal.run(
+        [COMMAND, "console", "deploy", "--service", "s3"],
+        env=team.env({"BROWSER": f"{browser} %s"}),
+        pipe_out=True,
+    )
+    assert (done.code, done.out) == (0, "deploy: the console opens in the browser\n")
+    page = "https://console.aws.amazon.com/s3/home?region=eu-west-1"
+    assert opened(sandbox, seen.read_text())[1] == page
+
+
+def test_an_endpoint_that_fails(team: Home, sandbox: Sandbox) -> None:
+    add(team, "dev", sandbox.bob)
+    team.run("deploy").ok()
+    for fault, code in (({"status": 400}, 3), ({"status": 200, "body": "<html>"}, 6)):
+        sandbox.fault("signin", **fault)  # type: ignore[arg-type]
+        done = team.run("console", "deploy", "--print", "--output", "json")
+        assert done.error["exit"] == code
+        sandbox.heal("signin")
+    dead = {"AWSLOGIN_FEDERATION_URL": "http://127.0.0.1:9/federation"}
+    assert team.run("console", "deploy", "--print", env=dead).code == 5
+    plain = {"AWSLOGIN_FEDERATION_URL": "http://example.com/federation"}
+    assert team.run("console", "deploy", "--print", env=plain).code == 2
+
+
+def test_words_that_make_no_sense(team: Home, sandbox: Sandbox) -> None:
+    add(team, "dev", sandbox.bob)
+    for words in (
+        ("--service", "s3", "--destination", "https://console.aws.amazon.com/"),
+        ("--service", "../evil"),
+        ("--destination", "https://evil.example/"),
+        ("--policy-arn", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
+    ):
+        assert team.run("console", "deploy", *words).code == 2
+    assert sandbox.requests == []
+
+
+PARTITIONS = [
+    ("aws", "eu-west-1", "signin.aws.amazon.com", "console.aws.amazon.com"),
+    ("aws-cn", "cn-north-1", "signin.amazonaws.cn", "console.amazonaws.cn"),
+    (
+        "aws-us-gov",
+        "us-gov-west-1",
+        "signin.amazonaws-us-gov.com",
+        "console.amazonaws-us-gov.com",
+    ),
+    (
+        "aws-eusc",
+        "eusc-de-east-1",
+        "eusc-de-east-1.signin.amazonaws-eusc.eu",
+        "console.amazonaws-eusc.eu",
+    ),
+]
+
+
+@pytest.mark.parametrize(("partition", "region", "signin", "console"), PARTITIONS)
+def test_each_partition_has_its_hosts(
+    partition: str, region: str, signin: str, console: str
+) -> None:
+    endpoint = federation.endpoint(partition, region, {})
+    assert endpoint == f"https://{signin}/federation"
+    page = federation.destination(partition, region, service="logs", url=None)
+    assert page == f"https://{console}/cloudwatch/home?region={region}"
+    address = urlsplit(federation.login_url(endpoint, page, "token&"))
+    assert dict(parse_qsl(address.query)) == {
+        "Action": "login",
+        "Issuer": "awslogin",
+        "Destination": page,
+        "SigninToken": "token&",
+    }
+    own = f"https://{console}/x"
+    assert federation.destination(partition, region, service=None, url=own) == own
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://console.aws.amazon.com/",
+        "https://console.amazonaws.cn/",
+        "https://console.aws.amazon.com.evil.example/",
+        "https://evilaws.amazon.com/",
+        "https://console.aws.amazon.com@evil.example/",
+        "javascript:alert(1)",
+    ],
+)
+def test_a_destination_of_another_site(url: str) -> None:
+    with pytest.raises(UsageError):
+        federation.destination("aws", "eu-west-1", service=None, url=url)
+
+
+def test_a_partition_that_is_not_known() -> None:
+    with pytest.raises(UsageError, match="aws-iso"):
+        federation.endpoint("aws-iso", "us-iso-east-1", {})
+
+
+def test_endpoints_of_tests_never_lead_to_aws() -> None:
+    base = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566/"}
+    assert federation.endpoint("aws", "x", base) == "http://127.0.0.1:4566/federation"
+    own = base | {"AWS_ENDPOINT_URL_SIGNIN": "http://127.0.0.1:1"}
+    assert federation.endpoint("aws", "x", own) == "http://127.0.0.1:1/federation"
