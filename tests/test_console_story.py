@@ -123,7 +123,7 @@ def test_an_endpoint_that_fails(team: Home, sandbox: Sandbox) -> None:
     add(team, "dev", sandbox.bob)
     team.run("deploy").ok()
     for fault, code in (({"status": 400}, 3), ({"status": 200, "body": "<html>"}, 6)):
-        sandbox.fault("signin", **fault)  # type: ignore[arg-type]
+        sandbox.fault("signin", **fault)
         done = team.run("console", "deploy", "--print", "--output", "json")
         assert done.error["exit"] == code
         sandbox.heal("signin")

@@ -54,6 +54,17 @@ def test_keys_and_sealing_key_lie_in_the_secret_service(unlocked: Home, sandbox:
     assert unlocked.run("dev").code == 7
 
 
+def test_rotation_and_seed_lie_there_too(unlocked: Home, sandbox: Sandbox) -> None:
+    add(unlocked, sandbox).ok()
+    seed = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+    unlocked.run("add", "dev", "--totp", "--stdin", stdin=seed).ok()
+    old = sandbox.bob.key_id
+    unlocked.run("rotate", "dev").ok()
+    assert sandbox.user("bob").keys != [old]
+    unlocked.run("dev").ok()
+    assert unlocked.holds_in_plain([*sandbox.secrets(), seed]) == []
+
+
 def test_in_ci_nothing_is_cached(unlocked: Home, sandbox: Sandbox) -> None:
     add(unlocked, sandbox).ok()
     for _ in range(2):
