@@ -19,7 +19,6 @@ from broker.errors import (
     LoginRefused,
     NetworkError,
     RoleRefused,
-    UnexpectedReply,
     UsageError,
 )
 from broker.ports import Ports
@@ -179,8 +178,6 @@ class _Iam:
                 " (and the profile needs `mfa_serial` where it demands MFA)"
             )
             raise
-        except (KeyError, TypeError) as error:
-            raise UnexpectedReply(f"{action}: IAM's reply lacks {error}") from error
 
 
 def _forget(store: KeyStore, note: dict[str, Any] | None, profile: str) -> None:
