@@ -129,16 +129,16 @@ class Broker:
                 outcomes[profile.name] = cached
         chained = [profile for profile in pending if profile.is_chained]
         direct = [profile for profile in pending if not profile.is_chained]
-        roots = {root.name: root for root in (profile.root for profile in chained)}
+        bases = {base.name: base for base in (profile.base for profile in chained)}
         signed_in: dict[str, Outcome] = {}
-        for group in self._by_sign_in(direct, list(roots.values())):
+        for group in self._by_sign_in(direct, list(bases.values())):
             signed_in |= self._one_sign_in(group, wish)
         return outcomes | signed_in | self._chains(chained, signed_in, wish)
 
-    def _by_sign_in(self, direct: list[Profile], roots: list[Profile]) -> Iterable[list[Profile]]:
+    def _by_sign_in(self, direct: list[Profile], bases: list[Profile]) -> Iterable[list[Profile]]:
         """Profiles that sign in, grouped; with them those whose session others are taken from."""
         named = {profile.name for profile in direct}
-        missing = [r for r in roots if r.name not in named and self._fresh(r, Wish()) is None]
+        missing = [b for b in bases if b.name not in named and self._fresh(b, Wish()) is None]
         groups: dict[str, list[Profile]] = {}
         for profile in [*direct, *missing]:
             groups.setdefault(self.sign_in(profile), []).append(profile)
@@ -174,7 +174,7 @@ class Broker:
         """The roles that are taken from another profile's session."""
         failed: dict[str, Outcome] = {}
         for profile in profiles:
-            source = signed_in.get(profile.root.name)
+            source = signed_in.get(profile.base.name)
             if isinstance(source, AwsLoginError):
                 failed[profile.name] = _of(source, profile)
 

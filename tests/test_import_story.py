@@ -222,5 +222,11 @@ def test_help_says_which_sources_there_are(team: Home) -> None:
     assert done.code == 2
 
 
+def test_nothing_to_import(team: Home, file: Path) -> None:
+    file.write_text("[default]\nregion = eu-west-1\n")
+    assert "no keys" in team.run("import", "aws-credentials").ok().out
+    assert team.run("import", "aws-credentials", "--output", "json").ok().json["imported"] == []
+
+
 def test_no_file(team: Home) -> None:
     assert team.run("import", "aws-credentials").code == 2

@@ -96,6 +96,39 @@ def test_a_chain_of_roles(team: Home, sandbox: Sandbox) -> None:
     assert session["account_id"] == "777788889999"
 
 
+def test_a_long_chain_with_all_that_shapes_it(team: Home, sandbox: Sandbox) -> None:
+    """Each hop is taken with the session before it; the user's own is not asked for."""
+    roles = [f"arn:aws:iam::111122223333:role/Hop{number}" for number in range(4)]
+    for number, role in enumerate(roles):
+        trusted = roles[number - 1] if number else "arn:aws:iam::111122223333:user/bob"
+        sandbox.world.add_role(role, trusted, longest=12 * 3600)
+    hops = "".join(
+        f"  hop{n}: {{source: {f'hop{n - 1}' if n else 'dev'}, role_arn: {role},"
+        f" external_id: x{n}, session_tags: {{hop: '{n}', project: pay}},"
+        f" transitive_tags: [project], source_identity: ann.corp}}\n"
+        for n, role in enumerate(roles)
+    )
+    team.config(CONFIG.replace("eu-west-1}", "eu-west-1, duration: 2h}") + hops)
+    add(team, sandbox).ok()
+    team.run("hop3").ok()
+    granted = [one for one in sandbox.world.granted if one["action"] == "AssumeRole"]
+    assert [one["role"] for one in granted] == roles
+    assert [one["seconds"] for one in granted] == [7200, 3600, 3600, 3600]
+    assert [one["external_id"] for one in granted] == ["x0", "x1", "x2", "x3"]
+    assert granted[3]["tags"] == {"hop": "3", "project": "pay"}
+    assert granted[3]["transitive"] == ["project"]
+    assert {one["source_identity"] for one in granted} == {"ann.corp"}
+    team.run("hop2", "--output", "json").ok()
+    assert sandbox.world.granted == granted, "every hop's session was kept"
+
+
+def test_sources_in_a_circle(team: Home, sandbox: Sandbox) -> None:
+    role = "role_arn: arn:aws:iam::111122223333:role/Deploy"
+    team.config(f"{CONFIG}  one: {{source: two, {role}}}\n  two: {{source: one, {role}}}\n")
+    error = team.run("one", "--output", "json").error
+    assert (error["exit"], "circle" in error["message"]) == (2, True)
+
+
 def test_exec_hands_over_the_session_and_the_exit_code(team: Home, sandbox: Sandbox) -> None:
     add(team, sandbox).ok()
     done = team.run(

@@ -69,7 +69,8 @@ def aws_credentials(
             problems.append(error)
     moved = [one.section for one in found if one.profile in {row["profile"] for row in rows}]
     removed = bool(moved) and _removed(app, path, content, moved, remove=remove, yes=yes)
-    _say(app, path, rows, removed=removed)
+    if rows or not problems:
+        _say(app, path, rows, removed=removed)
     for problem in problems:
         report(problem, machine=app.output == "json")
     return worst(problems) if problems else 0
@@ -170,9 +171,10 @@ def _removed(
 
 def _say(app: App, path: Path, rows: list[dict[str, Any]], *, removed: bool) -> None:
     if app.output == "json":
-        if rows:
-            app.say_json({"file": str(path), "imported": rows, "removed": removed})
+        app.say_json({"file": str(path), "imported": rows, "removed": removed})
         return
+    if not rows:
+        app.say(f"{path} holds no keys of a user\n")
     app.say("".join(f"{row['profile']}: {row['access_key_id']} of {row['arn']}\n" for row in rows))
     if rows and removed:
         app.say(f"taken out of {path}\n")

@@ -95,6 +95,11 @@ class Profile:
         return self.source is not None and self.first_hop_keys is None
 
     @property
+    def base(self) -> Profile:
+        """The profile whose session the chain begins with: no other's session is needed for it."""
+        return self.source.base if self.source and self.is_chained else self
+
+    @property
     def is_bare_keys(self) -> bool:
         """Whether this is a user with keys and no role of its own."""
         return self.first_hop_keys == self.name and self.role_arn is None
