@@ -128,7 +128,7 @@ def signin_token(http: Http, endpoint: str, credentials: Credentials, seconds: i
 
 
 def login_url(endpoint: str, page: str, token: str) -> str:
-    """The address that signs in whoever opens it first."""
+    """The address that signs in whoever opens it, within 15 minutes."""
     query = {
         "Action": "login",
         "Issuer": "awslogin",

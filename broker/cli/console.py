@@ -44,7 +44,7 @@ def console(
 ) -> None:
     """Open the AWS console with the session.
 
-    The address signs in whoever opens it, once, within 15 minutes.
+    The address signs in whoever opens it within 15 minutes.
     """
     from broker import federation
 

@@ -27,6 +27,8 @@ SESSION = 12 * HOUR
 """Seconds; AWS's own default for GetSessionToken."""
 USABLE = timedelta(minutes=1)
 """What must be left of the MFA session for one more AssumeRole."""
+WORTH_GIVING = timedelta(hours=1)
+"""What must be left of it to be given out as the user's session."""
 
 
 class StaticOptions(ProviderOptions):
@@ -71,6 +73,8 @@ class Static(KeyHolder):
                     f"the policy of {request.profile} counts for `console` alone:"
                     " GetSessionToken takes none"
                 )
+            if request.mfa_serial and request.duration is None and not request.force:
+                return self._mfa_session(keys, request, WORTH_GIVING)
             return self._session(keys, request, request.duration or SESSION)
         if self.signs_with_a_session(request):
             return self.ports.aws.assume_role(self._mfa_session(keys, request), request)
@@ -142,11 +146,13 @@ class Static(KeyHolder):
     def _keys(self, request: Request) -> Credentials:
         return self.user_keys(request.keys or request.profile)
 
-    def _mfa_session(self, keys: Credentials, request: Request) -> Credentials:
+    def _mfa_session(
+        self, keys: Credentials, request: Request, least: timedelta = USABLE
+    ) -> Credentials:
         """The user's session with MFA: the one that still holds, else one for a code."""
         with self._one_code_at_a_time:
             kept = self.ports.secrets.recall("mfa-session")
-            if not kept or from_text(kept["expires_at"]) - self.ports.clock.now() <= USABLE:
+            if not kept or from_text(kept["expires_at"]) - self.ports.clock.now() <= least:
                 return self._session(keys, request, SESSION)
         return Credentials(
             access_key_id=kept["access_key_id"],
@@ -156,7 +162,7 @@ class Static(KeyHolder):
         )
 
     def _session(self, keys: Credentials, request: Request, duration: int) -> Credentials:
-        """GetSessionToken; one with MFA is kept, for it serves all roles of these keys."""
+        """GetSessionToken; the longest with MFA is kept, for it serves all roles of these keys."""
         if not request.mfa_serial:
             return self._get_session_token(keys, request, duration, None)
         with self._one_code_at_a_time:
@@ -171,7 +177,9 @@ class Static(KeyHolder):
             "session_token": session.session_token.reveal(),
             "expires_at": to_text(session.expires_at),
         }
-        self.ports.secrets.remember("mfa-session", document, until=session.expires_at)
+        kept = self.ports.secrets.recall("mfa-session")
+        if not kept or from_text(kept["expires_at"]) < session.expires_at:
+            self.ports.secrets.remember("mfa-session", document, until=session.expires_at)
         return session
 
     def _get_session_token(

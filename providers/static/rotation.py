@@ -33,7 +33,7 @@ PATIENCE = 90
 PAUSES = (1, 1, 2, 3, 5)
 """Seconds between tries; the last one repeats."""
 SKEW = timedelta(minutes=5)
-"""A clock may be off by this much, else AWS takes no signature."""
+"""A clock may be off by about this much, else AWS takes no signature."""
 
 
 def rotate(
@@ -198,13 +198,13 @@ def _take_back_what_was_lost(
 ) -> None:
     """Delete the key of a rotation that stopped before its secret was stored.
 
-    It is one that was not there before, made at that time, and never used: nobody holds its secret.
+    It is one that was not there before, not made much later, and never used: nobody holds its
+    secret.
     """
-    began = from_text(note["at"])
+    at_the_latest = from_text(note["at"]) + 2 * SKEW
     for key_id, key in keys.items():
         ours = key_id not in note["known"] and key_id != current.access_key_id
-        then = began - SKEW <= key.created <= began + 2 * SKEW
-        if ours and then and not iam.was_used(key_id):
+        if ours and key.created <= at_the_latest and not iam.was_used(key_id):
             iam.delete(key_id)
             ports.ui.progress(f"removed {key_id}, which a rotation that was stopped had left")
 

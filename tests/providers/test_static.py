@@ -117,8 +117,8 @@ def test_a_person_may_correct_a_wrong_code(machine: Machine) -> None:
 
 
 def test_a_person_may_correct_it_twice_and_no_more(machine: Machine) -> None:
-    wrong = [c for c in ("000001", "000002", "000003", "000004") if c != machine.wrong()]
-    provider = machine.process(*wrong[:4])
+    wrong = [machine.wrong().replace(machine.wrong()[-1], digit, 1) for digit in "3456"]
+    provider = machine.process(*wrong)
     with pytest.raises(LoginRefused, match="MultiFactorAuthentication"):
         provider.login(ask())
     assert len(machine.sent) == 3
@@ -204,6 +204,19 @@ def test_one_code_serves_all_roles_of_an_hour(machine: Machine) -> None:
     machine.process(alone=True).login(ask(MFA_ONLY, 1))
     assert len(machine.sent) == 1
     assert [g["signed_by"] for g in machine.sandbox.world.granted if "role" in g] == ["session"] * 3
+
+
+def test_the_users_own_session_needs_no_code_of_its_own(machine: Machine) -> None:
+    """After a role's: it is the same session. Forced, or of an asked length, it is a new one."""
+    machine.process(machine.sandbox.code("ann")).login(ask(MFA_ONLY))
+    machine.process(alone=True).login(ask())
+    assert len(machine.sent) == 1
+    kept = machine.files.entries["signin-one-mfa-session"]
+    machine.process(machine.sandbox.code("ann", ahead=1)).login(ask(hours=1))
+    assert machine.files.entries["signin-one-mfa-session"] == kept, "the longer one serves roles"
+    machine.clock.advance(30)
+    machine.process(machine.sandbox.code("ann", ahead=1)).login(ask(force=True))
+    assert len(machine.sent) == 3
 
 
 def test_a_longer_role_takes_a_code_of_its_own(machine: Machine) -> None:
