@@ -222,7 +222,7 @@ def _error(outcome: Mapping[str, Any], program: str, host: str) -> AwsLoginError
         return LoginRefused(f"nobody signed in at {host} within {PATIENCE / 60:.0f} minutes")
     if kind == "unreachable":
         return _unreachable(why, host)
-    if kind == "unstarted" and "DISPLAY" in why:
+    if kind == "undisplayed":
         return _no_display()
     return UnexpectedReply(
         f"{program} {'did not start' if kind == 'unstarted' else 'broke'}: {why or kind}",

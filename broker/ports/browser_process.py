@@ -37,9 +37,14 @@ LAUNCH = 20.0
 CLOSE = 5.0
 """Seconds for the browser to give its state, and again to end by itself."""
 
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Signed in</title>
-<link rel="icon" href="data:,"><style>:root{color-scheme:light dark;font:1.1rem/1.5 system-ui,sans-serif}body{margin:15vh 2rem;
-text-align:center}</style><h1>Signed in</h1><p>The terminal goes on. This window closes by itself.
+_NO_DISPLAY = ("XServer", "X server", "Wayland display")
+"""What Playwright and browsers say where DISPLAY leads nowhere."""
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Signed in</title><link rel="icon" href="data:,">
+<style>:root{color-scheme:light dark;font:1.1rem/1.5 system-ui,sans-serif}
+body{margin:15vh 2rem;text-align:center}</style>
+<h1>Signed in</h1><p>The terminal goes on. This window closes by itself.
 """
 
 Outcome = dict[str, Any]
@@ -148,7 +153,9 @@ async def sign_in(job: dict[str, Any], environ: dict[str, str]) -> Outcome:
                 timeout=LAUNCH * 1000,
             )
         except Error as error:
-            return {"outcome": "unstarted", "why": _first_line(error)}
+            lacks_display = any(words in error.message for words in _NO_DISPLAY)
+            outcome = "undisplayed" if lacks_display else "unstarted"
+            return {"outcome": outcome, "why": _complaint(error)}
         try:
             return await _signed_in(job, browser)
         finally:
@@ -219,6 +226,12 @@ def _tell_when_closed(context: BrowserContext, end: asyncio.Future[Outcome]) -> 
 def _settle(end: asyncio.Future[Outcome], outcome: Outcome) -> None:
     if not end.done():
         end.set_result(outcome)
+
+
+def _complaint(error: Exception) -> str:
+    """Why a browser did not start: what it said itself, else what Playwright says."""
+    said = [re.search(rf"\[err\].*:{level}:\S+ (.+)", str(error)) for level in ("FATAL", "ERROR")]
+    return next((found[1] for found in said if found), _first_line(error))
 
 
 def _first_line(error: Exception) -> str:
