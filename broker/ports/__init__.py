@@ -1,4 +1,4 @@
-"""The ports: the only places that open sockets, prompt, read the clock or touch the keychain."""
+"""The ports: the only ways to sockets, browsers, prompts, the clock and the keychain."""
 
 from __future__ import annotations
 

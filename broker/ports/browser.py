@@ -236,9 +236,10 @@ def _unreachable(why: str, host: str) -> NetworkError:
             f"{host} shows a certificate that the browser does not trust",
             hint="add your organisation's CA to the trust store that the browser uses",
         )
-    said = next((word for word in why.split() if word.startswith("net::")), "in time")
+    error = next((word for word in why.split() if word.startswith("net::")), "")
+    said = error.removeprefix("net::") or (why if why.startswith("status") else "no answer in time")
     return NetworkError(
-        f"{host} cannot be reached by the browser ({said.removeprefix('net::')})",
+        f"{host} does not serve the browser ({said})",
         hint="check the network, the proxy and the address, then try again",
     )
 

@@ -18,7 +18,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 STILL = 3.0
 """Seconds without a request, after which a loaded page waits for a person."""
-CONNECT = 15.0
+CONNECT = 10.0
 """Seconds for the first page to answer."""
 LAUNCH = 20.0
 """Seconds for the browser to start."""
@@ -50,6 +50,12 @@ body{margin:15vh 2rem;text-align:center}</style>
 Outcome = dict[str, Any]
 
 
+def among(sites: Sequence[str]) -> Callable[[str], re.Match[str] | None]:
+    """Tells whether an address is at or below one of the sites, whatever its query."""
+    starts = "|".join(re.escape(site).replace(r"\*", "[a-z0-9-]+") for site in sites)
+    return re.compile(rf"(?:{starts})(?:[/?].*)?", re.DOTALL).fullmatch
+
+
 class Catch:
     """Waits at a few addresses for the form that is to be posted there, and lets nothing leave.
 
@@ -62,12 +68,11 @@ class Catch:
         end: Gets the outcome.
     """
 
-    def __init__(self, sites: list[str], field: str, end: asyncio.Future[Outcome]) -> None:
+    def __init__(self, sites: Sequence[str], field: str, end: asyncio.Future[Outcome]) -> None:
         self._sites = sites
         self._field = field
         self._end = end
-        starts = "|".join(re.escape(site).replace(r"\*", "[a-z0-9-]+") for site in sites)
-        self._is_site = re.compile(rf"(?:{starts})(?:[/?].*)?", re.DOTALL).fullmatch
+        self._is_site = among(sites)
 
     async def watch(self, browser: Browser) -> None:
         """Pause requests to the sites from now on. Source: Chrome DevTools Protocol, Fetch."""
@@ -102,6 +107,7 @@ class Stillness:
     """Tells when a page has loaded and asks for nothing more: then it waits for a person."""
 
     def __init__(self, page: Page, end: asyncio.Future[Outcome]) -> None:
+        self._page = page
         self._end = end
         self._pending: set[Request] = set()
         self._loaded = False
@@ -109,11 +115,15 @@ class Stillness:
         page.context.on("request", self._asked)
         page.context.on("requestfinished", self._answered)
         page.context.on("requestfailed", self._answered)
+        page.on("request", self._navigated)
         page.on("load", self._has_loaded)
 
     def _asked(self, request: Request) -> None:
         self._pending.add(request)
-        if request.is_navigation_request() and request.frame.parent_frame is None:
+        self._moved()
+
+    def _navigated(self, request: Request) -> None:
+        if request.is_navigation_request() and request.frame == self._page.main_frame:
             self._loaded = False
         self._moved()
 
@@ -167,19 +177,23 @@ async def _signed_in(job: dict[str, Any], browser: Browser) -> Outcome:
     from playwright.async_api import Error
 
     end: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-    browser.on("disconnected", lambda _: _settle(end, {"outcome": "closed"}))
+    # Without a window nobody can have closed it.
+    gone = {"outcome": "closed" if job["window"] else "crashed"}
+    browser.on("disconnected", lambda _: _settle(end, gone))
     catch = Catch(job["sites"], job["field"], end)
     await catch.watch(browser)
     context = await _context(job, browser)
     page = await context.new_page()
-    _tell_when_closed(context, end)
+    _tell_when_closed(context, end, gone)
     if job["window"]:
-        page.on("dialog", lambda _: None)  # a person answers it
+        context.on("dialog", lambda _: None)  # a person answers it
     else:
         Stillness(page, end)
     try:
         try:
-            await page.goto(job["url"], wait_until="commit", timeout=CONNECT * 1000)
+            reply = await page.goto(job["url"], wait_until="commit", timeout=CONNECT * 1000)
+            if reply and (reply.status == 429 or reply.status >= 500):
+                return {"outcome": "unreachable", "why": f"status {reply.status}"}
         except Error as error:
             if not (end.done() or page.is_closed() or "ERR_ABORTED" in error.message):
                 return {"outcome": "unreachable", "why": _first_line(error)}
@@ -207,12 +221,12 @@ async def _context(job: dict[str, Any], browser: Browser) -> BrowserContext:
     )
 
 
-def _tell_when_closed(context: BrowserContext, end: asyncio.Future[Outcome]) -> None:
+def _tell_when_closed(context: BrowserContext, end: asyncio.Future[Outcome], gone: Outcome) -> None:
     """The person gave up once the last window is closed."""
 
     def closed(_: Page) -> None:
         if not context.pages:
-            _settle(end, {"outcome": "closed"})
+            _settle(end, gone)
 
     def watch(page: Page) -> None:
         page.on("close", closed)
