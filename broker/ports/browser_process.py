@@ -32,7 +32,7 @@ STILL = 3.0
 """Seconds without a request, after which a loaded page waits for a person."""
 CONNECT = 10.0
 """Seconds for the first page to answer."""
-LAUNCH = 20.0
+LAUNCH = 18.0
 """Seconds for the browser to start."""
 CLOSE = 5.0
 """Seconds for the browser to give its state, and again to end by itself."""

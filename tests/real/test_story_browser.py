@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socketserver
 import ssl
@@ -94,16 +95,16 @@ def anew(home: Home, **more: float) -> Result:
     return home.run("prod", "--force", "--output", "json", **more)  # type: ignore[arg-type]
 
 
-def browsers(home: Home) -> list[str]:
-    """What still runs of this person's browser: its processes and the one that holds it."""
+def browsers(home: Home) -> dict[int, str]:
+    """What runs of this person's browser: the process that holds it, and its own."""
     mine = f"HOME={home.folder}".encode()
-    found = []
+    found = {}
     for one in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = (one / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             ours = "awslogin/browser" in words or "browser_process" in words
             if ours and mine in (one / "environ").read_bytes().split(b"\0"):
-                found.append(words)
+                found[int(one.name)] = words
     return found
 
 
@@ -398,7 +399,7 @@ def test_a_silent_a_failing_and_a_dead_provider(
     team: Home, sandbox: Sandbox, chromium: Chromium
 ) -> None:
     sandbox.fault("idp", hang=60)
-    error = team.run("prod", "--output", "json", timeout=31).error
+    error = team.run("prod", "--output", "json").error
     assert (error["exit"], error["code"]) == (5, "network")
     sandbox.heal("idp")
     sandbox.fault("idp", status=503, body="<h1>Try later</h1>")
@@ -464,7 +465,7 @@ def test_ctrl_c_leaves_nothing(team: Home, chromium: Chromium) -> None:
         assert browsers(team)
         terminal.type(CTRL_C)
         assert terminal.finish(20).code == 130
-    until(lambda: browsers(team) == [], "a browser is left")
+    until(lambda: not browsers(team), "a browser is left")
     assert leftovers(team) == []
 
 
@@ -473,7 +474,7 @@ def test_ctrl_c_while_the_browser_starts(team: Home) -> None:
     terminal.wait_for("browser window")
     terminal.type(CTRL_C)
     assert terminal.finish(20).code == 130
-    until(lambda: browsers(team) == [], "a browser is left")
+    until(lambda: not browsers(team), "a browser is left")
     assert leftovers(team) == []
 
 
@@ -485,20 +486,27 @@ def test_a_killed_login_leaves_nothing(
     with team.start("prod") as login:
         until(lambda: sandbox.calls("idp") != [], "no browser was started")
         login.send_signal(number)
-    until(lambda: browsers(team) == [], "a browser is left")
+    until(lambda: not browsers(team), "a browser is left")
     until(lambda: leftovers(team) == [], "a folder is left")
 
 
-def test_the_next_start_removes_what_a_killed_one_left(team: Home, sandbox: Sandbox) -> None:
-    folder = team.folder / "awslogin/browser"
-    for name in ("dead", "alive"):
-        (folder / name / "profile").mkdir(parents=True)
-    with FileLock(folder / "alive.lock"):
+def test_a_killed_browser_is_said_and_cleared_away_later(team: Home, sandbox: Sandbox) -> None:
+    sandbox.fault("idp", hang=60)
+    with team.start("prod", "--output", "json") as login:
+        until(lambda: sandbox.calls("idp") != [], "no browser was started")
+        (holder,) = [pid for pid, words in browsers(team).items() if "browser_process" in words]
+        os.kill(holder, signal.SIGKILL)
+        out, err = login.communicate(timeout=30)
+    assert (login.returncode, out) == (6, "")
+    assert "without an answer" in err
+    until(lambda: not browsers(team), "a browser is left")
+    assert leftovers(team) != []
+    sandbox.heal("idp")
+    alive = team.folder / "awslogin/browser/alive"
+    alive.mkdir()
+    with FileLock(f"{alive}.lock"):  # another login's, which is still at it
         assert team.run("prod").code == 4
-        assert (folder / "alive/profile").exists()
-    assert not (folder / "dead").exists()
-    assert team.run("prod").code == 4
-    assert leftovers(team) == []
+    assert {name.partition(".")[0] for name in leftovers(team)} == {"alive"}
 
 
 def test_what_the_browser_is_told(team: Home, sandbox: Sandbox, tmp_path: Path) -> None:
