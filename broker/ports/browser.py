@@ -101,7 +101,7 @@ class Browser:
             window: Whether a person sees the browser, and has `PATIENCE` seconds.
             state: The `state` of an earlier catch.
             kind: `chrome`, `edge` or `chromium`; None takes the first that is installed.
-            executable: The browser's program, instead.
+            executable: The browser's program, instead: a full path, or a name on the PATH.
 
         Returns:
             None where there is no window and the page waits for a person.
@@ -146,17 +146,13 @@ class Browser:
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-        watchdog = threading.Timer(job["patience"] + SPARE, _kill, [process])
-        watchdog.daemon = True
-        with _ending(process):
-            watchdog.start()
+        with _ending(process, job["patience"] + SPARE):
             assert process.stdin
             assert process.stdout
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(json.dumps(job).encode() + b"\n")
                 process.stdin.flush()
             answer = process.stdout.readline()
-            watchdog.cancel()
         if not answer:
             return {"outcome": "failed", "why": "it ended without an answer"}
         outcome: dict[str, Any] = json.loads(answer)
@@ -169,12 +165,13 @@ class Browser:
                 hint="pip install 'awslogin[browser]'; no browser is downloaded",
             )
         if executable:
-            path = Path(executable).expanduser()
-            if not os.access(path, os.X_OK) or not path.is_file():
-                raise ConfigError(
-                    f"`executable` {path} is not a program", hint="name an installed browser"
-                )
-            return str(path)
+            path = Path(self._on_path(executable) or executable).expanduser()
+            # A name that is not on the PATH must not be found in the working directory.
+            if path.is_absolute() and path.is_file() and os.access(path, os.X_OK):
+                return str(path)
+            raise ConfigError(
+                f"`executable` {executable} is not a program here", hint="name an installed browser"
+            )
         for one in [kind] if kind else _NAMES:
             found = next(self._places(one), None)
             if found:
@@ -195,10 +192,14 @@ class Browser:
             there = [Path("/Applications"), Path.home() / "Applications"]
             paths = [root / _ON_MACOS[kind] for root in there]
         else:
-            search = self._environ.get("PATH")
-            found = [shutil.which(name, path=search) for name in _ON_PATH[kind]]
-            paths = [Path(path) for path in found if path]
+            paths = [Path(path) for path in map(self._on_path, _ON_PATH[kind]) if path]
         yield from (str(path) for path in paths if path.is_file())
+
+    def _on_path(self, name: str) -> str | None:
+        """Where a bare name is found; not on Windows, which looks into the working directory."""
+        if sys.platform == "win32" or "/" in name:
+            return None
+        return shutil.which(name, path=self._environ.get("PATH"))
 
     def _require_display(self) -> None:
         needs_one = sys.platform not in {"win32", "darwin"}
@@ -236,8 +237,8 @@ def _unreachable(why: str, host: str) -> NetworkError:
             f"{host} shows a certificate that the browser does not trust",
             hint="add your organisation's CA to the trust store that the browser uses",
         )
-    error = next((word for word in why.split() if word.startswith("net::")), "")
-    said = error.removeprefix("net::") or (why if why.startswith("status") else "no answer in time")
+    error = next((word.removeprefix("net::") for word in why.split() if "net::" in word), None)
+    said = error or ("no answer in time" if "Timeout" in why else why)
     return NetworkError(
         f"{host} does not serve the browser ({said})",
         hint="check the network, the proxy and the address, then try again",
@@ -274,11 +275,20 @@ def _proxy(environ: Mapping[str, str]) -> dict[str, str] | None:
 
 
 @contextlib.contextmanager
-def _ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """However the block ends, so does the process with its browser: its stdin closes."""
+def _ending(process: subprocess.Popen[bytes], seconds: float) -> Iterator[None]:
+    """However the block ends, so does the process with its browser: its stdin closes.
+
+    Args:
+        process: The process.
+        seconds: After these it is killed, and the block finds no answer.
+    """
+    watchdog = threading.Timer(seconds, _kill, [process])
+    watchdog.daemon = True
+    watchdog.start()
     try:
         yield
     finally:
+        watchdog.cancel()
         assert process.stdin
         assert process.stdout
         with contextlib.suppress(OSError):

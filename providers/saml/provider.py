@@ -58,9 +58,9 @@ class SamlOptions(ProviderOptions):
 
     @field_validator("executable")
     @classmethod
-    def _is_a_full_path(cls, path: str | None) -> str | None:
-        if path and not Path(path).expanduser().is_absolute():
-            raise ValueError("`executable` must be a full path, so that no folder can change it")
+    def _depends_on_no_folder(cls, path: str | None) -> str | None:
+        if path and Path(path).name != path and not Path(path).expanduser().is_absolute():
+            raise ValueError("`executable` must be a full path, or a program's bare name")
         return path
 
     @model_validator(mode="after")

@@ -58,6 +58,17 @@ def test_playwright_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install 'awslogin[browser]'" in failed.value.hint
 
 
+def test_an_executable_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("bin", "work"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "my-browser").touch(mode=0o755)
+    monkeypatch.chdir(tmp_path / "work")
+    found = browser.Browser({"PATH": f"{tmp_path}/bin"})._program(None, "my-browser")
+    assert found == f"{tmp_path}/bin/my-browser"
+    with pytest.raises(ConfigError, match="not a program"):
+        browser.Browser({"PATH": f"{tmp_path}/none"})._program(None, "my-browser")
+
+
 @pytest.mark.parametrize(
     ("environ", "proxy"),
     [
@@ -92,7 +103,7 @@ def test_the_proxy_of_the_environment(
     [
         ("browser: firefox", "browser"),
         ("headless: maybe", "headless"),
-        ("executable: chromium", "full path"),
+        ("executable: bin/chromium", "full path"),
         ("fields: {username: '#u'}", "fields"),
     ],
 )
