@@ -203,6 +203,10 @@ class Broker:
         self._cache.save(self.key(profile), session, sign_in=self.sign_in(profile))
         return session
 
+    def kept_session(self, profile: Profile, min_ttl: timedelta) -> Session | None:
+        """The session that is kept and fresh; nobody is contacted for another one."""
+        return self._cache.fresh(self.key(profile), min_ttl)
+
     def without_session(self, profile: Profile, credentials: Credentials) -> Session:
         """A user's own keys in a session's shape: it has no token and no end, and is not cached."""
         return self._stamped(profile, credentials)

@@ -57,6 +57,19 @@ def process(session: Session) -> str:
     return json.dumps(document) + "\n"
 
 
+def container(session: Session) -> bytes:
+    """What a container endpoint answers (AWS SDKs Reference Guide, "Container credentials")."""
+    document = {
+        "AccessKeyId": session.access_key_id,
+        "SecretAccessKey": session.secret_access_key.reveal(),
+        "Token": session.session_token.reveal() if session.session_token else "",
+        "Expiration": session.to_json()["expires_at"],
+    }
+    if session.account_id:
+        document["AccountId"] = session.account_id
+    return json.dumps(document).encode()
+
+
 def as_json(sessions: Session | list[Session]) -> str:
     """The contract's object, or an array of them."""
     document = (
