@@ -307,6 +307,7 @@ class Broker:
                 "options": spec.options.model_dump(mode="json"),
                 "keys": keys,
                 "mfa_serial": mfa_serial,
+                "signs_in_as": spec.plugin.signs_in_as(spec.options, self._environ),
                 "username": self._environ.get(f"AWSLOGIN_USERNAME_{suffix}")
                 or self._environ.get("AWSLOGIN_USERNAME"),
                 "endpoints": {
