@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from broker import aws_files
-from broker.paths import private_dir, read_or_none, state_dir, write_private
+from broker.paths import private_dir, state_dir, write_private
 
 _SECTION = re.compile(rb"^\s*\[\s*(?:profile\s+)?[\"']?([^\]\"']*?)[\"']?\s*\]")
 _CREDENTIALS = re.compile(
@@ -41,7 +41,7 @@ def without_default_credentials(environ: Mapping[str, str]) -> Iterator[dict[str
     }
     changed: dict[str, bytes] = {}
     for name, (path, section) in files.items():
-        before = (read_or_none(path) if path.is_file() else None) or b""
+        before = _content(path)
         after = _without_credentials(before, section)
         if after != before:
             changed[name] = after
@@ -52,6 +52,13 @@ def without_default_credentials(environ: Mapping[str, str]) -> Iterator[dict[str
         for name, content in changed.items():
             write_private(folder / name.lower(), content)
         yield {name: str(folder / name.lower()) for name in changed}
+
+
+def _content(path: Path) -> bytes:
+    """Nothing where there is no file, or one that the child cannot read either."""
+    with contextlib.suppress(OSError):
+        return path.read_bytes() if path.is_file() else b""
+    return b""
 
 
 @contextmanager
