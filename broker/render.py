@@ -115,7 +115,7 @@ def cmd(session: Session) -> str:
 
 
 def dotenv(session: Session) -> str:
-    """For `.env` readers (docker compose, python-dotenv): single quotes take a value as it is."""
+    """For `.env` readers; `docker run --env-file` knows no quotes, so there are few."""
     return "".join(f"{name}={_dotenv(name, value)}\n" for name, value in variables(session).items())
 
 
@@ -187,7 +187,7 @@ def _cmd(name: str, value: str) -> str:
 def _dotenv(name: str, value: str) -> str:
     if re.search(r"['\r\n]", value):
         raise UsageError(f"{name} holds a character that .env files cannot quote")
-    return f"'{value}'"
+    return value if re.fullmatch(r"[\w+/=:.@-]+", value, re.ASCII) else f"'{value}'"
 
 
 _MASKED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
