@@ -20,9 +20,9 @@ from filelock import FileLock, Timeout
 from broker import aws_files
 from broker.paths import private_dir, state_dir, write_private
 
-_SECTION = re.compile(rb"^\s*\[\s*(?:profile\s+)?[\"']?([^\]\"']*?)[\"']?\s*\]")
+_SECTION = re.compile(rb"\[\s*(?:profile\s+)?[\"']?([^\]\"']*?)[\"']?\s*\]")
 _CREDENTIALS = re.compile(
-    rb"^(\s*)(?:aws_access_key_id|aws_secret_access_key|aws_session_token|aws_security_token"
+    rb"(?:aws_access_key_id|aws_secret_access_key|aws_session_token|aws_security_token"
     rb"|credential_process|credential_source|source_profile|role_arn|role_session_name"
     rb"|external_id|mfa_serial|duration_seconds|web_identity_token_file|login_session|sso_\w+)"
     rb"\s*[=:]",
@@ -90,19 +90,22 @@ def _remove(folder: Path, lock: FileLock) -> None:
 
 
 def _without_credentials(content: bytes, section: bytes) -> bytes:
+    """The content without a section's credential settings and the lines that go on from them.
+
+    Lines mean what they mean to Python's configparser, which botocore reads the files with: one
+    that is indented deeper than the option before it goes on from that option, whatever it says.
+    """
     kept: list[bytes] = []
     inside = dropping = False
-    depth = 0
+    option_at: int | None = None
     for line in content.splitlines(keepends=True):
-        head = _SECTION.match(line)
-        setting = _CREDENTIALS.match(line) if inside and not head else None
-        indent = len(line) - len(line.lstrip())
-        if head:
-            inside, dropping = head.group(1) == section, False
-        elif setting:
-            dropping, depth = True, indent
-        elif dropping and line.strip() and indent <= depth:
-            dropping = False
+        text, indent = line.strip(), len(line) - len(line.lstrip())
+        goes_on = option_at is not None and indent > option_at
+        if text and not text.startswith((b"#", b";")) and not goes_on:
+            head = _SECTION.match(text)
+            inside = head.group(1) == section if head else inside
+            option_at = None if head else indent
+            dropping = inside and not head and bool(_CREDENTIALS.match(text))
         if not dropping:
             kept.append(line)
     return b"".join(kept)

@@ -11,15 +11,35 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 SENT_ON = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
 
 
+@contextmanager
+def signals_held() -> Iterator[set[int]]:
+    """The signals that are sent on wait while the block runs: what it makes, it also clears away.
+
+    Gives the mask of before, which is the child's.
+    """
+    if sys.platform == "win32":
+        yield set()
+        return
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # an ignored one would not be reported
+    before: set[int] = signal.pthread_sigmask(signal.SIG_BLOCK, _watched())
+    try:
+        yield before
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def run(
     words: Sequence[str],
     environ: Mapping[str, str],
+    *,
+    mask: set[int],
     meanwhile: Callable[[], object] = lambda: None,
 ) -> int:
     """Run a command to its end; its exit code, 128 and the signal's number where one ended it.
@@ -27,6 +47,7 @@ def run(
     Args:
         words: The command and its arguments.
         environ: The child's whole environment.
+        mask: What `signals_held`, in whose block this is called, gave.
         meanwhile: Called once, when the child runs: threads that are to work beside it start here,
             so that none of them takes a signal that is the child's.
 
@@ -35,22 +56,15 @@ def run(
     """
     if sys.platform == "win32":
         return _run_on_windows(words, environ, meanwhile)
-    watched = {getattr(signal, name) for name in SENT_ON} | {signal.SIGCHLD}
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # an ignored one would not be reported
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
-    try:
-        child = os.posix_spawnp(
-            words[0],
-            list(words),
-            dict(environ),
-            setsigmask=before,
-            setsigdef=[getattr(signal, name) for name in _IGNORED_BY_PYTHON],
-        )
-    except BaseException:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        raise
+    child = os.posix_spawnp(
+        words[0],
+        list(words),
+        dict(environ),
+        setsigmask=mask,
+        setsigdef=[getattr(signal, name) for name in _IGNORED_BY_PYTHON],
+    )
     meanwhile()
-    return _wait(child, watched)
+    return _wait(child)
 
 
 def give_signals_back() -> None:
@@ -60,10 +74,9 @@ def give_signals_back() -> None:
             signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
-def _wait(child: int, watched: set[signal.Signals]) -> int:
-    """Until the child ends. The signals stay blocked, so that what we clean up is cleaned up."""
+def _wait(child: int) -> int:
     while True:
-        number, from_terminal = _next_signal(watched)
+        number, from_terminal = _next_signal(_watched())
         if number == signal.SIGCHLD:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
@@ -74,7 +87,11 @@ def _wait(child: int, watched: set[signal.Signals]) -> int:
                 os.kill(child, number)
 
 
-def _next_signal(watched: set[signal.Signals]) -> tuple[int, bool]:
+def _watched() -> set[int]:
+    return {getattr(signal, name) for name in SENT_ON} | {signal.SIGCHLD}
+
+
+def _next_signal(watched: set[int]) -> tuple[int, bool]:
     """The next signal, and whether the kernel sent it to the whole foreground group."""
     if hasattr(signal, "sigwaitinfo"):
         info = signal.sigwaitinfo(watched)

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 AHEAD = timedelta(minutes=5)
 """Before `min_ttl` is reached: SDKs ask at nearly every call once 15 minutes are left."""
-LOOK = 10.0
-"""Seconds between two looks at the clock, which a sleeping laptop does not stop."""
+LOOK = 5.0
+"""Seconds between two looks at the clock; who asks for what is no longer fresh ends the pause."""
 LONGEST_PAUSE = timedelta(minutes=1)
 
 
 class FreshSession:
     """Renews a session in the background while the `with` block runs.
+
+    One that nobody has asked for is not renewed: a renewal may ring a person's phone.
 
     Args:
         broker: Gets sessions.
@@ -60,7 +62,9 @@ class FreshSession:
         self._failure: AwsLoginError | None = None
         self._again_at: datetime | None = self._clock.now()
         self._pause = timedelta(seconds=5)
-        self._over = threading.Event()
+        self._handed_out = False
+        self._over = False
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="fresh session", daemon=True)
 
     def __enter__(self) -> Self:
@@ -68,7 +72,8 @@ class FreshSession:
         return self
 
     def __exit__(self, *of_the_block: object) -> None:
-        self._over.set()
+        self._over = True
+        self._wake.set()
 
     def current(self) -> Session:
         """The session, at once while it holds; else a new one.
@@ -76,22 +81,29 @@ class FreshSession:
         Raises:
             AwsLoginError: It is over, and there is no new one.
         """
+        if not self._is_fresh():
+            self._wake.set()
         if self._left() <= timedelta(seconds=1):
             self.renew()
             if self._left() <= timedelta(0) and self._failure:
                 raise self._failure
+        self._handed_out = True
         return self._session
 
     def renew(self) -> None:
         """Get a new session if it is time to; a failure is kept, and told once."""
         with self._lock:
-            now = self._clock.now()
-            if self._session.is_fresh(now, self._wish.min_ttl):
+            if self._is_fresh():
                 return
             with contextlib.suppress(AwsLoginError):
                 self._take(self._broker.kept_session(self._profile, self._wish.min_ttl))
-            if not self._session.is_fresh(now, self._wish.min_ttl) and self._may_try(now):
+            if not self._is_fresh() and self._may_try():
                 self._try()
+
+    def renew_if_used(self) -> None:
+        """`renew`, where somebody has the session that there is."""
+        if self._handed_out:
+            self.renew()
 
     def _try(self) -> None:
         try:
@@ -112,12 +124,15 @@ class FreshSession:
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
         return self._clock.now() + self._pause
 
-    def _may_try(self, now: datetime) -> bool:
-        return self._again_at is not None and now >= self._again_at
+    def _may_try(self) -> bool:
+        return self._again_at is not None and self._clock.now() >= self._again_at
+
+    def _is_fresh(self) -> bool:
+        return self._session.is_fresh(self._clock.now(), self._wish.min_ttl)
 
     def _take(self, session: Session | None) -> None:
         if session:
-            self._session = session
+            self._session, self._handed_out = session, False
             self._failure, self._pause = None, timedelta(seconds=5)
             self._again_at = self._clock.now()
 
@@ -129,13 +144,7 @@ class FreshSession:
         return until - self._clock.now() if until else timedelta.max
 
     def _keep(self) -> None:
-        while not self._over.wait(min(LOOK, self._due_in())):
-            self.renew()
-
-    def _due_in(self) -> float:
-        """Seconds until the session is no longer fresh enough; after a failure, until a look."""
-        session = self._session
-        if self._failure or session.expires_at is None:
-            return LOOK
-        margin = min(self._wish.min_ttl, (session.expires_at - session.issued_at) / 2)
-        return max(0.5, (session.expires_at - margin - self._clock.now()).total_seconds())
+        while not self._over:
+            self._wake.wait(LOOK)
+            self._wake.clear()
+            self.renew_if_used()

@@ -102,7 +102,7 @@ def _run(app: App, words: list[str], session: Session) -> int:
     environ = for_child(session, app.environ)
     try:
         if sys.platform == "win32":
-            return child.run(words, environ)
+            return child.run(words, environ, mask=set())
         child.give_signals_back()
         os.execvpe(words[0], words, environ)
     except OSError as error:
@@ -120,7 +120,7 @@ def _run_served(app: App, words: list[str], session: Session, profile: Profile, 
     app.ui.leave_alone()
     fresh = FreshSession(app.broker, profile, wish, session, ui=app.ui)
     endpoint = CredentialsEndpoint(lambda: render.container(fresh.current()))
-    with contextlib.ExitStack() as running:
+    with child.signals_held() as mask, contextlib.ExitStack() as running:
         files = running.enter_context(without_default_credentials(app.environ))
         environ = for_served_child(session, app.environ, endpoint.environ()) | files
 
@@ -129,7 +129,7 @@ def _run_served(app: App, words: list[str], session: Session, profile: Profile, 
             running.enter_context(fresh)
 
         try:
-            return child.run(words, environ, serve)
+            return child.run(words, environ, mask=mask, meanwhile=serve)
         except OSError as error:
             return _cannot_start(words[0], error)
 

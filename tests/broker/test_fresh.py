@@ -77,10 +77,10 @@ def test_it_is_renewed_before_sdks_ask_at_every_call(
 ) -> None:
     first = fresh.current()
     clock.sleep(39 * 60)
-    fresh.renew()
+    fresh.renew_if_used()
     assert fresh.current() is first
     clock.sleep(2 * 60)
-    fresh.renew()
+    fresh.renew_if_used()
     left = (fresh.current().expires_at or clock.now()) - clock.now()
     assert left == HOUR
     assert sessions.asked == 1
@@ -134,4 +134,18 @@ def test_what_was_refused_is_not_sent_again_but_another_login_is_taken_over(
     clock.sleep(3500)
     sessions.failure = None
     fresh.renew()
+    assert sessions.asked == 2
+
+
+def test_what_nobody_asks_for_is_not_renewed(
+    fresh: FreshSession, sessions: Sessions, clock: FakeClock
+) -> None:
+    for _ in range(10):
+        clock.sleep(3000)
+        fresh.renew_if_used()
+    assert sessions.asked == 0
+    fresh.current()
+    for _ in range(10):
+        clock.sleep(3000)
+        fresh.renew_if_used()
     assert sessions.asked == 2
