@@ -209,7 +209,7 @@ def _claims(token: Secret) -> dict[str, Any]:
     body = token.reveal().split(".")[1]
     try:
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 
 import pytest
@@ -155,6 +156,13 @@ def test_an_issuer_that_aws_cannot_reach_is_a_matter_of_time(ci: Home, sandbox: 
     assert (error["code"], error["exit"]) == ("network", 5)
 
 
+def test_an_aws_that_is_not_there(ci: Home, sandbox: Sandbox) -> None:
+    config(ci, "{env: T}")
+    env = {"T": sandbox.issuer.token(), "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9"}
+    error = ci.run("deploy", "--output", "json", env=env).error
+    assert (error["code"], error["exit"]) == ("network", 5)
+
+
 def test_a_token_for_another_audience_is_not_sent(ci: Home, sandbox: Sandbox) -> None:
     config(ci, "{env: T}", ", audience: sts.amazonaws.com")
     token = sandbox.issuer.token(aud="https://vault.corp.example")
@@ -177,6 +185,14 @@ def test_what_is_no_token_is_not_sent(ci: Home, sandbox: Sandbox, text: str) -> 
     assert error["exit"] == 3
     assert str(file) in error["message"]
     assert sandbox.calls("sts") == []
+
+
+@pytest.mark.parametrize("claims", ["[" * 12_000, "[1]", "{", '{"aud": {}, "sub": 7}', "\xff"])
+def test_strange_claims_are_stss_to_judge(ci: Home, claims: str) -> None:
+    config(ci, "{env: T}")
+    body = base64.urlsafe_b64encode(claims.encode("latin-1")).decode()
+    error = ci.run("deploy", "--output", "json", env={"T": f"e30.{body}.e30"}).error
+    assert (error["exit"], "InvalidIdentityToken" in error["message"]) == (3, True)
 
 
 def test_a_file_that_is_no_text(ci: Home) -> None:
