@@ -22,6 +22,7 @@ _INHERITED = {
     "AWS_ACCOUNT_ID",  # SDKs take it for the account of the keys beside it
     "AWS_ACCESS_KEY",
     "AWS_SECRET_KEY",  # what the Java SDK reads as well
+    "AWS_CREDENTIAL_FILE",
 }
 _SECRETS = ("PASSWORD", "MFA_CODE", "PASSPHRASE", "CLIENT_SECRET")
 
@@ -36,7 +37,7 @@ def variables(session: Session) -> dict[str, str]:
         values["AWS_SESSION_TOKEN"] = session.session_token.reveal()
     if session.expires_at:
         values["AWS_CREDENTIAL_EXPIRATION"] = to_text(session.expires_at)
-    return values | {"AWS_REGION": session.region, "AWS_DEFAULT_REGION": session.region}
+    return values | _region(session)
 
 
 def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
@@ -50,6 +51,18 @@ def for_child(session: Session, environ: Mapping[str, str]) -> dict[str, str]:
     if session.account_id:
         own["AWS_ACCOUNT_ID"] = session.account_id
     return without_aws(environ) | variables(session) | own
+
+
+def for_served_child(
+    session: Session, environ: Mapping[str, str], endpoint: Mapping[str, str]
+) -> dict[str, str]:
+    """The environment of `exec --server`'s child: where to ask, and no keys."""
+    named = {"AWSLOGIN_PROFILE": session.profile}
+    return without_aws(environ) | dict(endpoint) | _region(session) | named
+
+
+def _region(session: Session) -> dict[str, str]:
+    return {"AWS_REGION": session.region, "AWS_DEFAULT_REGION": session.region}
 
 
 def _must_go(name: str) -> bool:

@@ -173,6 +173,15 @@ class Provider(ABC):
         return None
 
     @classmethod
+    def signs_in_as(cls, options: Any, environ: Mapping[str, str]) -> str | None:
+        """Who signs in, where the environment tells without asking: another one, another session.
+
+        It becomes part of the names under which sessions and sign-ins are kept.
+        """
+        del options, environ
+        return None
+
+    @classmethod
     def check(cls, options: Any, request: Request) -> str | None:
         """What the profile lacks or has too much for this provider, or None; contacts nobody."""
         del options, request

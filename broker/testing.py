@@ -12,6 +12,7 @@ Needs pytest. Owns what every provider must do; not what one of them does.
 from __future__ import annotations
 
 import inspect
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -254,6 +255,12 @@ class ProviderContract:
         """`cannot_work_here` answers a reason or None."""
         reason = type(provider).cannot_work_here(provider.options, {})
         assert reason is None or (isinstance(reason, str) and reason)
+
+    def test_says_who_signs_in_without_asking_anyone(self, provider: Provider) -> None:
+        """`signs_in_as` answers text or None, and the same text the second time."""
+        who = type(provider).signs_in_as(provider.options, os.environ)
+        assert who is None or (isinstance(who, str) and who)
+        assert who == type(provider).signs_in_as(provider.options, os.environ)
 
     def test_is_light_to_import(self, provider: Provider) -> None:
         """Its module brings none of the heavy libraries: the ports do, when they are used."""

@@ -131,7 +131,8 @@ def test_an_unknown_key_cannot_speak_to_the_terminal(home: Home) -> None:
 
 
 def test_a_region_of_the_environment_is_held_to_its_form(team: Home) -> None:
-    team.config(CONFIG.replace("defaults: {region: eu-west-1}\n", ""))
+    sound = "  sound: {provider: keys, region: eu-west-1}\n"
+    team.config(CONFIG.replace("defaults: {region: eu-west-1}\n", "") + sound)
     evil = "eu-west-1\n[profile evil]\ncredential_process = /bin/evil"
     assert team.run("dev", env={"AWS_REGION": evil}).code == 2
     team.run("setup", env={"AWS_REGION": evil})

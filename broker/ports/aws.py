@@ -336,8 +336,9 @@ def credentials_of(reply: Mapping[str, Any]) -> Credentials:
 
 
 def error_code(error: Any) -> str:
-    """AWS's code of a botocore ClientError."""
-    return str(error.response.get("Error", {}).get("Code", ""))
+    """AWS's code of a botocore ClientError; empty for another exception."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
 def translated(error: Any, what: str) -> AwsLoginError:

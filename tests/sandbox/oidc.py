@@ -96,7 +96,7 @@ def check_token(world: World, token: str) -> dict[str, Any]:
         starts, algorithm, kid = float(claims.get("nbf", 0)), header["alg"], header.get("kid")
         audiences = {claims["aud"]} if isinstance(claims["aud"], str) else set(claims["aud"])
         signed = _unb64(signature)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _invalid("The ID Token provided is not a valid JWT.") from None
     provider = world.oidc_providers.get(issuer)
     if provider is None:
