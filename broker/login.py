@@ -15,6 +15,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TypeVar
 
+from broker.agent.client import Agent
 from broker.cache import SessionCache, fingerprint
 from broker.config import Config, Profile, ProviderSpec
 from broker.errors import AwsLoginError, ConfigError, InteractionRequired, RoleRefused
@@ -69,14 +70,15 @@ class Broker:
         self._aws = Aws(environ)
         self._providers: dict[str, Provider] = {}
         folder = state_dir(environ)
-        self._sealed = SealedFiles(folder / "sealed", self._cache_keychain())
+        self.agent = Agent(environ)
+        self._sealed = SealedFiles(folder / "sealed", self._cache_keychain(), self.agent)
         self._cache = SessionCache(self._sealed, self._clock)
         self._flights = SingleFlight(folder / "locks", self._clock, ui)
 
     @cached_property
     def keychain(self) -> Keychain:
         """This machine's keychain, opened when it is needed first."""
-        return LazyKeychain(self._ui, self._environ)
+        return LazyKeychain(self._ui, self._environ, self.agent)
 
     @property
     def aws(self) -> Aws:
@@ -201,7 +203,13 @@ class Broker:
             credentials = self.provider(profile).login(self._request(profile, wish))
         session = self._stamped(profile, credentials)
         self._cache.save(self.key(profile), session, sign_in=self.sign_in(profile))
+        self.hand_over(profile, session)
         return session
+
+    def hand_over(self, profile: Profile, session: Session) -> None:
+        """Leave a session with the agent, for the next command and for those who wait for it."""
+        kept = self._sealed.outlive_this_process
+        self.agent.put(self.key(profile), session, sign_in=self.sign_in(profile), kept=kept)
 
     def without_session(self, profile: Profile, credentials: Credentials) -> Session:
         """A user's own keys in a session's shape: it has no token and no end, and is not cached."""
@@ -306,8 +314,8 @@ class Broker:
                 "username": self._environ.get(f"AWSLOGIN_USERNAME_{suffix}")
                 or self._environ.get("AWSLOGIN_USERNAME"),
                 "endpoints": {
-                    name: value
-                    for name, value in self._environ.items()
+                    name: self._environ[name]
+                    for name in self._environ
                     if name.startswith("AWS_ENDPOINT_URL")
                 },
             }
@@ -358,6 +366,7 @@ class Broker:
         """Forget a profile's sessions and its sign-in on this machine; how many sessions."""
         sign_in = self.sign_in(profile)
         self._cache.forget_sign_in(sign_in)
+        self.agent.forget(sign_in, profile.name)
         return self._cache.forget(profile.name, sign_in)
 
     def logout_all(self) -> int:
@@ -370,6 +379,7 @@ class Broker:
                 except AwsLoginError as error:
                     failures.append(_of(error, profile))
         forgotten = self._cache.forget_all()
+        self.agent.forget()
         if failures:
             raise failures[0]
         return forgotten

@@ -146,6 +146,12 @@ class Provider(ABC):
         return None
 
     @classmethod
+    def decided_by(cls, options: Any) -> tuple[str, ...]:
+        """The files that `cannot_work_here` looks at; the environment is watched anyway."""
+        del options
+        return ()
+
+    @classmethod
     def check(cls, options: Any, request: Request) -> str | None:
         """What the profile lacks or has too much for this provider, or None; contacts nobody."""
         del options, request

@@ -23,11 +23,13 @@ import click
 from broker import __version__
 from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
 from broker.secret import masked
+from broker.watched import Watched
 
 if TYPE_CHECKING:
     from broker.config import Config, Profile
-    from broker.login import Broker
+    from broker.login import Broker, Wish
     from broker.ports.ui import Ui
+    from broker.session import Session
 
 COMMANDS = {
     "login": "broker.cli.login:login",
@@ -44,6 +46,8 @@ COMMANDS = {
     "remove": "broker.cli.keys:remove",
     "setup": "broker.cli.setup:setup",
     "config": "broker.cli.config:config",
+    "agent": "broker.cli.agent:agent",
+    "completion": "broker.cli.completion:completion",
     "providers": "broker.cli.show:providers",
 }
 """Name → `module:attribute`, in the order of the help; a module is loaded when it is asked for."""
@@ -81,7 +85,7 @@ class App:
     ) -> None:
         self.config_option = config
         self.output = output or "text"
-        self.environ: Mapping[str, str] = os.environ
+        self.environ = Watched(os.environ)
         self.no_input = no_input or self.environ.get("CI", "").lower() == "true"
         self.no_browser = no_browser
         self.verbose = verbose
@@ -146,6 +150,19 @@ class App:
             )
         config.require_trust()
         return config.names[self.ui.choose("Which profile?", config.names)]
+
+    def session(self, profile: Profile, wish: Wish) -> Session:
+        """The profile's session; where the agent may keep it, the next command asks there alone."""
+        from broker.agent.door import door_of
+
+        key = self.broker.key(profile)
+        door = door_of(self.config, profile, self.environ, self.config_option)
+        if door:
+            self.broker.agent.declare(door, key)
+        session = self.broker.session(profile, wish)
+        if session.from_cache:
+            self.broker.hand_over(profile, session)
+        return session
 
     @contextlib.contextmanager
     def naming(self, profile: str) -> Iterator[None]:
@@ -357,12 +374,22 @@ def _report(
             "profile": profile,
         }
         line = json.dumps({"error": document})
+        _tell_those_who_wait(exit_code, line)
     else:
         prefix = f"{profile}: " if profile and profile not in message else ""
         line = f"awslogin: {prefix}{masked(message)}"
         line += f"\n  → {masked(hint)}" if hint else ""
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
+
+
+def _tell_those_who_wait(exit_code: int, line: str) -> None:
+    """A failure is the result of all who wait for this process; Ctrl-C harms nobody else."""
+    if exit_code != EXIT_INTERRUPTED:
+        from broker.agent.client import Agent
+
+        with contextlib.suppress(OSError):
+            Agent(os.environ).failed(exit_code, line)
 
 
 def _usage(error: click.ClickException) -> UsageError:

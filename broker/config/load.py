@@ -29,6 +29,7 @@ from broker.errors import ConfigError, InteractionRequired
 from broker.paths import config_dir
 from broker.ports.aws import account_of, partition_of
 from broker.provider import KeyHolder
+from broker.stamp import stamp
 
 FILE_NAME = "awslogin.yaml"
 DEFAULT_REGION = {
@@ -84,12 +85,15 @@ def load(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Config:
         SpoiledFile, ConfigError: It cannot be read, or is wrong as a whole.
     """
     path, given = find(explicit, environ, cwd)
+    stamps = {str(path): stamp(str(path))}
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from error
     document = parse(content, str(path))
-    return Config(path, document, _model(document), environ, content=content, given=given)
+    return Config(
+        path, document, _model(document), environ, content=content, given=given, stamps=stamps
+    )
 
 
 def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> tuple[Path, bool]:
@@ -114,7 +118,11 @@ def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> tuple[P
 
 
 class Config:
-    """One loaded config."""
+    """One loaded config.
+
+    Attributes:
+        stamps: Every file that was read, with its stamp from before.
+    """
 
     def __init__(
         self,
@@ -125,8 +133,10 @@ class Config:
         *,
         content: bytes,
         given: bool,
+        stamps: dict[str, bytes],
     ) -> None:
         self.path = path
+        self.stamps = stamps
         self.team = model.team or ""
         self.default_profile = model.default_profile
         self.document = document
@@ -153,7 +163,11 @@ class Config:
     @cached_property
     def trusted(self) -> bool:
         """Whether the file may be acted on."""
-        return self.given or Trust(self._environ).holds(self.content)
+        if self.given:
+            return True
+        trust = Trust(self._environ)
+        self.stamps[str(trust.path)] = stamp(str(trust.path))
+        return trust.holds(self.content)
 
     def require_trust(self) -> None:
         """Refuse to act on a file that the person has not trusted.

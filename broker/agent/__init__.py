@@ -1,0 +1,1 @@
+"""What outlives one command: unlocked sessions in memory, for as many programs as ask."""
