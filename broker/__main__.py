@@ -1,6 +1,6 @@
 """The command without its script: `python -m broker`, and the line that `setup` writes.
 
-That line runs this file by its path, isolated and without site-packages, which is the fastest start.
+That line runs this file by its path, isolated and without site-packages: the fastest start.
 """
 
 import sys

@@ -52,7 +52,7 @@ def main(*, alone: bool = False) -> int:
     if code is not None:
         return code
     if alone:
-        os.execv(sys.executable, [sys.executable, "-P", "-m", "broker", *words])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "broker.cli", *words])
     from broker.cli.app import run
 
     return run(words)
@@ -103,7 +103,7 @@ def wanted(words: "list[str]") -> "Form | None":
 def calling_shell() -> str:
     """The format of the shell that called us: its process's name, else what the system says."""
     if os.name == "nt":
-        return "powershell" if os.environ.get("PSModulePath") else "cmd"
+        return "powershell" if os.environ.get("PSModulePath") else "cmd"  # noqa: SIM112
     name = os.environ.get("SHELL", "sh").rpartition("/")[2]
     try:
         with open(f"/proc/{os.getppid()}/comm", "rb") as file:
@@ -143,7 +143,7 @@ def agent_folder(environ: "Mapping[str, str]") -> str:
 
 
 def socket_path(folder: str) -> str:
-    """Where the socket lies: in the folder, or where the folder's `where` says, if that is short."""
+    """Where the socket lies: in the folder, or where its `where` says if that path is too long."""
     path = os.path.join(folder, "socket")
     if len(os.fsencode(path)) <= LONGEST:
         return path

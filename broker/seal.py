@@ -99,7 +99,7 @@ class SealedFiles:
         return self._key
 
     def _from(self, keychain: Keychain, *, make: bool) -> Secret | None:
-        """The key in the keychain, read by one command at a time; of those that miss it, one makes it."""
+        """The keychain's key, read by one command at a time; of many that miss it one makes it."""
         private_dir(self._folder)
         lock = FileLock(self._folder / ".key.lock", mode=0o600)
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from broker.errors import ConfigError
 from broker.paths import config_dir, read_or_none
 
 FILE_NAME = "settings.yaml"

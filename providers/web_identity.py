@@ -65,13 +65,6 @@ class WebIdentity(Provider):
         return (str(Path(file).expanduser().absolute()),) if file else ()
 
     @classmethod
-    def decided_by(cls, options: Any) -> tuple[str, ...]:
-        """The token's file."""
-        place = options.token
-        file = place.file if isinstance(place, TokenPlace) else None
-        return (str(Path(file).expanduser().absolute()),) if file else ()
-
-    @classmethod
     def check(cls, options: Any, request: Request) -> str | None:
         """A role is needed: a token alone is no session."""
         del options

@@ -1,7 +1,7 @@
 """The agent's process: sessions unlocked in memory, handed out as finished bytes.
 
 Owns what is held, whom it serves and when it ends; signs nobody in. It knows a session by the door
-through which it was asked for: config file, profile, the files that were read and the variables that
+at which it was asked for: config file, profile, the files that were read and the variables that
 shaped it. Of many processes that ask at a door without a fresh session one signs in, the full
 program in its own process; the others wait here for what becomes of it.
 
@@ -131,15 +131,14 @@ class Agent:
             self._last = now()
             verb, *rest = fields
             if verb == b"get":
-                self._get(link, pid, *rest)
+                self._get(link, pid, rest)
                 return
             reply = self._verbs[verb](pid, *rest)
             send(link, *(reply or [b"ok"]))
 
-    def _get(
-        self, link: socket.socket, pid: int, how: bytes, path: bytes, profile: bytes, form: bytes
-    ) -> None:
-        """Answer at a door: the bytes, the failure of the one who signed in, or `go` and sign in."""
+    def _get(self, link: socket.socket, pid: int, asked: list[bytes]) -> None:
+        """Answer at a door: the bytes, the failure of the one who signed in, or `go`: sign in."""
+        how, path, profile, form = asked
         place = (how, path, profile)
         values: Values = {}
         while True:
@@ -165,7 +164,7 @@ class Agent:
                 return
 
     def _told_of(self, flight: Flight, link: socket.socket, values: Values, form: bytes) -> bool:
-        """Wait for another process's sign-in; whether what became of it was this one's answer too."""
+        """Wait for another process's sign-in; whether its outcome was this one's answer too."""
         send(link, b"wait")
         with self._changed:
             self._changed.wait_for(lambda: flight.over or flight.door)
@@ -245,12 +244,12 @@ class Agent:
             del self._flights[flight.pid]
         self._changed.notify_all()
 
-    def _declare(self, pid: int, how: bytes, path: bytes, profile: bytes, key: bytes,
-                 lasting: bytes, *pairs: bytes) -> None:  # fmt: skip
+    def _declare(self, pid: int, *fields: bytes) -> None:
         """A process says which door it came through: files and stamps, then names and values.
 
         One whose files changed just now lasts for those who wait alone.
         """
+        how, path, profile, key, lasting, *pairs = fields
         place = (how, path, profile)
         middle = pairs.index(b"")
         stamps = dict(zip(pairs[:middle:2], pairs[1:middle:2], strict=True))
@@ -277,9 +276,9 @@ class Agent:
                 self._leaders.pop(place, None)
             self._changed.notify_all()
 
-    def _put(self, pid: int, key: bytes, sign_in: bytes, profile: bytes, kept: bytes,
-             fresh_until: bytes, refresh_at: bytes, *texts: bytes) -> None:  # fmt: skip
+    def _put(self, pid: int, *fields: bytes) -> None:
         """A process hands over a session; one that is not kept is for those who wait alone."""
+        key, sign_in, profile, kept, fresh_until, refresh_at, *texts = fields
         rendered = dict(zip(texts[::2], texts[1::2], strict=True))
         with self._changed:
             if kept == b"kept":
@@ -372,7 +371,7 @@ class Agent:
             return
         held.refresh_at = held.fresh_until
         how, path, profile = (os.fsdecode(part) for part in place)
-        words = [sys.executable, "-P", "-m", "broker", "creds", profile, "--force", "--no-input"]
+        words = [sys.executable, "-P", "-m", "broker.cli", "creds", profile, "--force", "--no-input"]
         if how == "given":
             words += ["--config", path]
         values = {
@@ -495,8 +494,8 @@ def _tidy(folder: str, path: str, ours: os.stat_result) -> None:
             os.unlink(os.path.join(folder, "where"))
 
 
-def _terminate(number: int, frame: object) -> NoReturn:
-    raise SystemExit(number)
+def _terminate(number: int, _frame: object) -> NoReturn:
+    raise InterruptedError(number)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Starts the agent where there is none. Owns the lock that makes it one, and what it is started with.
+"""Starts the agent where there is none. Owns the lock that makes it one, and what it inherits.
 
 The lock is the operating system's: the agent inherits it and holds it as long as it lives. It gets
 the null device for stdin, stdout and stderr (an SDK would wait for their end) and an environment

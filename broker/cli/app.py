@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -305,7 +306,22 @@ class Root(click.Group):
         return loaded
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102
+        if ctx.resilient_parsing and not any(not arg.startswith("-") for arg in args):
+            return args  # a shell completes the first word: commands and profiles
         return super().parse_args(ctx, _command_first(args))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Commands and profiles, or the options of `login`."""
+        from click.shell_completion import CompletionItem
+
+        from broker.cli.completion import profiles
+
+        if incomplete.startswith("-"):
+            login = self.get_command(ctx, "login")
+            assert login
+            return login.shell_complete(click.Context(login), incomplete)
+        names = [*COMMANDS, *profiles(None, incomplete)]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def _command_first(args: list[str]) -> list[str]:
@@ -333,7 +349,12 @@ def root() -> None:
 
 def run(args: list[str]) -> int:
     """The error boundary: run a command line and return its exit code."""
+    gc.set_threshold(100_000)  # a command ends before its garbage matters; large YAML is halved
     machine = _is_machine(args)
+    if os.environ.get("_AWSLOGIN_COMPLETE") == "powershell_complete":
+        from broker.cli.completion import for_powershell
+
+        return for_powershell(root)
     try:
         code = root.main(args, prog_name="awslogin", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):

@@ -47,6 +47,7 @@ providers:
 profiles:
   dev: {provider: corp, account: "111122223333", role: Developer}"""
 
+_OWN = ProfileModel.model_fields.keys() - {"provider", "source", "duration", "region"}
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -274,7 +275,7 @@ class Config:
         """The profile's own values, `${…}` filled in, and the defaults for those it lacks."""
         keys: Keys = ("profiles", name)
         values: dict[str, Any] = {}
-        for field in type(model).model_fields.keys() - {"provider", "source", "duration", "region"}:
+        for field in _OWN:
             value = getattr(model, field)
             values[field] = tuple(value) if isinstance(value, list) else value
         origins = {field: self._origin((*keys, field)) for field in model.model_fields_set}
@@ -451,7 +452,7 @@ class Config:
         return _VARIABLE.sub(fill, value)
 
     def _origin(self, keys: Keys) -> Origin:
-        return Origin(str(self.path), self.document.place(keys)[0])
+        return Origin(self.document.file, self.document.place(keys)[0])
 
     def _spoiled(self, name: str, field: str, message: str, *, hint: str = "") -> ConfigError:
         keys: Keys = ("profiles", name, field) if field else ("profiles", name)
