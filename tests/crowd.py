@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.sandbox import Sandbox
+from tests.sandbox.server import Answer, Asked
 from tests.support import COMMAND, Home
 
 WAITING = "waiting for another awslogin"
@@ -79,13 +80,16 @@ def until(true: Callable[[], object], timeout: float = 90) -> None:
 
 
 @contextmanager
-def held(sandbox: Sandbox, service: str) -> Iterator[threading.Event]:
+def held(
+    sandbox: Sandbox, service: str, only: Callable[[Asked], bool] = lambda _: True
+) -> Iterator[threading.Event]:
     """A service that does not answer until the event is set; at the block's end it is."""
     running = sandbox.services[service]
     handle, gate = running._handle, threading.Event()
 
-    def wait(asked):  # type: ignore[no-untyped-def]
-        gate.wait(120)
+    def wait(asked: Asked) -> Answer:
+        if only(asked):
+            gate.wait(120)
         return handle(asked)
 
     running._handle = wait

@@ -39,10 +39,10 @@ NOBODY = 65534
 @pytest.fixture
 def team(signed_up: Home, sandbox: Sandbox) -> Iterator[Home]:
     """Bob's keys are in the vault; an agent may be started."""
-    del signed_up.environ["AWSLOGIN_AGENT"]
     signed_up.config(CONFIG)
     keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
     signed_up.run("add", "dev", "--stdin", stdin=json.dumps(keys)).ok()
+    del signed_up.environ["AWSLOGIN_AGENT"]
     time.sleep(0.1)  # a config that has changed just now proves nothing
     yield signed_up
     signed_up.run("agent", "stop")

@@ -444,8 +444,9 @@ def _private(path: str, flags: int) -> int:
 
 def main(folder: str, idle: str, lock: str) -> None:
     """Serve until stopped, idle, or robbed of the socket."""
-    os.dup2(int(lock), 3, inheritable=False)
-    os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(3, int(lock))
+    os.closerange(int(lock) + 1, os.sysconf("SC_OPEN_MAX"))
+    os.set_inheritable(int(lock), False)
     os.setsid()
     os.chdir("/")
     os.umask(0o077)
