@@ -6,24 +6,28 @@ the file's mode and a symlink. What stands in the block is the caller's.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from broker.errors import UsageError
+from broker.paths import read_or_none
 
 BEGIN = "# >>> awslogin >>> made by `awslogin setup`; what you change in here is lost"
-BEGIN_UNENDED = f"{BEGIN} (the line before had no end)"
+UNENDED = " (the line before had no end)"
+NEW_FILE = " (there was no file before)"
 END = "# <<< awslogin <<<"
 
 _BLOCK = re.compile(
-    rb"(?P<unended>\n)?^# >>> awslogin >>>[^\n]*\n.*?^# <<< awslogin <<<[^\n]*(?:\n|\Z)",
+    rb"(?P<unended>\r?\n)?^# >>> awslogin >>>[^\n]*\n.*?^# <<< awslogin <<<[^\n]*(?:\n|\Z)",
     re.MULTILINE | re.DOTALL,
 )
-_SECTION = re.compile(r"^\s*\[\s*(?:profile\s+)?[\"']?([^\]\"']+?)[\"']?\s*\]", re.MULTILINE)
+_SECTION = re.compile(r"^\s*\[\s*(profile\s+)?[\"']?([^\]\"']+?)[\"']?\s*\]", re.MULTILINE)
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
@@ -36,13 +40,23 @@ def credentials_path(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials").expanduser()
 
 
-def sections(content: bytes) -> set[str]:
-    """The profile names of an AWS file, awslogin's block left out."""
-    return set(_SECTION.findall(without_block(content).decode("utf-8", errors="replace")))
+def profiles_in_config(content: bytes) -> set[str]:
+    """The profiles of a config file, awslogin's block left out: `[default]`, `[profile x]`."""
+    found = _sections(without_block(content))
+    return {name for profile, name in found if profile or name == "default"}
+
+
+def profiles_in_credentials(content: bytes) -> set[str]:
+    """The profiles of a credentials file: `[x]`."""
+    return {name for profile, name in _sections(content) if not profile}
+
+
+def _sections(content: bytes) -> list[tuple[str, str]]:
+    return _SECTION.findall(content.decode("utf-8", errors="replace"))
 
 
 def without_block(content: bytes) -> bytes:
-    """The file as it was before there was a block.
+    """The file's bytes as they were before there was a block.
 
     Raises:
         UsageError: A block begins and does not end, or there are several.
@@ -54,28 +68,83 @@ def without_block(content: bytes) -> bytes:
             hint=f"remove the lines from `{BEGIN[:18]}` to `{END}` by hand",
         )
     for block in blocks:
-        unended = BEGIN_UNENDED.encode() in block.group()
-        start = block.start() if unended or not block.group("unended") else block.start() + 1
+        before = block.group("unended") or b""
+        ours = UNENDED.encode() in _first_line(block)
+        start = block.start() + (0 if ours else len(before))
         return content[:start] + content[block.end() :]
     return content
 
 
-def with_block(content: bytes, lines: list[str]) -> bytes:
-    """The file with these lines as its block: in the old one's place, else at the end."""
-    block = _BLOCK.search(content)
-    bare = without_block(content)
+def as_before(content: bytes | None) -> bytes | None:
+    """What `--remove` leaves: the bytes of before, or None where there was no file."""
+    bare = without_block(content or b"")
+    return None if content is None or (not bare and _was_made_by_us(content)) else bare
+
+
+def with_block(content: bytes | None, lines: list[str]) -> bytes | None:
+    """The file with these lines as its block: in the old one's place, else at the end.
+
+    The block ends its lines as the file's first line ends. Without lines there is no block.
+    """
+    if not lines:
+        return as_before(content)
+    before = content or b""
+    block = _BLOCK.search(before)
+    bare = without_block(before)
     place = len(bare)
-    if block and block.end() < len(content):
-        place = len(bare) - (len(content) - block.end())
+    if block and block.end() < len(before):
+        place = len(bare) - (len(before) - block.end())
+    end = "\r\n" if bare.partition(b"\n")[0].endswith(b"\r") else "\n"
     unended = place > 0 and bare[place - 1 : place] != b"\n"
-    begin = f"\n{BEGIN_UNENDED}" if unended else BEGIN
-    text = "\n".join([begin, *lines, END]) + "\n"
+    made = content is None or (not bare and _was_made_by_us(before))
+    begin = f"{end}{BEGIN}{UNENDED}" if unended else BEGIN + (NEW_FILE if made else "")
+    text = "".join(line + end for line in [begin, *lines, END])
     return bare[:place] + text.encode() + bare[place:]
 
 
-def write_back(path: Path, content: bytes) -> None:
-    """Replace a file's content whole or not at all; its mode and a symlink to it stay."""
-    target = path.resolve()
+def _first_line(block: re.Match[bytes]) -> bytes:
+    return block.group().lstrip().partition(b"\n")[0]
+
+
+def _was_made_by_us(content: bytes) -> bool:
+    block = _BLOCK.search(content)
+    return block is not None and NEW_FILE.encode() in _first_line(block)
+
+
+def read(path: Path) -> bytes | None:
+    """The content of an AWS file, None where there is none.
+
+    Raises:
+        UsageError: It cannot be read, or is no file.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is not a file", hint="set AWS_CONFIG_FILE to one")
+        return read_or_none(path)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}", hint="check its mode"
+        ) from error
+
+
+def write_back(path: Path, content: bytes | None) -> None:
+    """Replace a file's content whole or not at all, or remove it; mode, owner and symlink stay.
+
+    Raises:
+        UsageError: The file or its folder cannot be written.
+    """
+    try:
+        _write(path.resolve(), content)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}", hint="check the mode of its folder"
+        ) from error
+
+
+def _write(target: Path, content: bytes | None) -> None:
+    if content is None:
+        target.unlink(missing_ok=True)
+        return
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)
@@ -85,8 +154,16 @@ def write_back(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
-            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            _as(target.stat(), temporary)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _as(before: os.stat_result, temporary: Path) -> None:
+    """Give a new file the owner and mode of the old one."""
+    if sys.platform != "win32":
+        with contextlib.suppress(PermissionError):  # another's file in a folder of ours
+            os.chown(temporary, before.st_uid, before.st_gid)
+    temporary.chmod(stat.S_IMODE(before.st_mode))

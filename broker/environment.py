@@ -19,6 +19,7 @@ _INHERITED = {
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_ROLE_ARN",
     "AWS_ROLE_SESSION_NAME",
+    "AWS_CREDENTIAL_FILE",
 }
 _SECRETS = ("PASSWORD", "MFA_CODE", "PASSPHRASE", "CLIENT_SECRET")
 
@@ -33,7 +34,7 @@ def variables(session: Session) -> dict[str, str]:
         values["AWS_SESSION_TOKEN"] = session.session_token.reveal()
     if session.expires_at:
         values["AWS_CREDENTIAL_EXPIRATION"] = to_text(session.expires_at)
-    return values | {"AWS_REGION": session.region, "AWS_DEFAULT_REGION": session.region}
+    return values | _region(session)
 
 
 def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
@@ -44,6 +45,18 @@ def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
 def for_child(session: Session, environ: Mapping[str, str]) -> dict[str, str]:
     """The environment of `exec`'s child; `AWSLOGIN_PROFILE` tells it which session it runs in."""
     return without_aws(environ) | variables(session) | {"AWSLOGIN_PROFILE": session.profile}
+
+
+def for_served_child(
+    session: Session, environ: Mapping[str, str], endpoint: Mapping[str, str]
+) -> dict[str, str]:
+    """The environment of `exec --server`'s child: where to ask, and no keys."""
+    named = {"AWSLOGIN_PROFILE": session.profile}
+    return without_aws(environ) | dict(endpoint) | _region(session) | named
+
+
+def _region(session: Session) -> dict[str, str]:
+    return {"AWS_REGION": session.region, "AWS_DEFAULT_REGION": session.region}
 
 
 def _must_go(name: str) -> bool:

@@ -211,6 +211,10 @@ class Broker:
         kept = self._sealed.outlive_this_process
         self.agent.put(self.key(profile), session, sign_in=self.sign_in(profile), kept=kept)
 
+    def kept_session(self, profile: Profile, min_ttl: timedelta) -> Session | None:
+        """The session that is kept and fresh; nobody is contacted for another one."""
+        return self._cache.fresh(self.key(profile), min_ttl)
+
     def without_session(self, profile: Profile, credentials: Credentials) -> Session:
         """A user's own keys in a session's shape: it has no token and no end, and is not cached."""
         return self._stamped(profile, credentials)
@@ -311,6 +315,7 @@ class Broker:
                 "options": spec.options.model_dump(mode="json"),
                 "keys": keys,
                 "mfa_serial": mfa_serial,
+                "signs_in_as": spec.plugin.signs_in_as(spec.options, self._environ),
                 "username": self._environ.get(f"AWSLOGIN_USERNAME_{suffix}")
                 or self._environ.get("AWSLOGIN_USERNAME"),
                 "endpoints": {

@@ -147,9 +147,18 @@ class Provider(ABC):
 
     @classmethod
     def decided_by(cls, options: Any) -> tuple[str, ...]:
-        """The files that `cannot_work_here` looks at; the environment is watched anyway."""
+        """The files that `cannot_work_here` and `signs_in_as` look at."""
         del options
         return ()
+
+    @classmethod
+    def signs_in_as(cls, options: Any, environ: Mapping[str, str]) -> str | None:
+        """Who signs in, where the environment tells without asking: another one, another session.
+
+        It becomes part of the names under which sessions and sign-ins are kept.
+        """
+        del options, environ
+        return None
 
     @classmethod
     def check(cls, options: Any, request: Request) -> str | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import BinaryIO
 
 from broker.environment import UNSET, variables
 from broker.errors import UsageError
@@ -57,6 +59,19 @@ def process(session: Session) -> str:
     return json.dumps(document) + "\n"
 
 
+def container(session: Session) -> bytes:
+    """What a container endpoint answers (AWS SDKs Reference Guide, "Container credentials")."""
+    document = {
+        "AccessKeyId": session.access_key_id,
+        "SecretAccessKey": session.secret_access_key.reveal(),
+        "Token": session.session_token.reveal() if session.session_token else "",
+        "Expiration": session.to_json()["expires_at"],
+    }
+    if session.account_id:
+        document["AccountId"] = session.account_id
+    return json.dumps(document).encode()
+
+
 def as_json(sessions: Session | list[Session]) -> str:
     """The contract's object, or an array of them."""
     document = (
@@ -68,28 +83,28 @@ def as_json(sessions: Session | list[Session]) -> str:
 
 
 def sh(session: Session) -> str:
-    """For `eval` in sh, bash, zsh and their kin."""
+    """For `eval` in sh, bash, zsh and their kin, its argument quoted or not."""
     lines = [f"unset {name}" for name in UNSET]
     lines += [f"export {name}={_sh(value)}" for name, value in variables(session).items()]
-    return "\n".join(lines) + "\n"
+    return "".join(f"{line};\n" for line in lines)
 
 
 def fish(session: Session) -> str:
-    """For `source` in fish."""
+    """For `source` or `eval` in fish."""
     lines = [f"set -e {name}" for name in UNSET]
     lines += [f"set -gx {name} {_fish(value)}" for name, value in variables(session).items()]
-    return "\n".join(f"{line};" for line in lines) + "\n"
+    return "".join(f"{line};\n" for line in lines)
 
 
 def powershell(session: Session) -> str:
-    """For `Invoke-Expression` in PowerShell."""
+    """For `Invoke-Expression` in PowerShell, which a pipe gives line after line."""
     lines = [f"Remove-Item Env:{name} -ErrorAction SilentlyContinue" for name in UNSET]
     lines += [f"$Env:{name} = {_powershell(value)}" for name, value in variables(session).items()]
     return "\n".join(lines) + "\n"
 
 
 def cmd(session: Session) -> str:
-    """For a batch file or `for /f` in cmd.exe.
+    """For a batch file in cmd.exe.
 
     Raises:
         UsageError: A value holds what cmd.exe cannot quote.
@@ -100,15 +115,17 @@ def cmd(session: Session) -> str:
 
 
 def dotenv(session: Session) -> str:
-    """For `.env` readers (docker compose, python-dotenv): single quotes take a value as it is."""
+    """For `.env` readers; `docker run --env-file` knows no quotes, so there are few."""
     return "".join(f"{name}={_dotenv(name, value)}\n" for name, value in variables(session).items())
 
 
 def github(session: Session, environ: Mapping[str, str]) -> str:
     """For GitHub Actions: masks the secrets on stdout, appends all to the file $GITHUB_ENV.
 
+    Source: GitHub docs, "Workflow commands"; a command's value escapes `%` and line ends.
+
     Raises:
-        UsageError: There is no $GITHUB_ENV, or a value holds a newline.
+        UsageError: There is no $GITHUB_ENV, or it cannot be written.
     """
     path = environ.get("GITHUB_ENV")
     if not path:
@@ -117,13 +134,15 @@ def github(session: Session, environ: Mapping[str, str]) -> str:
             hint="use --output env elsewhere",
         )
     values = variables(session)
-    for name, value in values.items():
-        if re.search(r"[\r\n]", value):
-            raise UsageError(f"{name} holds a newline, which $GITHUB_ENV cannot take safely")
-    with Path(path).open("a", encoding="utf-8") as file:
-        file.write("".join(f"{name}={value}\n" for name, value in values.items()))
-    secrets = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-    return "".join(f"::add-mask::{values[name]}\n" for name in secrets if name in values)
+    text = "".join(_github(name, value) for name, value in values.items())
+    try:
+        with open(path, "a+b", opener=_private) as file:
+            file.write(_line_end_missing(file) + text.encode())
+    except OSError as error:
+        raise UsageError(f"the file of GITHUB_ENV cannot be written: {error.strerror}") from error
+    return "".join(
+        f"::add-mask::{values[name].translate(_IN_COMMAND)}\n" for name in _MASKED if name in values
+    )
 
 
 SHELLS: dict[str, Callable[[Session], str]] = {
@@ -150,11 +169,13 @@ def _sh(value: str) -> str:
 
 
 def _fish(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    quoted = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return quoted.replace("\n", "'\\n'")
 
 
 def _powershell(value: str) -> str:
-    return "'" + re.sub("(['‘’‚‛])", r"\1\1", value) + "'"
+    quoted = "'" + re.sub("(['‘’‚‛])", r"\1\1", value) + "'"
+    return re.sub("[\r\n]", lambda end: f"' + [char]{ord(end[0])} + '", quoted)
 
 
 def _cmd(name: str, value: str) -> str:
@@ -166,7 +187,31 @@ def _cmd(name: str, value: str) -> str:
 def _dotenv(name: str, value: str) -> str:
     if re.search(r"['\r\n]", value):
         raise UsageError(f"{name} holds a character that .env files cannot quote")
-    return f"'{value}'"
+    return value if re.fullmatch(r"[\w+/=:.@-]+", value, re.ASCII) else f"'{value}'"
+
+
+_MASKED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_IN_COMMAND = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+
+
+def _github(name: str, value: str) -> str:
+    """A line of $GITHUB_ENV; a value of several lines ends at a word that nobody can foresee."""
+    if not re.search(r"[\r\n]", value):
+        return f"{name}={value}\n"
+    end = f"end_{secrets.token_hex(16)}"
+    return f"{name}<<{end}\n{value}\n{end}\n"
+
+
+def _line_end_missing(file: BinaryIO) -> bytes:
+    """What must come first where the file's last line has no end."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return b""
+    file.seek(-1, os.SEEK_END)
+    return b"" if file.read(1) == b"\n" else b"\n"
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _local(moment: datetime) -> str:

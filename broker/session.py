@@ -100,36 +100,3 @@ class Session:
     def cached(self) -> Session:
         """The same session, marked as one that was there before."""
         return replace(self, from_cache=True)
-
-
-def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-_TEXT = {"type": "string", "minLength": 1}
-_TIME = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
-
-SCHEMA: dict[str, Any] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "title": "awslogin session",
-    "type": "object",
-    "properties": {
-        "version": {"const": VERSION},
-        "profile": _TEXT,
-        "provider": _TEXT,
-        "type": _TEXT,
-        "account_id": _nullable({"type": "string", "pattern": r"^\d{12}$"}),
-        "arn": _nullable(_TEXT),
-        "partition": _TEXT,
-        "region": _TEXT,
-        "access_key_id": _TEXT,
-        "secret_access_key": _TEXT,
-        "session_token": _nullable(_TEXT),
-        "issued_at": _TIME,
-        "expires_at": _nullable(_TIME),
-        "from_cache": {"type": "boolean"},
-    },
-    "required": ["version", *(field.name for field in fields(Session))],
-    "additionalProperties": False,
-}
-"""JSON Schema of `--output json` for one profile; several profiles are an array of these."""

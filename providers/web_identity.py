@@ -1,12 +1,16 @@
 """A CI job's own OIDC token, exchanged for a role at STS.
 
-Owns where the token comes from. Sources: AWS STS API Reference, AssumeRoleWithWebIdentity; GitHub
-docs, "OpenID Connect reference" (the request URL and its bearer); GitLab docs, "ID tokens";
-Kubernetes docs, "service account token volume projection".
+Owns where the token comes from and what a refusal means; STS alone judges the token. Sources: AWS
+STS API Reference, AssumeRoleWithWebIdentity; GitHub docs, "OpenID Connect reference" (the request
+URL and its bearer); GitLab docs, "ID tokens"; Kubernetes docs, "service account token volume
+projection".
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,16 +18,17 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from broker.errors import InteractionRequired, LoginRefused, UnexpectedReply
-from broker.ports.aws import HOUR, credentials_of
+from broker.errors import AwsLoginError, InteractionRequired, LoginRefused, UnexpectedReply
+from broker.ports.aws import HOUR, credentials_of, error_code
 from broker.provider import Credentials, Provider, ProviderOptions, Request
 from broker.secret import Secret
 
 AUDIENCE = "sts.amazonaws.com"
-MAX_TOKEN = 100_000
+LONGEST = 20_000
+"""Characters of a token that STS takes."""
 GITHUB_URL, GITHUB_SECRET = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
-GITLAB_TOKEN = "AWS_OIDC_TOKEN"  # noqa: S105 - the variable's name
-"""The name that our GitLab guide gives the job's `id_tokens` entry."""
+GITLAB_TOKENS = ("AWS_OIDC_TOKEN", "GITLAB_OIDC_TOKEN", "CI_JOB_JWT_V2")
+"""Names for the job's `id_tokens` entry: our guide's, GitLab's own guide's, and the old one."""
 
 
 class TokenPlace(ProviderOptions):
@@ -40,7 +45,10 @@ class TokenPlace(ProviderOptions):
 
 
 class WebIdentityOptions(ProviderOptions):
-    """`token`: `{env: NAME}`, `{file: PATH}`, `github` or `gitlab`."""
+    """`token`: `{env: NAME}`, `{file: PATH}`, `github` or `gitlab`.
+
+    `audience` is what GitHub is asked for; a token from elsewhere must be for it where it is set.
+    """
 
     token: TokenPlace | Literal["github", "gitlab"]
     audience: str = AUDIENCE
@@ -65,6 +73,21 @@ class WebIdentity(Provider):
         return (str(Path(file).expanduser().absolute()),) if file else ()
 
     @classmethod
+    def signs_in_as(cls, options: Any, environ: Mapping[str, str]) -> str | None:
+        """The token's issuer and subject; at GitHub, which gives it on demand, the job."""
+        place = options.token
+        if place == "github":
+            names = ("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB")
+            who = [environ.get(name) for name in names]
+        else:
+            try:
+                claims = _claims(_found(options, environ))
+            except (LoginRefused, KeyError):
+                return None
+            who = [claims.get("iss"), claims.get("sub")]
+        return hashlib.sha256(json.dumps(who).encode()).hexdigest()
+
+    @classmethod
     def check(cls, options: Any, request: Request) -> str | None:
         """A role is needed: a token alone is no session."""
         del options
@@ -80,37 +103,38 @@ class WebIdentity(Provider):
                 f"there is no web identity token: {missing}",
                 hint="run it in the CI job that has the token, or name a second provider",
             )
-        token = self._token()
+        place = self.options.token
+        token = self._from_github() if place == "github" else self._found()
         client = self.ports.aws.client("sts", request.region)
-        with self.ports.aws.errors(f"AssumeRoleWithWebIdentity {request.role_arn}"):
-            return credentials_of(
-                client.assume_role_with_web_identity(
+        arguments: dict[str, Any] = {
+            "Policy": request.policy,
+            "PolicyArns": [{"arn": arn} for arn in request.policy_arns],
+        }
+        try:
+            with self.ports.aws.errors(f"AssumeRoleWithWebIdentity {request.role_arn}"):
+                reply = client.assume_role_with_web_identity(
                     RoleArn=request.role_arn,
                     RoleSessionName=request.session_name,
                     WebIdentityToken=token.reveal(),
                     DurationSeconds=request.duration or HOUR,
-                    **({"Policy": request.policy} if request.policy else {}),
+                    **{name: value for name, value in arguments.items() if value},
                 )
-            )
+        except AwsLoginError as error:
+            error.hint = _mend(error, _claims(token)) or error.hint
+            raise
+        return credentials_of(reply)
 
-    def _token(self) -> Secret:
-        place = self.options.token
-        if place == "github":
-            return self._from_github()
-        if place == "gitlab":
-            return _checked(os.environ[GITLAB_TOKEN], f"${GITLAB_TOKEN}")
-        assert isinstance(place, TokenPlace)
-        if place.env:
-            return _checked(os.environ[place.env], f"${place.env}")
-        path = Path(str(place.file)).expanduser()
-        try:
-            with path.open(encoding="utf-8") as file:
-                return _checked(file.read(MAX_TOKEN), str(path))
-        except (OSError, UnicodeDecodeError) as error:
+    def _found(self) -> Secret:
+        """The token that lies here; where an audience is set, one for it."""
+        token = _found(self.options, os.environ)
+        audiences = _listed(_claims(token).get("aud"))
+        wanted = self.options.audience
+        if "audience" in self.options.model_fields_set and audiences and wanted not in audiences:
             raise LoginRefused(
-                f"the token file {path} cannot be read: {type(error).__name__}",
-                hint="check the path and its mode",
-            ) from None
+                f"the web identity token is for {_shown(audiences)}, not for {wanted}",
+                hint=f"let the job ask for a token with the audience {wanted}",
+            )
+        return token
 
     def _from_github(self) -> Secret:
         """Ask the runner's own service for a token of our audience."""
@@ -121,33 +145,107 @@ class WebIdentity(Provider):
             headers={"Authorization": f"Bearer {secret.reveal()}"},
             follow=False,
         )
-        if reply.status != 200:
+        if reply.status in {400, 401, 403, 404}:
             raise LoginRefused(
-                f"GitHub gave no token ({reply.status})",
-                hint="the job needs `permissions: {id-token: write}`",
+                f"GitHub's token service refused the job's request ({reply.status})",
+                hint="the job needs `permissions: {id-token: write}`, and to be running still",
             )
-        value = reply.json().get("value")
+        document = reply.json() if reply.status == 200 else None
+        value = document.get("value") if isinstance(document, dict) else None
         if not isinstance(value, str):
-            raise UnexpectedReply("GitHub answered without a token")
-        return _checked(value, "GitHub")
+            raise UnexpectedReply(f"GitHub's token service answered {reply.status} without a token")
+        return _checked(value, "GitHub's token service")
 
 
 def _missing(options: WebIdentityOptions, environ: Mapping[str, str]) -> str | None:
     """Why the token is not here, or None."""
     place = options.token
-    if isinstance(place, TokenPlace) and place.file:
-        return None if Path(place.file).expanduser().is_file() else f"no file {place.file}"
     if place == "github":
-        wanted = [GITHUB_URL, GITHUB_SECRET]
-    else:
-        wanted = [GITLAB_TOKEN if place == "gitlab" else str(getattr(place, "env", ""))]
-    unset = [name for name in wanted if not environ.get(name)]
-    return f"{unset[0]} is not set" if unset else None
+        unset = [name for name in (GITHUB_URL, GITHUB_SECRET) if not environ.get(name)]
+        mend = "; the job needs `permissions: {id-token: write}`"
+        told = mend if environ.get("GITHUB_ACTIONS") else ""
+        return f"{unset[0]} is not set{told}" if unset else None
+    if place == "gitlab":
+        mend = f"; the job needs an entry {GITLAB_TOKENS[0]} under `id_tokens`"
+        told = mend if environ.get("GITLAB_CI") else ""
+        here = any(environ.get(name) for name in GITLAB_TOKENS)
+        return None if here else f"{GITLAB_TOKENS[0]} is not set{told}"
+    assert isinstance(place, TokenPlace)
+    if place.env:
+        return None if environ.get(place.env) else f"{place.env} is not set"
+    return None if Path(str(place.file)).expanduser().is_file() else f"no file {place.file}"
+
+
+def _found(options: WebIdentityOptions, environ: Mapping[str, str]) -> Secret:
+    """The token in its variable or file.
+
+    Raises:
+        LoginRefused: The file cannot be read, or what is there is no token.
+        KeyError: The variable is not set.
+    """
+    place = options.token
+    if place == "gitlab":
+        name = next((name for name in GITLAB_TOKENS if environ.get(name)), GITLAB_TOKENS[0])
+        return _checked(environ[name], f"${name}")
+    assert isinstance(place, TokenPlace)
+    if place.env:
+        return _checked(environ[place.env], f"${place.env}")
+    path = Path(str(place.file)).expanduser()
+    try:
+        with path.open(encoding="utf-8") as file:
+            return _checked(file.read(LONGEST + 2), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise LoginRefused(
+            f"the token file {path} cannot be read: {type(error).__name__}",
+            hint="check the path and its mode",
+        ) from None
 
 
 def _checked(text: str, where: str) -> Secret:
     """A JWT by its shape; the trailing newline of a file does not count."""
     token = text.strip()
-    if token.count(".") < 2 or any(character.isspace() for character in token):
+    if len(token) > LONGEST:
+        raise LoginRefused(f"the token in {where} is longer than the {LONGEST} characters of STS")
+    if token.count(".") != 2 or not token.isascii() or any(c.isspace() for c in token):
         raise LoginRefused(f"{where} holds no web identity token", hint="it must be a JWT")
     return Secret(token)
+
+
+def _claims(token: Secret) -> dict[str, Any]:
+    """What a token says of itself, unverified, for messages and names; empty where unreadable."""
+    body = token.reveal().split(".")[1]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except ValueError:
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _mend(error: AwsLoginError, claims: Mapping[str, Any]) -> str | None:
+    """What to change where, by STS's code and sentence and what the token says."""
+    code, said = error_code(error.__cause__), error.message.lower()
+    issuer, subject = _shown(claims.get("iss")), _shown(claims.get("sub"))
+    audience = _shown(_listed(claims.get("aud")))
+    if code == "ExpiredTokenException":
+        return "the job's token has ended: log in earlier in the job, or take a fresh token"
+    if code == "InvalidIdentityToken" and "audience" in said:
+        return f"the token is for {audience}: IAM's provider for {issuer} must list that audience"
+    if code == "InvalidIdentityToken" and "no openidconnect provider" in said:
+        return f"make an IAM OIDC identity provider for {issuer} in the role's account"
+    if code == "InvalidIdentityToken":
+        return f"IAM could not verify the token: is {issuer} its issuer, and reachable for AWS?"
+    if code == "IDPRejectedClaim":
+        return f"{issuer} no longer stands by this token: take a fresh one"
+    if code == "AccessDenied":
+        return f"the role's trust policy must accept {issuer} with aud {audience} and sub {subject}"
+    return None
+
+
+def _listed(value: object) -> list[str]:
+    return [str(one) for one in (value if isinstance(value, list) else [value]) if one]
+
+
+def _shown(value: object) -> str:
+    """A claim in a sentence: printable, and not too long."""
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "an unknown one")
+    return "".join(character if character.isprintable() else "?" for character in text[:200])

@@ -46,6 +46,11 @@ class Terminal:
         """All that the person has seen."""
         return self._screen + self._err
 
+    @property
+    def asked(self) -> str:
+        """What went to the terminal itself: the prompts."""
+        return self._screen
+
     def wait_for(self, pattern: str, timeout: float = 30) -> re.Match[str]:
         """Wait until the person sees this."""
         end = time.monotonic() + timeout

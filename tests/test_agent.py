@@ -147,7 +147,7 @@ def test_another_environment_is_another_door(
 
 
 def test_a_variable_that_the_config_names_is_part_of_it(team: Home) -> None:
-    team.config(CONFIG.replace("role/Deploy\"", 'role/Deploy", session_name: "${WHO}"'))
+    team.config(CONFIG.replace('role/Deploy"', 'role/Deploy", session_name: "${WHO}"'))
     time.sleep(0.1)
     for who in ("ann", "ben", "ann"):
         team.environ["WHO"] = who
@@ -262,13 +262,16 @@ def test_it_is_detached_and_knows_nothing_of_the_caller(team: Home) -> None:
     process = Path("/proc", str(status(team)["pid"]))
     for number in "012":
         assert (process / "fd" / number).readlink() == Path(os.devnull)
-    open_files = [str((process / "fd" / name).readlink()) for name in os.listdir(process / "fd")]
+    open_files = [str(file.readlink()) for file in (process / "fd").iterdir()]
     assert not [name for name in open_files if name.startswith("pipe:")]
     environ = (process / "environ").read_text()
     assert "not for the agent" not in environ
     assert PASSPHRASE not in environ
     limits = (process / "limits").read_text()
-    assert next(line for line in limits.splitlines() if "core file" in line).split()[4:6] == ["0", "0"]
+    assert next(line for line in limits.splitlines() if "core file" in line).split()[4:6] == [
+        "0",
+        "0",
+    ]
     assert (process / "cwd").readlink() == Path("/")
     assert int((process / "stat").read_text().split()[5]) == int(process.name)  # its own session
 
@@ -386,7 +389,9 @@ def test_the_agents_folder_is_where_state_lies(monkeypatch: pytest.MonkeyPatch) 
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
         assert Path(agent_folder(environ)) == state_dir(environ) / "agent"
-    assert agent_folder({"AWSLOGIN_HOME": "/x"}) == str(state_dir({"AWSLOGIN_HOME": "/x"}) / "agent")
+    assert agent_folder({"AWSLOGIN_HOME": "/x"}) == str(
+        state_dir({"AWSLOGIN_HOME": "/x"}) / "agent"
+    )
 
 
 def test_frames_that_are_none_end_the_connection(team: Home) -> None:

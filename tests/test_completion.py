@@ -7,6 +7,7 @@ import pty
 import select
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +24,7 @@ profiles: {staging-one: {provider: keys}, staging-two: {provider: keys}}
 @pytest.fixture
 def team(home: Home) -> Home:
     home.config(CONFIG)
-    home.environ["PATH"] = f"{os.path.dirname(COMMAND)}:{home.environ['PATH']}"
+    home.environ["PATH"] = f"{Path(COMMAND).parent}:{home.environ['PATH']}"
     home.environ["TERM"] = "dumb"
     return home
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.sandbox import Sandbox
 from tests.support import Home
+from tests.terminal import Terminal
 
 CONFIG = """\
 version: 1
@@ -154,12 +155,153 @@ def test_paths_with_spaces(team: Home) -> None:
     assert done.stdout.strip().endswith(":user/bob")
 
 
-def test_a_person_is_shown_the_change_and_may_say_no(team: Home) -> None:
-    from tests.terminal import Terminal
+def exact(home: Home, before: bytes) -> bytes:
+    """Setup, a second setup, a changed one, and back again; what setup wrote."""
+    path = aws_config(home)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(before)
+    home.run("setup").ok()
+    after = path.read_bytes()
+    assert "unchanged" in home.run("setup").ok().out
+    home.config(CONFIG + "  more: {provider: keys}\n")
+    home.run("setup").ok()
+    assert b"[profile more]" in path.read_bytes()
+    home.config(CONFIG)
+    home.run("setup").ok()
+    assert path.read_bytes() == after
+    home.run("setup", "--remove").ok()
+    assert path.read_bytes() == before
+    return after
 
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"[default]\r\nregion = eu-north-1\r\n",
+        b"[default]\r\nregion = eu-north-1",
+        b"[default]\nregion = eu-north-1\n\n\n",
+        b"\xef\xbb\xbf[profile caf\xe9]\nregion = x\n",
+        b"\n",
+        b"\r\n",
+        b"# \xff\x00 bytes\n[profile mine]\noutput = json",
+    ],
+)
+def test_every_byte_comes_back(team: Home, before: bytes) -> None:
+    after = exact(team, before)
+    assert after.startswith(before)
+    block = after[len(before) :]
+    assert (b"\r\n" in before) == (b"\r\n" in block)
+    assert b"\r\n" not in block or block.count(b"\n") == block.count(b"\r\n")
+
+
+def test_a_block_in_the_middle_stays_there(team: Home) -> None:
+    path = aws_config(team, MINE)
+    team.run("setup").ok()
+    tail = b"[profile later]\r\nregion = x"
+    path.write_bytes(path.read_bytes() + tail)
+    team.run("setup").ok()
+    assert path.read_bytes().endswith(b"# <<< awslogin <<<\n" + tail)
+    team.run("setup", "--remove").ok()
+    assert path.read_bytes() == MINE.encode() + tail
+
+
+def test_clients_read_a_block_with_the_files_own_line_ends(team: Home) -> None:
+    aws_config(team).parent.mkdir()
+    aws_config(team).write_bytes(b"[profile mine]\r\nregion = x\r\n")
+    team.run("setup").ok()
+    done = subprocess.run(
+        [sys.executable, "-c", ASK], env=team.env(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip().endswith(":user/bob")
+
+
+def test_a_file_that_setup_made_goes_again(team: Home) -> None:
+    path = aws_config(team)
+    team.run("setup").ok()
+    assert path.stat().st_mode & 0o777 == 0o600
+    team.config(CONFIG + "  more: {provider: keys}\n")
+    team.run("setup").ok()
+    team.run("setup", "--remove").ok()
+    assert not path.exists()
+    team.run("setup", "--remove").ok()
+
+
+def test_what_the_person_wrote_into_it_since_stays(team: Home) -> None:
+    path = aws_config(team)
+    team.run("setup").ok()
+    path.write_text(path.read_text() + "[profile later]\nregion = x\n")
+    team.run("setup", "--remove").ok()
+    assert path.read_text() == "[profile later]\nregion = x\n"
+
+
+def test_conflicts_are_named_and_alike_names_are_none(team: Home) -> None:
+    aws_config(team, "[sso-session dev]\n[services dev]\n[dev]\nregion = x\n[profile  other]\n")
+    team.config(CONFIG + "  other: {provider: keys}\n")
+    (team.folder / ".aws" / "credentials").write_text("[dev]\naws_access_key_id = AKIAMINE\n")
+    done = team.run("setup", "--output", "json").ok()
+    assert done.json["profiles"] == ["dev", "default"]
+    assert set(done.json["left_out"]) == {"bad", "other"}
+    assert "[profile other]" in done.json["left_out"]["other"]
+    assert "+[profile dev]" in done.json["diff"]
+    assert "dev: the section [dev] of" in done.err
+    assert "other left out" in done.err
+
+
+@pytest.mark.parametrize("folder", ["with (round) & more", "it^is~here{x}", "é"])
+def test_odd_folders(team: Home, folder: str) -> None:
+    place = team.folder / folder
+    place.mkdir()
+    (place / "c.yaml").write_text(CONFIG)
+    team.run("setup", "--config", str(place / "c.yaml")).ok()
+    done = subprocess.run(
+        [sys.executable, "-c", ASK], env=team.env({"AWSLOGIN_CONFIG": None}), cwd="/",
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip().endswith(":user/bob")
+
+
+@pytest.mark.parametrize("folder", ["a\\b", "a$b", "a`b", "a#b", "a'b", 'a"b', "a\nb"])
+def test_folders_that_no_line_can_carry(team: Home, folder: str) -> None:
+    place = team.folder / folder
+    place.mkdir()
+    (place / "c.yaml").write_text(CONFIG)
+    assert team.run("setup", "--config", str(place / "c.yaml")).code == 2
+    assert not aws_config(team).exists()
+
+
+def test_what_is_no_file_is_left_alone(team: Home) -> None:
+    assert team.run("setup", env={"AWS_CONFIG_FILE": "/dev/null"}).code == 2
+    assert Path("/dev/null").is_char_device()
+    assert team.run("setup", env={"AWS_CONFIG_FILE": str(team.work)}).code == 2
+    failed = team.run("setup", "--output", "json", env={"AWS_CONFIG_FILE": "/proc/none/config"})
+    assert (failed.error["code"], failed.code) == ("usage", 2)
+
+
+def test_on_a_terminal_it_shows_the_change_and_asks(team: Home) -> None:
+    path = aws_config(team, MINE)
+    for answer, text in (("n", MINE), ("y", None)):
+        terminal = Terminal(team, "setup")
+        terminal.answer(r"Write this\?", answer)
+        done = terminal.finish().ok()
+        assert "+[profile dev]" in done.err
+        assert text is None or path.read_text() == text
+    assert "[profile dev]" in path.read_text()
+    Terminal(team, "setup", "--remove", "--yes").finish().ok()
+    assert path.read_text() == MINE
+
+
+def test_a_change_meanwhile_is_not_overwritten(team: Home) -> None:
     path = aws_config(team, MINE)
     terminal = Terminal(team, "setup")
-    terminal.wait_for(r"\+\[profile dev\]")
-    terminal.answer("Write this", "n")
-    terminal.finish().ok()
-    assert path.read_text() == MINE
+    terminal.wait_for(r"Write this\?")
+    path.write_text(MINE + "[profile new]\n")
+    terminal.type("y\n")
+    assert terminal.finish().code == 2
+    assert path.read_text() == MINE + "[profile new]\n"
+
+
+def test_nothing_is_left_beside_the_file(team: Home) -> None:
+    aws_config(team, MINE)
+    team.run("setup").ok()
+    team.run("setup", "--remove").ok()
+    assert [path.name for path in aws_config(team).parent.iterdir()] == ["config"]

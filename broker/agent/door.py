@@ -37,7 +37,6 @@ def door_of(config: Config, profile: Profile, environ: Watched, option: str | No
 
 
 def _deciding(config: Config, profile: Profile) -> list[str]:
-    """Files by which one of several providers is chosen."""
-    names = profile.root.provider_names
-    specs = [config.provider(name) for name in names] if len(names) > 1 else []
+    """Files by which a provider is chosen, or by which one session differs from another."""
+    specs = [config.provider(name) for name in profile.root.provider_names]
     return [file for spec in specs for file in spec.plugin.decided_by(spec.options)]

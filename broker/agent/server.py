@@ -371,7 +371,16 @@ class Agent:
             return
         held.refresh_at = held.fresh_until
         how, path, profile = (os.fsdecode(part) for part in place)
-        words = [sys.executable, "-P", "-m", "broker.cli", "creds", profile, "--force", "--no-input"]
+        words = [
+            sys.executable,
+            "-P",
+            "-m",
+            "broker.cli",
+            "creds",
+            profile,
+            "--force",
+            "--no-input",
+        ]
         if how == "given":
             words += ["--config", path]
         values = {

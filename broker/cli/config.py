@@ -13,7 +13,7 @@ from broker.config import Profile, SpoiledFile
 from broker.config.models import json_schema
 from broker.config.trust import Trust
 from broker.errors import ConfigError, UsageError
-from broker.session import SCHEMA as SESSION_SCHEMA
+from broker.schemas import PUBLISHED
 
 
 @click.group()
@@ -53,10 +53,13 @@ def show(app: App) -> None:
 
 
 @command(group=config)
-@click.option("--session", is_flag=True, help="The schema of `--output json`.")
-def schema(app: App, *, session: bool) -> None:
-    """Print the JSON schema of the YAML."""
-    app.say_json(SESSION_SCHEMA if session else json_schema())
+@click.option("--session", "what", flag_value="session", help="Of a session, `--output json`.")
+@click.option("--error", "what", flag_value="error", help="Of a failure, one line on stderr.")
+@click.option("--list", "what", flag_value="list", help="Of `list --output json`.")
+@click.option("--status", "what", flag_value="status", help="Of `status --output json`.")
+def schema(app: App, *, what: str | None) -> None:
+    """Print the JSON schema of the YAML, or of what awslogin prints."""
+    app.say_json(PUBLISHED[what] if what else json_schema())
 
 
 @command(group=config)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from broker import child
 from broker.cli.app import App, command, login_options
 from broker.cli.completion import profile_argument
-from broker.environment import for_child
+from broker.environment import for_child, for_served_child
 from broker.errors import UsageError
 from broker.provider import KeyHolder
 from broker.session import Session
@@ -46,6 +46,7 @@ class _Commands(click.Group):
 
 @command("exec", group=_Commands())
 @profile_argument(required=True)
+@click.option("--server", is_flag=True, help="Serve the session, renewed, instead of its keys.")
 @click.option("--no-session", is_flag=True, help="A static profile's own keys, without a session.")
 @login_options
 def exec_(
@@ -53,6 +54,7 @@ def exec_(
     *,
     profile: str,
     words: list[str],
+    server: bool,
     no_session: bool,
     duration: int | None,
     wish: Wish,
@@ -60,9 +62,13 @@ def exec_(
     """Run a command with the session: `awslogin exec PROFILE -- CMD…`."""
     if not words:
         raise UsageError("no command after `--`", hint="`awslogin exec PROFILE -- aws s3 ls`")
+    if server and no_session:
+        raise UsageError("--server serves sessions; --no-session has none", hint="take one of them")
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
         session = _own_keys(app, chosen) if no_session else app.broker.session(chosen, wish)
+    if server:
+        return _run_served(app, words, session, chosen, wish)
     return _run(app, words, session)
 
 
@@ -92,38 +98,51 @@ def _own_keys(app: App, profile: Profile) -> Session:
 
 def _run(app: App, words: list[str], session: Session) -> int:
     """Become the command; on Windows, wait for it."""
-    outer = app.environ.get("AWSLOGIN_PROFILE")
-    if outer and outer != session.profile and "AWS_ACCESS_KEY_ID" in app.environ:
-        app.note(f"inside the session of {outer}: that of {session.profile} wins")
+    _say_which_wins(app, session)
     environ = for_child(session, app.environ)
     try:
         if sys.platform == "win32":
-            return _wait_for(words, environ)
-        _give_signals_back()
+            return child.run(words, environ)
+        child.give_signals_back()
         os.execvpe(words[0], words, environ)
-    except FileNotFoundError:
-        return _cannot(NOT_FOUND, f"{words[0]}: no such command")
     except OSError as error:
-        return _cannot(CANNOT_RUN, f"{words[0]}: {error.strerror}")
+        return _cannot_start(words[0], error)
 
 
-def _wait_for(words: list[str], environ: dict[str, str]) -> int:
-    import subprocess
+def _run_served(app: App, words: list[str], session: Session, profile: Profile, wish: Wish) -> int:
+    """Serve the session to the command until it ends, a new one whenever it is time."""
+    from broker import render
+    from broker.agent.endpoint import CredentialsEndpoint
+    from broker.aws_copies import without_default_credentials
+    from broker.fresh import FreshSession
 
-    with subprocess.Popen(words, env=environ) as child:
-        while True:
-            with contextlib.suppress(KeyboardInterrupt):
-                return child.wait()
+    _say_which_wins(app, session)
+    app.ui.leave_alone()
+    fresh = FreshSession(app.broker, profile, wish, session, ui=app.ui)
+    endpoint = CredentialsEndpoint(lambda: render.container(fresh.current()))
+    with contextlib.ExitStack() as running:
+        files = running.enter_context(without_default_credentials(app.environ))
+        environ = for_served_child(session, app.environ, endpoint.environ()) | files
+
+        def serve() -> None:
+            running.enter_context(endpoint)
+            running.enter_context(fresh)
+
+        try:
+            return child.run(words, environ, serve)
+        except OSError as error:
+            return _cannot_start(words[0], error)
 
 
-def _give_signals_back() -> None:
-    """Python ignores these at start; a command expects the system's own behaviour."""
-    names = ("SIGPIPE", "SIGXFSZ")
-    kinds: list[Any] = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    for kind in kinds:
-        signal.signal(kind, signal.SIG_DFL)
+def _say_which_wins(app: App, session: Session) -> None:
+    outer = app.environ.get("AWSLOGIN_PROFILE")
+    inside = {"AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_FULL_URI"} & app.environ.keys()
+    if outer and outer != session.profile and inside:
+        app.note(f"inside the session of {outer}: that of {session.profile} wins")
 
 
-def _cannot(code: int, message: str) -> int:
-    print(f"awslogin: {message}", file=sys.stderr)
-    return code
+def _cannot_start(word: str, error: OSError) -> int:
+    """What shells say and return where a command does not start."""
+    missing = isinstance(error, FileNotFoundError)
+    print(f"awslogin: {word}: {'no such command' if missing else error.strerror}", file=sys.stderr)
+    return NOT_FOUND if missing else CANNOT_RUN

@@ -6,6 +6,7 @@ import difflib
 import re
 import shutil
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -14,9 +15,11 @@ import broker
 from broker import aws_files
 from broker.cli.app import App, command
 from broker.errors import AwsLoginError, UsageError
-from broker.paths import read_or_none
 
-_UNQUOTABLE = re.compile(r"""["'`$%!#;\r\n]""")
+_PLAIN = re.compile(r"[\w@+=:,./\\-]+")
+_UNQUOTABLE = re.compile(
+    r"""["'`$%!#;\r\n]""" if sys.platform == "win32" else r"""["'`$%!#;\\\r\n]"""
+)
 
 
 @command()
@@ -25,55 +28,77 @@ _UNQUOTABLE = re.compile(r"""["'`$%!#;\r\n]""")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def setup(app: App, *, remove: bool, dry_run: bool, yes: bool) -> None:
     """Make `aws --profile NAME` and every SDK sign in through awslogin."""
-    path = aws_files.config_path(app.environ)
-    before = read_or_none(path) or b""
-    names: list[str] = []
+    path = aws_files.config_path(app.environ).absolute()
+    before = aws_files.read(path)
+    block = _Block()
     if remove:
-        after = aws_files.without_block(before)
+        after = aws_files.as_before(before)
     else:
         app.config.require_trust()
-        lines, names = _block(app, before)
-        after = aws_files.with_block(before, lines)
-    change = _diff(path, before, after)
+        block = _block(app, before or b"")
+        after = aws_files.with_block(before, block.lines)
+    change = _diff(path, before or b"", after or b"")
     agreed = dry_run or not change or _agreed(app, change, yes=yes)
-    if change and agreed and not dry_run:
+    done = bool(change) and agreed and not dry_run
+    if done:
+        if aws_files.read(path) != before:
+            raise UsageError(f"{path} was changed meanwhile", hint="run it again")
         aws_files.write_back(path, after)
     if app.output == "json":
-        done = bool(change) and agreed and not dry_run
-        app.say_json({"file": str(path), "changed": done, "profiles": names, "diff": change})
-    elif dry_run or not change or not agreed:
-        app.say(change if dry_run and change else f"{path}: unchanged\n")
+        app.say_json(
+            {
+                "file": str(path),
+                "changed": done,
+                "profiles": block.names,
+                "left_out": block.left_out,
+                "diff": change,
+            }
+        )
+    elif done:
+        said = "block removed" if remove else f"{len(block.names)} profiles"
+        app.say(f"{path}: {said}\n")
     else:
-        app.say(f"{path}: {'block removed' if remove else f'{len(names)} profiles'}\n")
+        app.say(change if dry_run and change else f"{path}: unchanged\n")
 
 
-def _block(app: App, before: bytes) -> tuple[list[str], list[str]]:
-    """The lines of the block and the profiles in it; what already has a section is left alone."""
-    taken = aws_files.sections(before)
-    keys = aws_files.sections(read_or_none(aws_files.credentials_path(app.environ)) or b"")
+@dataclass
+class _Block:
+    """What stands in the block, and what does not."""
+
+    lines: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def _block(app: App, before: bytes) -> _Block:
+    """A section for each profile; what already has a section of its own is left alone."""
+    taken = aws_files.profiles_in_config(before)
+    keys_file = aws_files.credentials_path(app.environ)
+    keys = aws_files.profiles_in_credentials(aws_files.read(keys_file) or b"")
     program = " ".join(_quoted(word) for word in _program())
     config = _quoted(str(app.config.path.absolute()))
-    lines: list[str] = []
-    names: list[str] = []
+    block = _Block()
     for name in app.config.names:
+        section = "[default]" if name == "default" else f"[profile {name}]"
         try:
             profile = app.config.profile(name)
         except AwsLoginError as error:
-            app.ui.warn(f"{name} left out: {error.message}")
+            block.left_out[name] = error.message
             continue
         if name in taken:
-            app.ui.warn(f"{name} left out: the file has a section [profile {name}] of its own")
+            block.left_out[name] = f"the file has a section {section} of its own"
             continue
         if name in keys:
-            app.ui.warn(f"{name}: keys in the AWS credentials file win over awslogin's session")
-        section = "[default]" if name == "default" else f"[profile {name}]"
-        lines += [
+            app.ui.warn(f"{name}: the section [{name}] of {keys_file} wins over awslogin's session")
+        block.lines += [
             section,
             f"credential_process = {program} creds {name} --config {config}",
             f"region = {profile.region}",
         ]
-        names.append(name)
-    return lines, names
+        block.names.append(name)
+    for name, reason in block.left_out.items():
+        app.ui.warn(f"{name} left out: {reason}")
+    return block
 
 
 def _program() -> list[str]:
@@ -97,7 +122,7 @@ def _quoted(word: str) -> str:
             f"{word} holds a character that AWS config files cannot carry safely",
             hint="move the file to a folder with a plain name",
         )
-    return f'"{word}"' if " " in word else word
+    return word if _PLAIN.fullmatch(word) else f'"{word}"'
 
 
 def _diff(path: Path, before: bytes, after: bytes) -> str:

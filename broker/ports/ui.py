@@ -42,12 +42,20 @@ class Ui:
         self._quiet = quiet
         self._provider = provider
         self._codes_given = False
+        self._same_person: list[Ui] = [self]
 
     def of(self, provider: str) -> Ui:
         """The same person, asked by another provider."""
         scoped = object.__new__(Ui)
         scoped.__dict__.update(self.__dict__, _provider=provider, _codes_given=False)
+        self._same_person.append(scoped)
         return scoped
+
+    def leave_alone(self) -> None:
+        """From now on this person is asked nothing, by no provider: a child has the terminal."""
+        for ui in self._same_person:
+            ui.interactive = ui.may_browse = False
+            ui._quiet = True  # noqa: SLF001 - the same person
 
     def username(self, default: str | None = None) -> str:
         """The user's name: the environment's, else `default`, else asked.

@@ -131,7 +131,8 @@ class World:
 
     Knobs: `denied_actions` (IAM actions to refuse), `key_propagation` (seconds) and
     `key_propagation_calls` (signed calls) until a new access key works, `portal_rate` (calls a
-    second), `page_size`. `granted` lists every session that was issued, with what it was asked.
+    second), `page_size`, `lifetime` (seconds until every new session ends, whatever was granted).
+    `granted` lists every session that was issued, with what it was asked.
     """
 
     def __init__(self) -> None:
@@ -150,6 +151,7 @@ class World:
         self.key_propagation_calls = 0
         self.portal_rate: float | None = None
         self.page_size = 100
+        self.lifetime: float | None = None
 
     def now(self) -> float:
         """Seconds since 1970, as the sandbox sees it."""
@@ -185,7 +187,7 @@ class World:
             secret=secrets.token_urlsafe(30),
             arn=arn,
             token="FwoG" + secrets.token_urlsafe(90),
-            expires=self.now() + seconds,
+            expires=self.now() + (self.lifetime or seconds),
             mfa=mfa,
             kind=kind,
         )

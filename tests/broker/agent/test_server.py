@@ -44,11 +44,9 @@ def agent() -> Agent:
 def hold(agent: Agent, *, fresh_for: float = 60, refresh_in: float = -1) -> None:
     values = (b"AWS_REGION", b"+eu-west-1", b"AWSLOGIN_PASSPHRASE", b"+secret", b"CI", b"-")
     agent._declare(1, *PLACE, b"key", b"lasting", b"/missing", b"-", b"", *values)
-    now = time.time()
-    agent._put(
-        1, b"key", b"sign-in", b"dev", b"kept", b"%f" % (now + fresh_for), b"%f" % (now + refresh_in),
-        b"process", b"the session",
-    )  # fmt: skip
+    times = [b"%f" % (time.time() + seconds) for seconds in (fresh_for, refresh_in)]
+    texts = (b"process", b"the session")
+    agent._put(1, b"key", b"sign-in", b"dev", b"kept", *times, *texts)
 
 
 def use(agent: Agent) -> bytes | None:

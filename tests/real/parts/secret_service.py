@@ -6,6 +6,8 @@ from there: the bus starts no services by itself.
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -42,15 +44,15 @@ def absent(folder: Path) -> Iterator[dict[str, str]]:
     """A bus on which nobody keeps secrets."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bus-") as run:  # a socket's path is 107 bytes at most
-        socket = Path(run) / "bus"
+        path = Path(run) / "bus"
         config = folder / "bus.conf"
-        config.write_text(_BUS.format(socket=socket))
-        environ = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={socket}", "XDG_RUNTIME_DIR": run}
+        config.write_text(_BUS.format(socket=path))
+        environ = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={path}", "XDG_RUNTIME_DIR": run}
         with process.running(
             ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"],
             env=process.clean_environ(),
             log=folder / "bus.log",
-            ready=socket.exists,
+            ready=lambda: _listens(path),
         ):
             yield environ
 
@@ -111,6 +113,14 @@ def _silence(folder: Path, environ: Mapping[str, str], name: str) -> Iterator[No
         ready=lambda: _owned(environ, name),
     ):
         yield
+
+
+def _listens(path: Path) -> bool:
+    """Whether the bus takes connections: its socket is there a little earlier."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(str(path))
+        return True
+    return False
 
 
 def _owned(environ: Mapping[str, str], name: str) -> bool:

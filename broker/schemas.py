@@ -1,0 +1,97 @@
+"""JSON schemas of what awslogin prints, as `config schema` publishes them.
+
+Owns the shapes that scripts rely on: every field is required. Of `list`, `status` and errors a
+later release may add fields; a session's change with its `version` alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from broker import errors
+from broker.session import VERSION, Session
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TEXT = {"type": "string", "minLength": 1}
+_TIME = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+_ACCOUNT = _nullable({"type": "string", "pattern": r"^\d{12}$"})
+
+
+def _object(properties: dict[str, Any], *, open_ended: bool) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": open_ended,
+    }
+
+
+def _published(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"$schema": _DIALECT, "title": f"awslogin {name}", **schema}
+
+
+_SESSION = {
+    "version": {"const": VERSION},
+    "profile": _TEXT,
+    "provider": _TEXT,
+    "type": _TEXT,
+    "account_id": _ACCOUNT,
+    "arn": _nullable(_TEXT),
+    "partition": _TEXT,
+    "region": _TEXT,
+    "access_key_id": _TEXT,
+    "secret_access_key": _TEXT,
+    "session_token": _nullable(_TEXT),
+    "issued_at": _TIME,
+    "expires_at": _nullable(_TIME),
+    "from_cache": {"type": "boolean"},
+}
+assert _SESSION.keys() == {"version", *(field.name for field in fields(Session))}
+
+_PROFILE = {
+    "profile": _TEXT,
+    "provider": _TEXT,
+    "type": _TEXT,
+    "account_id": _ACCOUNT,
+    "role": _nullable(_TEXT),
+    "source": _nullable(_TEXT),
+    "region": _TEXT,
+    "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+}
+_CACHED = _PROFILE | {"expires_at": _nullable(_TIME), "fresh": {"type": "boolean"}}
+
+_KINDS = (
+    errors.Bug,
+    errors.UsageError,
+    errors.ConfigError,
+    errors.LoginRefused,
+    errors.InteractionRequired,
+    errors.NetworkError,
+    errors.UnexpectedReply,
+    errors.KeychainError,
+    errors.RoleRefused,
+)
+_FAILURE = {
+    "code": {"enum": [*(kind.code for kind in _KINDS), "interrupted"]},
+    "exit": {"enum": [*sorted({kind.exit_code for kind in _KINDS}), errors.EXIT_INTERRUPTED]},
+    "message": _TEXT,
+    "hint": {"type": "string"},
+    "profile": _nullable(_TEXT),
+}
+
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "session": _published("session", _object(_SESSION, open_ended=False)),
+    "error": _published(
+        "error", _object({"error": _object(_FAILURE, open_ended=True)}, open_ended=True)
+    ),
+    "list": _published("list", {"type": "array", "items": _object(_PROFILE, open_ended=True)}),
+    "status": _published("status", {"type": "array", "items": _object(_CACHED, open_ended=True)}),
+}
+"""By the option of `config schema`. Several sessions are an array of `session`."""

@@ -1,0 +1,228 @@
+"""The container endpoint: who gets credentials from it, and who does not."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from broker.agent import endpoint as endpoint_module
+from broker.agent.endpoint import CredentialsEndpoint
+from broker.errors import NetworkError
+from broker.secret import Secret
+
+BODY = json.dumps({"AccessKeyId": "ASIA1", "Token": "t"}).encode()
+
+
+class Source:
+    """Gives credentials, or fails."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.error: Exception | None = None
+
+    def __call__(self) -> bytes:
+        self.calls += 1
+        if self.error:
+            raise self.error
+        return BODY
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def served(source: Source) -> Iterator[dict[str, str]]:
+    with CredentialsEndpoint(source) as endpoint:
+        yield endpoint.environ()
+
+
+def url(served: dict[str, str]) -> str:
+    return served["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
+
+
+def token(served: dict[str, str]) -> dict[str, str]:
+    return {"Authorization": served["AWS_CONTAINER_AUTHORIZATION_TOKEN"]}
+
+
+def raw(served: dict[str, str], request: bytes) -> str:
+    parts = urlsplit(url(served))
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as client:
+        client.sendall(request)
+        reply = b""
+        while more := client.recv(4096):
+            reply += more
+    return reply.decode()
+
+
+def test_the_token_gets_fresh_credentials_each_time(served: dict[str, str], source: Source) -> None:
+    for _ in range(3):
+        reply = requests.get(url(served), headers=token(served), timeout=20)
+        assert (reply.status_code, reply.content) == (200, BODY)
+        assert reply.headers["Cache-Control"] == "no-store"
+    assert source.calls == 3
+
+
+def test_it_is_bound_to_loopback_alone_and_each_has_a_token_of_its_own() -> None:
+    one, other = CredentialsEndpoint(Source()), CredentialsEndpoint(Source())
+    with one, other:
+        assert url(one.environ()).startswith("http://127.0.0.1:")
+        assert token(one.environ()) != token(other.environ())
+        assert len(token(one.environ())["Authorization"]) >= 43
+        theirs = requests.get(url(one.environ()), headers=token(other.environ()), timeout=20)
+        assert theirs.status_code == 403
+        port = urlsplit(url(one.environ())).port
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port), timeout=20)
+
+
+@pytest.mark.parametrize(
+    "authorization", [None, "", "wrong", "Bearer {}", "{}x", "x{}", "é"], ids=repr
+)
+def test_a_wrong_token_is_refused(
+    served: dict[str, str], source: Source, authorization: str | None
+) -> None:
+    headers: dict[str, Any] = {}
+    if authorization is not None:
+        right = token(served)["Authorization"]
+        headers["Authorization"] = authorization.format(right).encode("latin-1")
+    assert requests.get(url(served), headers=headers, timeout=20).status_code == 403
+    assert source.calls == 0
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost:{port}", "127.0.0.1", "", "[::1]"])
+def test_a_foreign_host_is_refused(served: dict[str, str], source: Source, host: str) -> None:
+    named = host.format(port=urlsplit(url(served)).port)
+    reply = requests.get(url(served), headers=token(served) | {"Host": named}, timeout=20)
+    assert reply.status_code == 403
+    assert source.calls == 0
+
+
+def test_a_page_in_a_browser_gets_no_leave(served: dict[str, str], source: Source) -> None:
+    asking = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}
+    preflight = requests.options(url(served), headers=asking, timeout=20)
+    assert preflight.status_code == 405
+    got = requests.get(url(served), headers=token(served) | asking, timeout=20)
+    for reply in (preflight, got):
+        assert not [name for name in reply.headers if name.lower().startswith("access-control")]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "get"])
+def test_get_alone(served: dict[str, str], source: Source, method: str) -> None:
+    parts = urlsplit(url(served))
+    reply = raw(
+        served,
+        f"{method} {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+        f"Authorization: {token(served)['Authorization']}\r\nContent-Length: 3\r\n\r\na=b".encode(),
+    )
+    assert reply.startswith("HTTP/1.1 405 ")
+    assert "Allow: GET" in reply
+    assert source.calls == 0
+
+
+def test_a_posted_body_does_not_cut_the_reply_off(served: dict[str, str]) -> None:
+    reply = requests.post(url(served), data=b"x" * 30_000, headers=token(served), timeout=20)
+    assert reply.status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/", "/credentials/", "/credentials?x=1", "//credentials"])
+def test_another_path_is_not_there(served: dict[str, str], path: str) -> None:
+    parts = urlsplit(url(served))
+    request = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n"
+    assert raw(served, request.encode()).startswith("HTTP/1.1 404 ")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "GET /credentials\r\n\r\n",
+        "GET /credentials HTTP/2\r\nHost: {host}\r\n\r\n",
+        "GET /credentials HTTP/1.1\r\nHost: {host}\r\nHost: evil.example\r\n\r\n",
+        "GET /credentials HTTP/1.1\r\nHost : {host}\r\n\r\n",
+        "GET /credentials HTTP/1.1\r\nHost: {host}\r\n folded: {token}\r\n\r\n",
+        "\x16\x03\x01\x00\r\n\r\n",
+        "GET /credentials HTTP/1.1\r\nX: " + "x" * 20_000 + "\r\n\r\n",
+    ],
+)
+def test_what_no_sdk_sends_is_refused(
+    served: dict[str, str], source: Source, request_: str
+) -> None:
+    host = urlsplit(url(served)).netloc
+    sent = request_.format(host=host, token=token(served)["Authorization"])
+    assert raw(served, sent.encode("latin-1")).startswith("HTTP/1.1 400 ")
+    assert source.calls == 0
+
+
+def test_a_slow_client_is_let_go(served: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint_module, "PATIENCE", 0.2)
+    parts = urlsplit(url(served))
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as client:
+        client.sendall(b"GET /credentials HTTP/1.1\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 400 ")
+
+
+def test_silent_clients_do_not_keep_others_out(
+    served: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint_module, "PATIENCE", 0.2)
+    parts = urlsplit(url(served))
+    silent = [
+        socket.create_connection((parts.hostname, parts.port), timeout=20)
+        for _ in range(2 * endpoint_module.AT_ONCE)
+    ]
+    try:
+        assert requests.get(url(served), headers=token(served), timeout=20).status_code == 200
+    finally:
+        for client in silent:
+            client.close()
+
+
+def test_many_at_once(served: dict[str, str], source: Source) -> None:
+    def get(_: int) -> int:
+        return requests.get(url(served), headers=token(served), timeout=30).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        assert set(pool.map(get, range(100))) == {200}
+    assert source.calls == 100
+
+
+def test_a_failed_refresh_is_told_without_its_secrets(
+    served: dict[str, str], source: Source
+) -> None:
+    source.error = NetworkError(f"no answer for {Secret('hunter2 is secret').reveal()}")
+    reply = requests.get(url(served), headers=token(served), timeout=20)
+    assert reply.status_code == 503
+    assert reply.json() == {"code": "network", "message": "no answer for ********"}
+
+
+def test_a_defect_is_not_told(
+    served: dict[str, str], source: Source, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source.error = RuntimeError("wJalrXUtnFEMI")
+    reply = requests.get(url(served), headers=token(served), timeout=20)
+    assert reply.status_code == 500
+    assert "wJalr" not in reply.text
+    assert capfd.readouterr() == ("", "")
+
+
+def test_nothing_is_logged_and_the_port_closes(
+    source: Source, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with CredentialsEndpoint(source) as endpoint:
+        served = endpoint.environ()
+        requests.get(url(served), headers=token(served), timeout=20)
+        requests.get(url(served), timeout=20)
+    begun = time.monotonic()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url(served), headers=token(served), timeout=20)
+    assert time.monotonic() - begun < 10
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,5 @@
+"""Fetches and builds the clients before the tests want them."""
+
+from tests.real.parts.clients import prepared
+
+prepared()
