@@ -25,7 +25,7 @@ class Case:
     """A command and the environment it runs in."""
 
     name: str
-    words: Sequence[str]
+    words: list[str]
     env: Mapping[str, str]
 
 
@@ -33,10 +33,10 @@ def installed() -> Path:
     """The `bin` folder of a virtual environment with awslogin alone, as a user has it."""
     if not (VENV / "bin" / "pip").exists():
         subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-    pip = [VENV / "bin" / "python", "-m", "pip", "install", "--quiet"]
-    pip += ["--disable-pip-version-check"]
-    subprocess.run([*pip, ROOT], check=True)
-    subprocess.run([*pip, "--no-deps", "--force-reinstall", ROOT], check=True)
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    pip += ["--disable-pip-version-check", str(ROOT)]
+    subprocess.run(pip, check=True)
+    subprocess.run([*pip, "--no-deps", "--force-reinstall"], check=True)
     return VENV / "bin"
 
 
@@ -54,7 +54,7 @@ def seconds(case: Case) -> tuple[float, float]:
 
 def _spawned(case: Case) -> int:
     null = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
-    return os.posix_spawnp(case.words[0], case.words, case.env, file_actions=[null])
+    return os.posix_spawnp(case.words[0], case.words, dict(case.env), file_actions=[null])
 
 
 def compare(cases: Sequence[Case], rounds: int) -> dict[str, float]:

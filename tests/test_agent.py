@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from broker.agent.client import Agent
 from broker.entry import agent_folder, connect, receive, send
@@ -371,6 +372,31 @@ def test_a_long_path_has_a_short_private_folder(team: Home, sandbox: Sandbox) ->
     assert place.parent.stat().st_mode & 0o777 == 0o700
     team.run("agent", "stop").ok()
     assert not place.parent.exists()
+
+
+def test_a_shell_may_ask_the_agents_endpoint(team: Home, sandbox: Sandbox) -> None:
+    script = (
+        'eval "$("$1" env dev --server)"; "$2" -c "import boto3;'
+        " print(boto3.client('sts').get_caller_identity()['Arn'])\"; env"
+    )
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", COMMAND, sys.executable],
+        env=team.env({"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x"}),
+        cwd=team.work, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    arn, *environ = done.stdout.splitlines()
+    assert arn.endswith(":user/bob")
+    assert not [line for line in environ if line.startswith(("AWS_ACCESS", "AWS_SECRET"))]
+    (address,) = [line.partition("=")[2] for line in environ if "FULL_URI" in line]
+    (token,) = [line.partition("=")[2] for line in environ if "AUTHORIZATION_TOKEN" in line]
+    reply = requests.get(address, headers={"Authorization": token}, timeout=10)
+    assert reply.json()["AccessKeyId"].startswith("ASIA")
+    assert requests.get(address, timeout=10).status_code == 403
+    team.run("agent", "lock").ok()
+    assert requests.get(address, headers={"Authorization": token}, timeout=10).status_code == 503
+    team.run("creds", "dev").ok()
+    assert requests.get(address, headers={"Authorization": token}, timeout=10).ok
+    assert team.run("env", "dev", "--server", env={"AWSLOGIN_AGENT": "off"}).code == 2
 
 
 def test_the_passphrase_is_typed_once(team: Home) -> None:

@@ -22,6 +22,7 @@ from broker.entry import (
     send,
     socket_path,
 )
+from broker.errors import UsageError
 from broker.secret import Secret
 
 if TYPE_CHECKING:
@@ -120,8 +121,23 @@ class Agent:
             b"kept" if kept else b"passing",
             b"%f" % fresh_until,
             b"%f" % refresh_at,
+            b"%f" % end,
             *_rendered(session),
         )
+
+    def endpoint(self, key: str) -> dict[str, str]:
+        """The variables that lead an SDK to the session that lies under a key; one is a secret.
+
+        Raises:
+            UsageError: There is no agent here.
+        """
+        reply = [part.decode() for part in self._call(b"endpoint", key.encode())]
+        if not reply:
+            raise UsageError(
+                "there is no agent to serve the session",
+                hint="`awslogin agent start`, or `awslogin exec PROFILE --server -- CMD…`",
+            )
+        return dict(zip(reply[1::2], reply[2::2], strict=True))
 
     def failed(self, code: int, line: str) -> None:
         """Tell those who wait for this process what became of it."""
@@ -200,10 +216,9 @@ def _identity(environ: Mapping[str, str]) -> str:
 def _rendered(session: Session) -> list[bytes]:
     """Each format's name and the bytes that a later command prints."""
     from broker import render
-    from broker.errors import UsageError
 
     parts: list[bytes] = []
     for form in FORMATS:
         with contextlib.suppress(UsageError):  # a value that this format cannot quote
             parts += [form.encode(), render.one(session.cached(), form, {}).encode()]
-    return parts
+    return [*parts, b"container", render.container(session)]

@@ -32,6 +32,10 @@ if __name__ == "__main__":
 from broker.entry import is_private, peer_of, receive, send, socket_path
 from broker.stamp import stamp
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from broker.agent.endpoint import CredentialsEndpoint
+
 TICK = 5.0
 """Seconds between looks at what has expired, is to be refreshed, or has been idle."""
 LONGEST_REFRESH = 120.0
@@ -43,15 +47,12 @@ Values = dict[bytes, bytes]
 
 
 class Held:
-    """A session, rendered in every format; the bytes can be wiped."""
+    """A session in every format, as bytes that can be wiped; times are seconds of the epoch."""
 
-    def __init__(
-        self, sign_in: bytes, profile: bytes, fresh_until: float, refresh_at: float
-    ) -> None:
+    def __init__(self, sign_in: bytes, profile: bytes) -> None:
         self.sign_in = sign_in
         self.profile = profile
-        self.fresh_until = fresh_until
-        self.refresh_at = refresh_at
+        self.fresh_until = self.refresh_at = self.expires = 0.0
         self.texts: dict[bytes, bytearray] = {}
         self.used = False
 
@@ -102,12 +103,14 @@ class Agent:
         self._leaders: dict[Place, Flight] = {}
         self._flights: dict[int, Flight] = {}
         self._secrets: dict[bytes, bytearray] = {}
+        self._endpoints: dict[bytes, CredentialsEndpoint] = {}
         self._pepper = os.urandom(32)
         self._children: list[tuple[subprocess.Popen[bytes], float]] = []
         self._last = now()
         self.stopping = threading.Event()
         self._verbs: dict[bytes, Callable[..., list[bytes] | None]] = {
             b"declare": self._declare,
+            b"endpoint": self._endpoint,
             b"put": self._put,
             b"failed": self._failed,
             b"recall": self._recall,
@@ -278,11 +281,13 @@ class Agent:
 
     def _put(self, pid: int, *fields: bytes) -> None:
         """A process hands over a session; one that is not kept is for those who wait alone."""
-        key, sign_in, profile, kept, fresh_until, refresh_at, *texts = fields
+        key, sign_in, profile, kept, fresh_until, refresh_at, expires, *texts = fields
         rendered = dict(zip(texts[::2], texts[1::2], strict=True))
         with self._changed:
             if kept == b"kept":
-                held = Held(sign_in, profile, float(fresh_until), float(refresh_at))
+                held = Held(sign_in, profile)
+                held.fresh_until, held.refresh_at = float(fresh_until), float(refresh_at)
+                held.expires = float(expires)
                 held.texts = {form: bytearray(text) for form, text in rendered.items()}
                 if key in self._held:
                     self._held[key].wipe()
@@ -291,6 +296,34 @@ class Agent:
             if flight and flight.door and flight.door.key == key:
                 flight.texts = rendered
                 self._end(flight)
+
+    def _endpoint(self, pid: int, key: bytes) -> list[bytes]:
+        """Open the container endpoint of a session, or name the one that is open."""
+        del pid
+        from broker.agent.endpoint import CredentialsEndpoint
+
+        with self._changed:
+            if key not in self._endpoints:
+                endpoint = CredentialsEndpoint(lambda: self._for_sdk(key))
+                self._endpoints[key] = endpoint.__enter__()
+            pairs = self._endpoints[key].environ().items()
+            return [b"endpoint", *(part.encode() for pair in pairs for part in pair)]
+
+    def _for_sdk(self, key: bytes) -> bytes:
+        """What the endpoint answers: the session until it ends, though a new one is on its way.
+
+        Raises:
+            InteractionRequired: There is none, and a person must log in.
+        """
+        from broker.errors import InteractionRequired
+
+        self._last = now()
+        with self._changed:
+            held = self._held.get(key)
+            if held and time.time() < held.expires and b"container" in held.texts:
+                held.used = True
+                return bytes(held.texts[b"container"])
+        raise InteractionRequired("there is no session: log in with `awslogin` again")
 
     def _failed(self, pid: int, code: bytes, line: bytes) -> None:
         """A process could not sign in: that is the result of all who wait for it."""
@@ -352,7 +385,7 @@ class Agent:
         """Drop what has expired, refresh what is used, end when nobody has asked for long."""
         with self._changed:
             for key, held in list(self._held.items()):
-                if time.time() >= held.fresh_until:
+                if time.time() >= held.expires:
                     held.wipe()
                     del self._held[key]
             self._children = [(c, until) for c, until in self._children if not _ended(c, until)]
@@ -369,7 +402,8 @@ class Agent:
             return
         if len(self._children) >= 4 or not door.holds():
             return
-        held.refresh_at = held.fresh_until
+        early = time.time() < held.fresh_until
+        held.refresh_at = held.fresh_until if early else held.expires
         how, path, profile = (os.fsdecode(part) for part in place)
         words = [
             sys.executable,

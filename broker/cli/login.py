@@ -96,13 +96,18 @@ def _pair(tag: str) -> tuple[str, str]:
 
 @command(formats=FORMATS)
 @profile_argument()
+@click.option("--server", is_flag=True, help="The agent's endpoint, renewed, instead of keys.")
 @login_options
-def env(app: App, *, profile: str | None, duration: int | None, wish: Wish) -> None:
+def env(app: App, *, profile: str | None, server: bool, duration: int | None, wish: Wish) -> None:
     """Print the session for `eval` in the calling shell."""
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
         session = app.session(chosen, wish)
-    output = calling_shell() if app.output == "text" else app.output
+        output = calling_shell() if app.output == "text" else app.output
+        if server:
+            endpoint = app.broker.agent.endpoint(app.broker.key(chosen))
+            app.say(render.served(session, endpoint, output))
+            return
     app.say(render.one(session, output, app.environ))
 
 

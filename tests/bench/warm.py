@@ -7,15 +7,17 @@ config of 10,000 profiles at most 1.1 of one profile, a new session at most 0.6 
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import sys
 import tempfile
 import time
+from http.client import HTTPConnection
 from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit
 
-from tests.measure import Case, compare, installed
+from tests.measure import Case, compare, installed, seconds
 from tests.sandbox import Sandbox
 from tests.support import Home
 
@@ -48,7 +50,6 @@ def main() -> None:
         try:
             _compare(home, awslogin, python, many)
         finally:
-            os.system(f"{shlex.quote(awslogin)} agent stop >{os.devnull}")  # noqa: S605
             home.run("agent", "stop")
 
 
@@ -59,19 +60,21 @@ def _role(number: int) -> str:
 def _compare(home: Home, awslogin: str, python: str, many: Path) -> None:
     env = home.env()
     off = {**env, "AWSLOGIN_AGENT": "off"}
-    start = Case("", [awslogin, "setup"], env)
     time.sleep(0.1)
-    compare_silently(start, Case("", [awslogin, "creds", "dev", "--config", str(many)], env))
+    seconds(Case("setup", [awslogin, "setup"], env))
     line = (home.folder / ".aws" / "config").read_text().partition("credential_process = ")[2]
     aws = shutil.which("aws", path=f"{Path(sys.executable).parent}:{env['PATH']}")
     cases = [
         Case("python -c pass", [python, "-c", "pass"], env),
         Case("awslogin creds", [awslogin, "creds", "dev"], env),
         Case("the line that setup writes", shlex.split(line.partition("\n")[0]), env),
-        Case("awslogin creds, 10,000 profiles", [awslogin, "creds", "dev", f"--config={many}"], env),
+        Case(
+            "awslogin creds, 10,000 profiles", [awslogin, "creds", "dev", f"--config={many}"], env
+        ),
         Case("awslogin creds, sealed cache, no agent", [awslogin, "creds", "dev"], off),
     ]
     ratios = compare([*cases, *peers(env)], ROUNDS)
+    _endpoint(home, median(seconds(cases[0])[1] for _ in range(ROUNDS)))
     print(f"10,000 profiles to one: {ratios[cases[3].name] / ratios[cases[1].name]:.2f}")
     print("\na new session, against AWS CLI's call to the same server")
     given = json.loads(home.run("exec", "dev", "--", python, "-c", _KEYS).ok().out)
@@ -99,12 +102,26 @@ def _compare(home: Home, awslogin: str, python: str, many: Path) -> None:
     )
 
 
-def compare_silently(*cases: Case) -> None:
-    """Run them once."""
-    from tests.measure import seconds
-
-    for case in cases:
-        seconds(case)
+def _endpoint(home: Home, bare: float) -> None:
+    """The agent's container endpoint: a request, against the wall time of the bare interpreter."""
+    lines = home.run("env", "dev", "--server", "--output", "env").ok().out.splitlines()
+    values = dict(
+        line.removeprefix("export ").rstrip(";").split("=", 1) for line in lines if "=" in line
+    )
+    address = urlsplit(values["AWS_CONTAINER_CREDENTIALS_FULL_URI"].strip("'"))
+    headers = {"Authorization": values["AWS_CONTAINER_AUTHORIZATION_TOKEN"].strip("'")}
+    taken = []
+    for _ in range(100):
+        start = time.perf_counter()
+        link = HTTPConnection(address.netloc, timeout=10)
+        link.request("GET", address.path, headers=headers)
+        assert link.getresponse().read()
+        link.close()
+        taken.append(time.perf_counter() - start)
+    ours = median(taken)
+    print(
+        f"{'one request of the endpoint, no process':44}{'':12}{ours / bare:8.2f}{ours * 1000:8.1f}"
+    )
 
 
 def peers(env: dict[str, str]) -> list[Case]:

@@ -44,7 +44,7 @@ def agent() -> Agent:
 def hold(agent: Agent, *, fresh_for: float = 60, refresh_in: float = -1) -> None:
     values = (b"AWS_REGION", b"+eu-west-1", b"AWSLOGIN_PASSPHRASE", b"+secret", b"CI", b"-")
     agent._declare(1, *PLACE, b"key", b"lasting", b"/missing", b"-", b"", *values)
-    times = [b"%f" % (time.time() + seconds) for seconds in (fresh_for, refresh_in)]
+    times = [b"%f" % (time.time() + seconds) for seconds in (fresh_for, refresh_in, fresh_for)]
     texts = (b"process", b"the session")
     agent._put(1, b"key", b"sign-in", b"dev", b"kept", *times, *texts)
 
