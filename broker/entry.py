@@ -178,6 +178,8 @@ def connect(folder: str) -> "socket":
     if not (is_private(folder) and is_private(os.path.dirname(path))):
         raise PermissionError(folder)
     link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    if link.fileno() < 3:  # a standard stream is closed, and this would stand in for it
+        raise OSError(link.fileno())
     link.settimeout(PATIENCE)
     link.connect(path)
     if peer_of(link)[1] != os.geteuid():

@@ -100,6 +100,8 @@ def _run(app: App, words: list[str], session: Session) -> int:
     """Become the command; on Windows, wait for it."""
     _say_which_wins(app, session)
     environ = for_child(session, app.environ)
+    if not words[0]:
+        return _cannot(NOT_FOUND, "the command's name is empty")
     try:
         if sys.platform == "win32":
             return child.run(words, environ)

@@ -145,7 +145,8 @@ def _parsed(content: bytes, path: Path) -> tuple[bytes, bytes, dict[str, int]]:
         sealed = base64.b64decode(header["sealed"], validate=True)
         salt = base64.b64decode(header["salt"], validate=True)
         cost = {name: int(header[name]) for name in SCRYPT}
-    except (ValueError, KeyError, TypeError) as error:
+        Scrypt(salt=salt, length=32, **cost)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise KeychainError(
             f"the vault {path} is damaged",
             hint="restore it from a backup, or move it away",
