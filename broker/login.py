@@ -26,7 +26,7 @@ from broker.errors import (
     UnexpectedReply,
 )
 from broker.paths import state_dir
-from broker.ports import Ports
+from broker.ports import LaterHttp, Ports
 from broker.ports.aws import Aws, account_of, partition_of
 from broker.ports.clock import Clock, to_text
 from broker.ports.keychain import LazyKeychain, pinned
@@ -295,10 +295,8 @@ class Broker:
         )
 
     def _make_provider(self, spec: ProviderSpec, sign_in: str) -> Provider:
-        from broker.ports.http import Http
-
         ports = Ports(
-            http=Http(self._clock, self._environ),
+            http=LaterHttp(self._clock, self._environ),
             aws=self._aws,
             ui=self._ui.of(spec.name),
             secrets=self.secrets_of(spec, sign_in),

@@ -101,7 +101,7 @@ def _run(app: App, words: list[str], session: Session) -> int:
     _say_which_wins(app, session)
     environ = for_child(session, app.environ)
     if not words[0]:
-        return _cannot(NOT_FOUND, "the command's name is empty")
+        return _cannot_start("''", FileNotFoundError())
     try:
         if sys.platform == "win32":
             return child.run(words, environ)
