@@ -38,7 +38,8 @@ def started(folder: str, environ: Mapping[str, str] = os.environ) -> socket:
     Raises:
         OSError: It does not come up, the person has switched it off, or the folder is not ours.
     """
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    for part in (os.path.dirname(folder), folder):
+        os.makedirs(part, mode=0o700, exist_ok=True)
     if not is_private(folder):
         raise PermissionError(folder)
     until = time.monotonic() + SECONDS
