@@ -178,12 +178,16 @@ def connect(folder: str) -> "socket":
     if not (is_private(folder) and is_private(os.path.dirname(path))):
         raise PermissionError(folder)
     link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    if link.fileno() < 3:  # a standard stream is closed, and this would stand in for it
-        raise OSError(link.fileno())
-    link.settimeout(PATIENCE)
-    link.connect(path)
-    if peer_of(link)[1] != os.geteuid():
-        raise PermissionError(path)
+    try:
+        if link.fileno() < 3:  # a standard stream is closed, and this would stand in for it
+            raise OSError(link.fileno())
+        link.settimeout(PATIENCE)
+        link.connect(path)
+        if peer_of(link)[1] != os.geteuid():
+            raise PermissionError(path)
+    except OSError:
+        link.close()
+        raise
     return link
 
 
@@ -202,7 +206,8 @@ def receive(link: "socket") -> "list[bytes]":
     size = int.from_bytes(_exactly(link, 4), "big")
     if size > LARGEST:
         raise ValueError(size)
-    return _exactly(link, size).split(b"\0") if size else []
+    body = _exactly(link, size)
+    return body.split(b"\0") if body else []
 
 
 def _exactly(link: "socket", size: int) -> bytes:

@@ -157,7 +157,9 @@ class Agent:
         return {"running": bool(reply), "pid": pid, "socket": place, "sessions": sessions}
 
     def start(self) -> bool:
-        """Start it where there is none; whether it is up."""
+        """Start it where there is none; whether it is up. Never on Windows."""
+        if os.name != "posix":
+            return False
         from broker.agent.start import started
 
         try:
@@ -190,6 +192,8 @@ class Agent:
 
     def _tell(self, *fields: bytes) -> list[bytes]:
         """The reply of the agent that runs, or nothing."""
+        if os.name != "posix":
+            return []
         try:
             link = connect(self._folder)
         except OSError:
