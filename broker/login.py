@@ -214,8 +214,9 @@ class Broker:
 
     def hand_over(self, profile: Profile, session: Session) -> None:
         """Leave a session with the agent, for the next command and for those who wait for it."""
-        kept = self._sealed.outlive_this_process
-        self.agent.put(self.key(profile), session, sign_in=self.sign_in(profile), kept=kept)
+        key = self.key(profile)
+        file = self._cache.file(key) if self._sealed.outlive_this_process else None
+        self.agent.put(key, session, sign_in=self.sign_in(profile), file=file)
 
     def kept_session(self, profile: Profile, min_ttl: timedelta) -> Session | None:
         """The session that is kept and fresh; nobody is contacted for another one."""

@@ -49,7 +49,7 @@ class SealedFiles:
         """
         if name in self._in_memory:
             return self._in_memory[name]
-        content = read_or_none(self._path(name))
+        content = read_or_none(self.path(name))
         key = self._sealing_key() if content else None
         if content is None or key is None:
             return None
@@ -70,12 +70,12 @@ class SealedFiles:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce = os.urandom(12)
-        write_private(self._path(name), nonce + AESGCM(key).encrypt(nonce, content, name.encode()))
+        write_private(self.path(name), nonce + AESGCM(key).encrypt(nonce, content, name.encode()))
 
     def delete(self, name: str) -> None:
         """Drop it; a missing one is no error."""
         self._in_memory.pop(name, None)
-        self._path(name).unlink(missing_ok=True)
+        self.path(name).unlink(missing_ok=True)
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """The names that are kept."""
@@ -84,7 +84,8 @@ class SealedFiles:
             for path in sorted(self._folder.glob(f"{prefix}*{_SUFFIX}")):
                 yield path.name.removesuffix(_SUFFIX)
 
-    def _path(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
+        """Where it lies, or would lie."""
         return self._folder / f"{name}{_SUFFIX}"
 
     @property

@@ -187,6 +187,15 @@ def test_logout_and_lock_wipe(team: Home, sandbox: Sandbox) -> None:
     assert status(team)["sessions"] == 0
 
 
+def test_who_removes_the_sealed_files_has_forgotten(team: Home, sandbox: Sandbox) -> None:
+    team.run("creds", "dev").ok()
+    for file in (team.folder / "awslogin" / "sealed").glob("session-*"):
+        file.unlink()
+    assert status(team)["sessions"] == 0
+    team.run("creds", "dev").ok()
+    assert len(sandbox.calls("sts", "GetSessionToken")) == 2
+
+
 def test_force_replaces_what_the_agent_has(team: Home) -> None:
     old = team.run("dev", "--output", "json").ok().json
     new = team.run("dev", "--force", "--output", "json").ok().json

@@ -11,6 +11,7 @@ import hashlib
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from broker.entry import (
@@ -24,6 +25,7 @@ from broker.entry import (
 )
 from broker.errors import UsageError
 from broker.secret import Secret
+from broker.stamp import stamp
 
 if TYPE_CHECKING:
     from broker.session import Session
@@ -105,8 +107,16 @@ class Agent:
         place = (how.encode(), os.fsencode(path), door.profile.encode())
         self._call(b"declare", *place, key.encode(), lasting, *files, b"", *values)
 
-    def put(self, key: str, session: Session, *, sign_in: str, kept: bool) -> None:
-        """Hand over a session in every format; one that is not kept is for those who wait alone."""
+    def put(self, key: str, session: Session, *, sign_in: str, file: Path | None) -> None:
+        """Hand over a session in every format.
+
+        Args:
+            key: Names it.
+            session: It.
+            sign_in: Names the sign-in it came from.
+            file: Where it lies at rest: the agent holds it as long as that is as it is now. None
+                for one that is not kept: it is for those who wait alone.
+        """
         if session.expires_at is None:
             return
         end = session.expires_at.timestamp()
@@ -118,7 +128,8 @@ class Agent:
             key.encode(),
             sign_in.encode(),
             session.profile.encode(),
-            b"kept" if kept else b"passing",
+            os.fsencode(file) if file else b"",
+            stamp(str(file)) if file else b"",
             b"%f" % fresh_until,
             b"%f" % refresh_at,
             b"%f" % end,

@@ -52,9 +52,14 @@ class Held:
     def __init__(self, sign_in: bytes, profile: bytes) -> None:
         self.sign_in = sign_in
         self.profile = profile
+        self.file = self.stamp = b""
         self.fresh_until = self.refresh_at = self.expires = 0.0
         self.texts: dict[bytes, bytearray] = {}
         self.used = False
+
+    def is_at_rest(self) -> bool:
+        """Whether the file that it lies in at rest is as it was: whoever removes it, forgets it."""
+        return stamp(self.file) == self.stamp
 
     def wipe(self) -> None:
         """Overwrite and drop the secrets."""
@@ -222,6 +227,8 @@ class Agent:
         held = self._held.get(door.key)
         if held is None or time.time() >= held.fresh_until or form not in held.texts:
             return None
+        if not held.is_at_rest():
+            return None
         held.used = True
         return bytes(held.texts[form])
 
@@ -281,11 +288,12 @@ class Agent:
 
     def _put(self, pid: int, *fields: bytes) -> None:
         """A process hands over a session; one that is not kept is for those who wait alone."""
-        key, sign_in, profile, kept, fresh_until, refresh_at, expires, *texts = fields
+        key, sign_in, profile, file, told, fresh_until, refresh_at, expires, *texts = fields
         rendered = dict(zip(texts[::2], texts[1::2], strict=True))
         with self._changed:
-            if kept == b"kept":
+            if file:
                 held = Held(sign_in, profile)
+                held.file, held.stamp = file, told
                 held.fresh_until, held.refresh_at = float(fresh_until), float(refresh_at)
                 held.expires = float(expires)
                 held.texts = {form: bytearray(text) for form, text in rendered.items()}
@@ -320,7 +328,7 @@ class Agent:
         self._last = now()
         with self._changed:
             held = self._held.get(key)
-            if held and time.time() < held.expires and b"container" in held.texts:
+            if held and time.time() < held.expires and held.is_at_rest():
                 held.used = True
                 return bytes(held.texts[b"container"])
         raise InteractionRequired("there is no session: log in with `awslogin` again")
@@ -356,7 +364,8 @@ class Agent:
     def _status(self, pid: int) -> list[bytes]:
         del pid
         with self._changed:
-            fresh = [held for held in self._held.values() if time.time() < held.fresh_until]
+            held = [one for one in self._held.values() if one.is_at_rest()]
+            fresh = [one for one in held if time.time() < one.fresh_until]
             return [b"status", b"%d" % os.getpid(), b"%d" % len(fresh)]
 
     def end(self) -> None:
@@ -385,7 +394,7 @@ class Agent:
         """Drop what has expired, refresh what is used, end when nobody has asked for long."""
         with self._changed:
             for key, held in list(self._held.items()):
-                if time.time() >= held.expires:
+                if time.time() >= held.expires or not held.is_at_rest():
                     held.wipe()
                     del self._held[key]
             self._children = [(c, until) for c, until in self._children if not _ended(c, until)]

@@ -46,7 +46,7 @@ def hold(agent: Agent, *, fresh_for: float = 60, refresh_in: float = -1) -> None
     agent._declare(1, *PLACE, b"key", b"lasting", b"/missing", b"-", b"", *values)
     times = [b"%f" % (time.time() + seconds) for seconds in (fresh_for, refresh_in, fresh_for)]
     texts = (b"process", b"the session")
-    agent._put(1, b"key", b"sign-in", b"dev", b"kept", *times, *texts)
+    agent._put(1, b"key", b"sign-in", b"dev", b"/missing", b"-", *times, *texts)
 
 
 def use(agent: Agent) -> bytes | None:
