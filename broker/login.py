@@ -296,12 +296,15 @@ class Broker:
         )
 
     def _make_provider(self, spec: ProviderSpec, sign_in: str) -> Provider:
+        from broker.ports.browser import Browser
+
         ports = Ports(
             http=LaterHttp(self._clock, self._environ),
             aws=self._aws,
             ui=self._ui.of(spec.name),
             secrets=self.secrets_of(spec, sign_in),
             clock=self._clock,
+            browser=Browser(self._environ),
         )
         return spec.plugin(spec.name, spec.options, ports)
 
