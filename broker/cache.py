@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from broker.ports.clock import Clock
@@ -43,6 +44,10 @@ class SessionCache:
         """Keep a session; `sign_in` names the sign-in it came from, so that `logout` finds it."""
         document = {"session": session.to_json(), "sign_in": sign_in}
         self._sealed.write(_SESSION + key, json.dumps(document).encode())
+
+    def file(self, key: str) -> Path:
+        """Where the session under this key lies at rest."""
+        return self._sealed.path(_SESSION + key)
 
     def all(self) -> Iterator[tuple[Session, str]]:
         """Every session that can be unsealed, with the name of its sign-in."""

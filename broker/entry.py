@@ -1,10 +1,314 @@
-"""The first lines of every command. Imports `sys` alone; all else is loaded when it is needed."""
+"""The first lines of every command: the warm path. Imports `sys`, `os` and `_socket` alone.
 
+Words of a cheap form (`creds P`, `env P`, `P --output json`) are asked of the agent, which sends
+the finished bytes. Anything else, and anything that goes wrong here, is the full command's. Owns
+the forms, where the agent's socket lies, whom to trust at it, and the frames that both sides send.
+"""
+
+import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` itself is too dear here
+    from _socket import socket
+    from collections.abc import Mapping
 
-def main() -> int:
-    """Run the command line; the exit code."""
+    Form = tuple[str, str, str, bool, bool, float]
+
+COMMANDS = frozenset(
+    "login exec shell env creds console whoami list status explain logout add remove rotate"
+    " discover setup import migrate config init agent doctor uninstall providers completion".split()
+)
+"""Names that a profile is reached behind `login` alone. The table itself is `broker.cli.app`'s."""
+
+FORMATS = ("json", "process", "env", "fish", "powershell", "cmd", "dotenv")
+"""What the agent keeps ready: formats whose bytes are the same whoever asks, and when."""
+
+PATIENCE = 2.0
+"""Seconds for an agent that has nothing to wait for."""
+SAY_AFTER = 1.0
+"""Seconds of waiting for another process's sign-in before the person is told."""
+LARGEST = 1 << 20
+"""Bytes of a frame."""
+LONGEST = 99
+"""Bytes of a socket's path: macOS takes 104, Linux 108, with the final NUL and `.new`."""
+
+lease: "socket | None" = None
+"""The connection of the process that signs in for others; its end tells the agent of ours."""
+
+
+def main(*, alone: bool = False) -> int:
+    """Run the command line; the exit code.
+
+    Args:
+        alone: Without site-packages: the full program is another start of the interpreter.
+    """
+    words = sys.argv[1:]
+    form = wanted(words) if may_ask_agent(os.environ) else None
+    try:
+        code = _ask(form, alone=alone) if form else None
+    except (OSError, ValueError, IndexError):  # without an agent it works as well
+        code = None
+    if code is not None:
+        return code
+    if alone:
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "broker.cli", *words])
     from broker.cli.app import run
 
-    return run(sys.argv[1:])
+    return run(words)
+
+
+def may_ask_agent(environ: "Mapping[str, str]") -> bool:
+    """Whether an agent may be asked here: not in CI, not where it is off, not on Windows."""
+    return (
+        os.name == "posix"
+        and environ.get("AWSLOGIN_AGENT") != "off"
+        and environ.get("CI", "").lower() != "true"
+    )
+
+
+def wanted(words: "list[str]") -> "Form | None":
+    """Profile, format, config file, may ask, quiet, seconds to wait; None for what is not cheap."""
+    plain: list[str] = []
+    values = {"--config": "", "--output": "text"}
+    flags = {"--no-input": False, "--quiet": False, "--no-browser": False}
+    rest = iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name in values:
+            values[name] = value if equals else next(rest, "")
+        elif word in flags:
+            flags[word] = True
+        elif word[:1] == "-":
+            return None
+        else:
+            plain.append(word)
+    command = plain.pop(0) if len(plain) == 2 else "login"
+    if len(plain) != 1 or command not in ("login", "env", "creds"):
+        return None
+    profile, output, seconds = plain[0], values["--output"], 300.0
+    if not all(letter.isalnum() or letter in "._@+-" for letter in ascii(profile)[1:-1]):
+        return None
+    if profile in COMMANDS and words[0] != "login" and command == "login":
+        return None
+    if command == "creds" and output in (*FORMATS, "text"):
+        output, seconds = "process", 50.0
+    elif command == "env" and output == "text":
+        output = calling_shell()
+    if output not in FORMATS:
+        return None
+    return profile, output, values["--config"], not flags["--no-input"], flags["--quiet"], seconds
+
+
+def calling_shell() -> str:
+    """The format of the shell that called us: its process's name, else what the system says."""
+    if os.name == "nt":
+        return "powershell" if os.environ.get("PSModulePath") else "cmd"  # noqa: SIM112
+    name = os.environ.get("SHELL", "sh").rpartition("/")[2]
+    try:
+        with open(f"/proc/{os.getppid()}/comm", "rb") as file:
+            name = file.read(64).decode().strip()
+    except (OSError, ValueError):
+        pass
+    return {"fish": "fish", "pwsh": "powershell"}.get(name, "env")
+
+
+def place_of(config: str) -> "tuple[str, str]":
+    """Which config counts here: how it was found, and its path; `broker.config.find` says more."""
+    named = config or os.environ.get("AWSLOGIN_CONFIG")
+    if named:
+        return "given", os.path.join(os.getcwd(), os.path.expanduser(named))
+    folder = os.getcwd()
+    while True:
+        path = os.path.join(folder, "awslogin.yaml")
+        if os.path.isfile(path):
+            return "found", path
+        above = os.path.dirname(folder)
+        if above == folder:
+            return "own", ""
+        folder = above
+
+
+def agent_folder(environ: "Mapping[str, str]") -> str:
+    """The agent's folder, in `broker.paths.state_dir`."""
+    home = environ.get("AWSLOGIN_HOME")
+    if home:
+        base = os.path.join(os.getcwd(), os.path.expanduser(home))
+    elif sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Application Support/awslogin")
+    else:
+        state = environ.get("XDG_STATE_HOME", "").strip() or os.path.expanduser("~/.local/state")
+        base = os.path.join(state, "awslogin")
+    return os.path.join(base, "agent")
+
+
+def socket_path(folder: str) -> str:
+    """Where the socket lies: in the folder, or where its `where` says if that path is too long."""
+    path = os.path.join(folder, "socket")
+    if len(os.fsencode(path)) <= LONGEST:
+        return path
+    with open(os.path.join(folder, "where"), "rb") as file:
+        return os.fsdecode(file.read(LONGEST))
+
+
+def is_private(folder: str) -> bool:
+    """Whether a folder is ours alone, so that nobody else can have put anything into it."""
+    about = os.lstat(folder)
+    return about.st_mode & 0o170077 == 0o40000 and about.st_uid == os.geteuid()
+
+
+def peer_of(link: "socket") -> "tuple[int, int]":
+    """Process id and user id at the other end, by the kernel's word."""
+    if sys.platform == "darwin":
+        about = link.getsockopt(0, 1, 76)  # SOL_LOCAL, LOCAL_PEERCRED: struct xucred
+        return link.getsockopt(0, 2), int.from_bytes(about[4:8], sys.byteorder)
+    about = link.getsockopt(1, 17, 12)  # SOL_SOCKET, SO_PEERCRED: struct ucred
+    return int.from_bytes(about[:4], sys.byteorder), int.from_bytes(about[4:8], sys.byteorder)
+
+
+def connect(folder: str) -> "socket":
+    """A connection to this user's own agent.
+
+    Raises:
+        OSError: There is none, or what is there is somebody else's.
+    """
+    import _socket
+
+    path = socket_path(folder)
+    if not (is_private(folder) and is_private(os.path.dirname(path))):
+        raise PermissionError(folder)
+    link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        if link.fileno() < 3:  # a standard stream is closed, and this would stand in for it
+            raise OSError(link.fileno())
+        link.settimeout(PATIENCE)
+        link.connect(path)
+        if peer_of(link)[1] != os.geteuid():
+            raise PermissionError(path)
+    except OSError:
+        link.close()
+        raise
+    return link
+
+
+def send(link: "socket", *fields: bytes) -> None:
+    """Send one frame: the length in four bytes, then the fields between NULs."""
+    body = b"\0".join(fields)
+    link.sendall(len(body).to_bytes(4, "big") + body)
+
+
+def receive(link: "socket") -> "list[bytes]":
+    """The next frame's fields; none where the other end has gone.
+
+    Raises:
+        OSError, ValueError: Silent for too long, or no frame.
+    """
+    size = int.from_bytes(_exactly(link, 4), "big")
+    if size > LARGEST:
+        raise ValueError(size)
+    body = _exactly(link, size)
+    return body.split(b"\0") if body else []
+
+
+def _exactly(link: "socket", size: int) -> bytes:
+    """So many bytes, or none where the other end has gone."""
+    body = b""
+    while len(body) < size:
+        more = link.recv(size - len(body))
+        if not more:
+            return b""
+        body += more
+    return body
+
+
+def _ask(form: "Form", *, alone: bool) -> "int | None":
+    """The exit code where the agent had the answer; None where the full command must find it."""
+    profile, output, config, may_ask, quiet, seconds = form
+    how, path = place_of(config)
+    folder = agent_folder(os.environ)
+    try:
+        link = connect(folder)
+    except (FileNotFoundError, ConnectionRefusedError):
+        from broker.agent.start import started
+
+        link = started(folder)
+    send(link, b"get", how.encode(), os.fsencode(path), profile.encode(), output.encode())
+    until = 0.0
+    said = quiet
+    while True:
+        try:
+            kind, *rest = receive(link) or [b"gone"]
+        except TimeoutError:
+            if said or not until:
+                return _tell(5, _timeout_line(profile, seconds)) if until else None
+            said = True
+            _say(f"waiting for another awslogin that signs in for {profile}")
+            link.settimeout(seconds - SAY_AFTER)
+            continue
+        if kind == b"take":
+            _print(rest[0])
+        if kind == b"failed":
+            can_ask = rest[0] == b"4" and may_ask and _has_terminal()
+            return None if can_ask else _tell(int(rest[0]), rest[1])
+        if kind == b"ask":
+            send(link, *[_value(name) for name in rest])
+        elif kind == b"wait":
+            import time
+
+            until = until or time.monotonic() + seconds
+            link.settimeout(max(until - time.monotonic(), 0.01) if said else SAY_AFTER)
+        else:
+            if kind == b"go":
+                _hold(link, inheritable=alone)
+            return None
+
+
+def _hold(link: "socket", *, inheritable: bool) -> None:
+    """Keep the connection for as long as this process lives, the full program included."""
+    global lease  # noqa: PLW0603 - as long as the process
+    lease = link
+    os.set_inheritable(link.fileno(), inheritable)
+
+
+def _value(name: bytes) -> bytes:
+    """A variable as the agent compares it: whether it is set, and to what."""
+    value = os.environ.get(os.fsdecode(name))
+    return b"-" if value is None else b"+" + os.fsencode(value)
+
+
+def _print(text: bytes) -> None:
+    """The result, to stdout; then the process ends without tidying up."""
+    try:
+        while text:
+            text = text[os.write(1, text) :]
+    except OSError:
+        os._exit(130)
+    os._exit(0)
+
+
+def _tell(code: int, line: bytes) -> int:
+    _say(os.fsdecode(line))
+    return code
+
+
+def _say(line: str) -> None:
+    try:
+        os.write(2, f"{line}\n".encode())
+    except OSError:
+        pass
+
+
+def _timeout_line(profile: str, seconds: float) -> bytes:
+    return (
+        f'{{"error": {{"code": "network", "exit": 5, "message": "waited {seconds:.0f} s for another'
+        f' awslogin that signs in for {profile}", "hint": "finish that sign-in, or wait longer with'
+        f' --timeout", "profile": "{profile}"}}}}'
+    ).encode()
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return False
+    return True

@@ -20,7 +20,7 @@ from broker.secret import Secret
 
 if TYPE_CHECKING:
     from broker.config import Profile
-    from broker.ports.http import Http
+    from broker.ports import LaterHttp
     from broker.provider import Credentials
 
 SHORTEST, LONGEST = 900, 43200
@@ -87,7 +87,7 @@ def destination(partition: str, region: str, *, service: str | None, url: str | 
     return f"https://console.{domain}/{path}/home?region={region}"
 
 
-def signin_token(http: Http, endpoint: str, credentials: Credentials, seconds: int | None) -> str:
+def signin_token(http: LaterHttp, endpoint: str, credentials: Credentials, seconds: int | None) -> str:
     """A sign-in token for credentials; they travel in the body, out of logs of addresses.
 
     Args:

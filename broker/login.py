@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from broker.agent.client import Agent
 from broker.cache import SessionCache, fingerprint
 from broker.config import Config, Profile, ProviderSpec
 from broker.errors import (
@@ -26,7 +27,7 @@ from broker.errors import (
 )
 from broker.key_ages import KeyAge, KeyAges
 from broker.paths import data_dir, state_dir
-from broker.ports import Ports
+from broker.ports import LaterHttp, Ports
 from broker.ports.aws import Aws, account_of, partition_of
 from broker.ports.clock import Clock, to_text
 from broker.ports.keychain import LazyKeychain, pinned
@@ -37,9 +38,6 @@ from broker.provider import Credentials, KeyHolder, Provider, Request, Rotation
 from broker.seal import SealedFiles
 from broker.session import Session
 from broker.single_flight import SingleFlight
-
-if TYPE_CHECKING:
-    from broker.ports.http import Http
 
 T = TypeVar("T")
 Outcome = Session | AwsLoginError
@@ -80,7 +78,8 @@ class Broker:
         self._aws = Aws(environ)
         self._providers: dict[str, Provider] = {}
         folder = state_dir(environ)
-        self._sealed = SealedFiles(folder / "sealed", self._cache_keychain())
+        self.agent = Agent(environ)
+        self._sealed = SealedFiles(folder / "sealed", self._cache_keychain(), self.agent)
         self._cache = SessionCache(self._sealed, self._clock)
         self._flights = SingleFlight(folder / "locks", self._clock, ui)
         self.key_ages = KeyAges(data_dir(environ) / "key-ages", config.team)
@@ -88,7 +87,7 @@ class Broker:
     @cached_property
     def keychain(self) -> Keychain:
         """This machine's keychain, opened when it is needed first."""
-        return LazyKeychain(self._ui, self._environ)
+        return LazyKeychain(self._ui, self._environ, self.agent)
 
     @property
     def aws(self) -> Aws:
@@ -96,11 +95,9 @@ class Broker:
         return self._aws
 
     @cached_property
-    def http(self) -> Http:
+    def http(self) -> LaterHttp:
         """The way to everything that is not an API of AWS."""
-        from broker.ports.http import Http
-
-        return Http(self._clock, self._environ)
+        return LaterHttp(self._clock, self._environ)
 
     def session(self, profile: Profile, wish: Wish) -> Session:
         """A session for one profile, from the cache when it is fresh enough.
@@ -220,7 +217,14 @@ class Broker:
             credentials = self.provider(profile).login(self._request(profile, wish))
         session = self._stamped(profile, credentials)
         self._cache.save(self.key(profile), session, sign_in=self.sign_in(profile))
+        self.hand_over(profile, session)
         return session
+
+    def hand_over(self, profile: Profile, session: Session) -> None:
+        """Leave a session with the agent, for the next command and for those who wait for it."""
+        key = self.key(profile)
+        file = self._cache.file(key) if self._sealed.outlive_this_process else None
+        self.agent.put(key, session, sign_in=self.sign_in(profile), file=file)
 
     def kept_session(self, profile: Profile, min_ttl: timedelta) -> Session | None:
         """The session that is kept and fresh; nobody is contacted for another one."""
@@ -366,8 +370,8 @@ class Broker:
                 "username": self._environ.get(f"AWSLOGIN_USERNAME_{suffix}")
                 or self._environ.get("AWSLOGIN_USERNAME"),
                 "endpoints": {
-                    name: value
-                    for name, value in self._environ.items()
+                    name: self._environ[name]
+                    for name in self._environ
                     if name.startswith("AWS_ENDPOINT_URL")
                 },
             }
@@ -422,12 +426,14 @@ class Broker:
         """Forget a profile's sessions and its sign-in on this machine; how many sessions."""
         sign_in = self.sign_in(profile)
         self._cache.forget_sign_in(sign_in)
+        self.agent.forget(sign_in, profile.name)
         return self._cache.forget(profile.name, sign_in)
 
     def forget_keys_of(self, profile: Profile) -> None:
         """Forget what was made with a profile's keys: its sessions, and those of its roles."""
         sign_in = self.sign_in(profile)
         self._cache.forget_sign_in(sign_in)
+        self.agent.forget(sign_in, "")
         self._cache.forget(None, sign_in)
 
     def logout_all(self) -> int:
@@ -440,6 +446,7 @@ class Broker:
                 except AwsLoginError as error:
                     failures.append(_of(error, profile))
         forgotten = self._cache.forget_all()
+        self.agent.forget()
         if failures:
             raise failures[0]
         return forgotten

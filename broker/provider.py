@@ -173,6 +173,12 @@ class Provider(ABC):
         return None
 
     @classmethod
+    def decided_by(cls, options: Any) -> tuple[str, ...]:
+        """The files that `cannot_work_here` and `signs_in_as` look at."""
+        del options
+        return ()
+
+    @classmethod
     def signs_in_as(cls, options: Any, environ: Mapping[str, str]) -> str | None:
         """Who signs in, where the environment tells without asking: another one, another session.
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import BinaryIO
 
@@ -85,23 +85,17 @@ def as_json(sessions: Session | list[Session]) -> str:
 
 def sh(session: Session) -> str:
     """For `eval` in sh, bash, zsh and their kin, its argument quoted or not."""
-    lines = [f"unset {name}" for name in UNSET]
-    lines += [f"export {name}={_sh(value)}" for name, value in variables(session).items()]
-    return "".join(f"{line};\n" for line in lines)
+    return _in_sh(UNSET, variables(session))
 
 
 def fish(session: Session) -> str:
     """For `source` or `eval` in fish."""
-    lines = [f"set -e {name}" for name in UNSET]
-    lines += [f"set -gx {name} {_fish(value)}" for name, value in variables(session).items()]
-    return "".join(f"{line};\n" for line in lines)
+    return _in_fish(UNSET, variables(session))
 
 
 def powershell(session: Session) -> str:
     """For `Invoke-Expression` in PowerShell, which a pipe gives line after line."""
-    lines = [f"Remove-Item Env:{name} -ErrorAction SilentlyContinue" for name in UNSET]
-    lines += [f"$Env:{name} = {_powershell(value)}" for name, value in variables(session).items()]
-    return "\n".join(lines) + "\n"
+    return _in_powershell(UNSET, variables(session))
 
 
 def cmd(session: Session) -> str:
@@ -110,9 +104,52 @@ def cmd(session: Session) -> str:
     Raises:
         UsageError: A value holds what cmd.exe cannot quote.
     """
-    lines = [f'set "{name}="' for name in UNSET]
-    lines += [f'set "{name}={_cmd(name, value)}"' for name, value in variables(session).items()]
+    return _in_cmd(UNSET, variables(session))
+
+
+def served(session: Session, endpoint: Mapping[str, str], output: str) -> str:
+    """A shell's variables for an endpoint that serves the session; keys would win over it.
+
+    Raises:
+        UsageError: The format is not a shell's.
+    """
+    if output not in _SCRIPTS:
+        raise UsageError(f"--server takes {', '.join(_SCRIPTS)}, not --output {output}")
+    mine = variables(session)
+    region = {name: mine.pop(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION")}
+    return _SCRIPTS[output]([*UNSET, *mine], {**endpoint, **region})
+
+
+def _in_sh(unset: Iterable[str], values: Mapping[str, str]) -> str:
+    lines = [f"unset {name}" for name in unset]
+    lines += [f"export {name}={_sh(value)}" for name, value in values.items()]
+    return "".join(f"{line};\n" for line in lines)
+
+
+def _in_fish(unset: Iterable[str], values: Mapping[str, str]) -> str:
+    lines = [f"set -e {name}" for name in unset]
+    lines += [f"set -gx {name} {_fish(value)}" for name, value in values.items()]
+    return "".join(f"{line};\n" for line in lines)
+
+
+def _in_powershell(unset: Iterable[str], values: Mapping[str, str]) -> str:
+    lines = [f"Remove-Item Env:{name} -ErrorAction SilentlyContinue" for name in unset]
+    lines += [f"$Env:{name} = {_powershell(value)}" for name, value in values.items()]
     return "\n".join(lines) + "\n"
+
+
+def _in_cmd(unset: Iterable[str], values: Mapping[str, str]) -> str:
+    lines = [f'set "{name}="' for name in unset]
+    lines += [f'set "{name}={_cmd(name, value)}"' for name, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+_SCRIPTS: dict[str, Callable[[Iterable[str], Mapping[str, str]], str]] = {
+    "env": _in_sh,
+    "fish": _in_fish,
+    "powershell": _in_powershell,
+    "cmd": _in_cmd,
+}
 
 
 def dotenv(session: Session) -> str:

@@ -1,7 +1,8 @@
 """One sign-in at a time, and one for all who wait for it. Owns the locks and the shared failures.
 
 A lock is the operating system's, so a dead holder frees it. A failed sign-in leaves its error in a
-file; whoever was already waiting takes that error as the result instead of signing in anew.
+file; whoever was already waiting takes that error as the result instead of signing in anew. One who
+can be asked does not take it from a holder whom nobody could ask.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from broker.secret import masked
 
 SAY_AFTER = 1.0
 """Seconds of waiting before the person is told what for."""
-POLL = (0.02, 0.08)
+SHORTEST, LONGEST = 0.02, 0.25
+"""Seconds between two looks at the lock: the longer one waits, the rarer."""
 _SHARED = (
     errors.LoginRefused,
     errors.InteractionRequired,
@@ -60,7 +62,7 @@ class SingleFlight:
         waited, lock = self._acquire(name, what, timeout)
         try:
             if waited:
-                _raise_failure_after(since, failure)
+                _raise_failure_after(since, failure, can_ask=self._ui.interactive)
             try:
                 yield
             except _SHARED as error:
@@ -89,21 +91,22 @@ class SingleFlight:
             if so_far > SAY_AFTER and not said:
                 self._ui.progress(f"waiting for another awslogin that signs in to {what}")
                 said = True
-            self._clock.sleep(random.uniform(*POLL))  # noqa: S311 - jitter, not a secret
+            pause = min(max(so_far / 8, SHORTEST), LONGEST)
+            self._clock.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
 
 
 def _leave(path: Path, error: errors.AwsLoginError, now: float) -> None:
     record = {
         "at": now,
         "pid": os.getpid(),
-        "error": type(error).__name__,
+        "error": next(kind.__name__ for kind in _SHARED if isinstance(error, kind)),
         "message": masked(error.message),
         "hint": masked(error.hint),
     }
     write_private(path, json.dumps(record).encode())
 
 
-def _raise_failure_after(since: float, path: Path) -> None:
+def _raise_failure_after(since: float, path: Path, *, can_ask: bool) -> None:
     content = read_or_none(path)
     if content is None:
         return
@@ -113,5 +116,5 @@ def _raise_failure_after(since: float, path: Path) -> None:
         at, message, hint = float(record["at"]), str(record["message"]), str(record["hint"])
     except (ValueError, KeyError, TypeError):
         return
-    if at >= since:
+    if at >= since and not (can_ask and kind is errors.InteractionRequired):
         raise kind(message, hint=hint)

@@ -66,6 +66,13 @@ class WebIdentity(Provider):
         return _missing(options, environ)
 
     @classmethod
+    def decided_by(cls, options: Any) -> tuple[str, ...]:
+        """The token's file."""
+        place = options.token
+        file = place.file if isinstance(place, TokenPlace) else None
+        return (str(Path(file).expanduser().absolute()),) if file else ()
+
+    @classmethod
     def signs_in_as(cls, options: Any, environ: Mapping[str, str]) -> str | None:
         """The token's issuer and subject; at GitHub, which gives it on demand, the job."""
         place = options.token

@@ -1,1 +1,1 @@
-"""What outlives one command: the container endpoint for programs that ask again and again."""
+"""What outlives one command: unlocked sessions in memory, for as many programs as ask."""

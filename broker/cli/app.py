@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -24,11 +25,13 @@ from broker import __version__
 from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
 from broker.secret import masked
 from broker.visible import visible
+from broker.watched import Watched
 
 if TYPE_CHECKING:
     from broker.config import Config, Profile
-    from broker.login import Broker
+    from broker.login import Broker, Wish
     from broker.ports.ui import Ui
+    from broker.session import Session
 
 COMMANDS = {
     "login": "broker.cli.login:login",
@@ -48,6 +51,8 @@ COMMANDS = {
     "import": "broker.cli.import_:import_",
     "setup": "broker.cli.setup:setup",
     "config": "broker.cli.config:config",
+    "agent": "broker.cli.agent:agent",
+    "completion": "broker.cli.completion:completion",
     "providers": "broker.cli.show:providers",
 }
 """Name → `module:attribute`, in the order of the help; a module is loaded when it is asked for."""
@@ -88,7 +93,7 @@ class App:
     ) -> None:
         self.config_option = config
         self.output = output or "text"
-        self.environ: Mapping[str, str] = os.environ
+        self.environ = Watched(os.environ)
         self.no_input = no_input or self.environ.get("CI", "").lower() == "true"
         self.no_browser = no_browser
         self.verbose = verbose
@@ -163,6 +168,19 @@ class App:
             )
         config.require_trust()
         return config.names[self.ui.choose("Which profile?", config.names)]
+
+    def session(self, profile: Profile, wish: Wish) -> Session:
+        """The profile's session; where the agent may keep it, the next command asks there alone."""
+        from broker.agent.door import door_of
+
+        key = self.broker.key(profile)
+        door = door_of(self.config, profile, self.environ, self.config_option)
+        if door:
+            self.broker.agent.declare(door, key)
+        session = self.broker.session(profile, wish)
+        if session.from_cache:
+            self.broker.hand_over(profile, session)
+        return session
 
     @contextlib.contextmanager
     def naming(self, profile: str) -> Iterator[None]:
@@ -316,7 +334,22 @@ class Root(click.Group):
         return loaded
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102
+        if ctx.resilient_parsing and not any(not arg.startswith("-") for arg in args):
+            return args  # a shell completes the first word: commands and profiles
         return super().parse_args(ctx, _command_first(args))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Commands and profiles, or the options of `login`."""
+        from click.shell_completion import CompletionItem
+
+        from broker.cli.completion import profiles
+
+        if incomplete.startswith("-"):
+            login = self.get_command(ctx, "login")
+            assert login
+            return login.shell_complete(click.Context(login), incomplete)
+        names = [*COMMANDS, *profiles(None, incomplete)]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def _command_first(args: list[str]) -> list[str]:
@@ -346,9 +379,14 @@ def root() -> None:
 
 def run(args: list[str]) -> int:
     """The error boundary: run a command line and return its exit code."""
+    gc.set_threshold(100_000)  # a command ends before its garbage matters; large YAML is halved
     _keep_streams()
     machine = _is_machine(args)
     verbose = "--verbose" in _own(args)
+    if os.environ.get("_AWSLOGIN_COMPLETE") == "powershell_complete":
+        from broker.cli.completion import for_powershell
+
+        return for_powershell(root)
     try:
         code = root.main(args, prog_name="awslogin", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
@@ -391,12 +429,22 @@ def _report(
             "profile": profile,
         }
         line = json.dumps({"error": document})
+        _tell_those_who_wait(exit_code, line)
     else:
         prefix = f"{profile}: " if profile and profile not in message else ""
         line = visible(f"awslogin: {prefix}{masked(message)}")
         line += visible(f"\n  → {masked(hint)}") if hint else ""
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
+
+
+def _tell_those_who_wait(exit_code: int, line: str) -> None:
+    """A failure is the result of all who wait for this process; Ctrl-C harms nobody else."""
+    if exit_code != EXIT_INTERRUPTED:
+        from broker.agent.client import Agent
+
+        with contextlib.suppress(OSError):
+            Agent(os.environ).failed(exit_code, line)
 
 
 def _usage(error: click.ClickException) -> UsageError:

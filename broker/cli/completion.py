@@ -1,14 +1,79 @@
-"""Arguments that complete themselves. Owns what the shells are offered."""
+"""`completion`, and the arguments that complete themselves. Owns what the shells are offered.
+
+A shell asks at every press of TAB, so the profiles' names are kept beside the stamps of the files
+that they were read from: as long as those hold, no YAML is read.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from broker.cli.app import App, command
+from broker.entry import place_of
 from broker.errors import AwsLoginError
+from broker.paths import config_dir, read_or_none, state_dir, write_private
+from broker.stamp import proves, stamp
+
+SHELLS = ("bash", "zsh", "fish", "powershell")
+VARIABLE = "_AWSLOGIN_COMPLETE"
+"""Where click looks for what a shell asks."""
+KEPT = 8
+"""Configs whose names are kept."""
+
+POWERSHELL = """\
+Register-ArgumentCompleter -Native -CommandName awslogin -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+    $words = @($commandAst.CommandElements |
+        Where-Object { $_.Extent.EndOffset -le $cursorPosition } | ForEach-Object { $_.ToString() })
+    if ($wordToComplete -ne '') { $words = @($words | Select-Object -SkipLast 1) }
+    $env:_AWSLOGIN_COMPLETE = 'powershell_complete'
+    $env:COMP_WORDS = ($words + $wordToComplete) -join "`n"
+    try {
+        awslogin | Where-Object { $_ } | ForEach-Object {
+            [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+        }
+    } finally {
+        Remove-Item Env:_AWSLOGIN_COMPLETE, Env:COMP_WORDS -ErrorAction SilentlyContinue
+    }
+}
+"""
+
+
+@command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(app: App, *, shell: str) -> None:
+    """Print what makes SHELL complete commands, options and profiles."""
+    if shell == "powershell":
+        script = POWERSHELL
+    else:
+        from click.shell_completion import get_completion_class
+
+        from broker.cli.app import root
+
+        kind = get_completion_class(shell)
+        assert kind
+        made = kind(root, {}, "awslogin", VARIABLE)
+        script = made.source_template % made.source_vars()
+    if app.output == "json":
+        app.say_json({"shell": shell, "script": script})
+    else:
+        app.say(script)
+
+
+def for_powershell(root: click.Command) -> int:
+    """One completion a line, for the words of `COMP_WORDS` before the last one, which is begun."""
+    from click.shell_completion import ShellComplete
+
+    *words, incomplete = os.environ.get("COMP_WORDS", "awslogin\n").split("\n")
+    found = ShellComplete(root, {}, "awslogin", VARIABLE).get_completions(words[1:], incomplete)
+    click.echo("\n".join(item.value for item in found if item.type == "plain"))
+    return 0
 
 
 def profile_argument(
@@ -21,13 +86,46 @@ def profile_argument(
 
 
 def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
-    """Names from the config; nothing at all where it cannot be read."""
-    import os
+    return profiles(ctx.params.get("config"), incomplete)
 
-    from broker.config import load
 
+def profiles(config: str | None, incomplete: str) -> list[str]:
+    """The profiles that begin so; none at all where the config cannot be read."""
     try:
-        config = load(ctx.params.get("config"), os.environ, Path.cwd())
+        return [name for name in _names(config) if name.startswith(incomplete)]
     except (AwsLoginError, OSError):
         return []
-    return [name for name in config.names if name.startswith(incomplete)]
+
+
+def _names(option: str | None) -> list[str]:
+    how, place = place_of(option or "")
+    path = place if how != "own" else str(config_dir() / "config.yaml")
+    kept = _kept()
+    known = kept.get(path)
+    if known and all(stamp(file).decode() == was for file, was in known["stamps"].items()):
+        names: list[str] = known["names"]
+        return names
+    from broker.config import load
+
+    config = load(option, os.environ, Path.cwd())
+    stamps = config.stamps
+    if all(proves(told) for told in stamps.values()):
+        kept.pop(path, None)
+        kept[path] = {
+            "stamps": {file: told.decode() for file, told in stamps.items()},
+            "names": config.names,
+        }
+        write_private(_file(), json.dumps(dict(list(kept.items())[-KEPT:])).encode())
+    return config.names
+
+
+def _kept() -> dict[str, Any]:
+    try:
+        kept = json.loads(read_or_none(_file()) or b"{}")
+    except ValueError:
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _file() -> Path:
+    return state_dir() / "names.json"

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +9,7 @@ import click
 from broker import render
 from broker.cli.app import FORMATS, App, command, login_options, report
 from broker.cli.completion import profile_argument
+from broker.entry import calling_shell
 from broker.errors import AwsLoginError, UsageError, worst
 
 if TYPE_CHECKING:
@@ -41,7 +38,7 @@ def login(
         )
     profile = app.profile(profiles[0] if profiles else None, duration)
     with app.naming(profile.name):
-        session = app.broker.session(profile, wish)
+        session = app.session(profile, wish)
     app.say(render.one(session, app.output, app.environ))
     return None
 
@@ -100,13 +97,18 @@ def _pair(tag: str) -> tuple[str, str]:
 
 @command(formats=FORMATS)
 @profile_argument()
+@click.option("--server", is_flag=True, help="The agent's endpoint, renewed, instead of keys.")
 @login_options
-def env(app: App, *, profile: str | None, duration: int | None, wish: Wish) -> None:
+def env(app: App, *, profile: str | None, server: bool, duration: int | None, wish: Wish) -> None:
     """Print the session for `eval` in the calling shell."""
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
-        session = app.broker.session(chosen, wish)
-    output = _calling_shell() if app.output == "text" else app.output
+        session = app.session(chosen, wish)
+        output = calling_shell() if app.output == "text" else app.output
+        if server:
+            endpoint = app.broker.agent.endpoint(app.broker.key(chosen))
+            app.say(render.served(session, endpoint, output))
+            return
     app.say(render.one(session, output, app.environ))
 
 
@@ -117,7 +119,7 @@ def creds(app: App, *, profile: str | None, duration: int | None, wish: Wish) ->
     """Print `credential_process` JSON for the AWS SDKs."""
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
-        app.say(render.process(app.broker.session(chosen, wish)))
+        app.say(render.process(app.session(chosen, wish)))
 
 
 @command()
@@ -137,13 +139,3 @@ def logout(app: App, *, profile: str | None, every: bool) -> None:
         app.say_json(document)
     else:
         app.say(f"signed out; {count} session{'' if count == 1 else 's'} forgotten\n")
-
-
-def _calling_shell() -> str:
-    """The format of the shell that called us: its process name, else what the system says."""
-    if sys.platform == "win32":
-        return "powershell" if os.environ.get("PSModulePath") else "cmd"  # noqa: SIM112
-    name = Path(os.environ.get("SHELL", "sh")).name
-    with contextlib.suppress(OSError):
-        name = Path(f"/proc/{os.getppid()}/comm").read_text(encoding="utf-8").strip()
-    return {"fish": "fish", "pwsh": "powershell"}.get(name, "env")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+import broker
 from broker import aws_files
 from broker.cli.app import App, command
 from broker.errors import AwsLoginError, UsageError
@@ -101,7 +102,10 @@ def _block(app: App, before: bytes) -> _Block:
 
 
 def _program() -> list[str]:
-    """The words that start awslogin from any folder."""
+    """The words that start awslogin from any folder: the fastest that work here."""
+    main = Path(broker.__file__).with_name("__main__.py")
+    if sys.platform != "win32" and sys.executable and main.is_file():
+        return [sys.executable, "-I", "-S", str(main.absolute())]
     script = Path(sys.executable).parent / "awslogin"
     found = str(script) if script.exists() else shutil.which("awslogin")
     return [str(Path(found).absolute())] if found else [sys.executable, "-P", "-m", "broker"]

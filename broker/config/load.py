@@ -29,6 +29,7 @@ from broker.errors import ConfigError, InteractionRequired, UsageError
 from broker.paths import config_dir
 from broker.ports.aws import account_of, partition_of
 from broker.provider import KeyHolder
+from broker.stamp import stamp
 
 FILE_NAME = "awslogin.yaml"
 LONGEST_CHAIN = 50
@@ -48,6 +49,7 @@ providers:
 profiles:
   dev: {provider: corp, account: "111122223333", role: Developer}"""
 
+_OWN = ProfileModel.model_fields.keys() - {"provider", "source", "duration", "region"}
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -86,13 +88,16 @@ def load(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Config:
         SpoiledFile, ConfigError: It cannot be read, or is wrong as a whole.
     """
     path, given = find(explicit, environ, cwd)
+    stamps = {str(path): stamp(str(path))}
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from error
     document = parse(content, str(path))
-    return Config(path, document, _model(document), environ, content=content, given=given)
+    return Config(
+        path, document, _model(document), environ, content=content, given=given, stamps=stamps
+    )
 
 
 def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> tuple[Path, bool]:
@@ -117,7 +122,11 @@ def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> tuple[P
 
 
 class Config:
-    """One loaded config."""
+    """One loaded config.
+
+    Attributes:
+        stamps: Every file that was read, with its stamp from before.
+    """
 
     def __init__(
         self,
@@ -128,8 +137,10 @@ class Config:
         *,
         content: bytes,
         given: bool,
+        stamps: dict[str, bytes],
     ) -> None:
         self.path = path
+        self.stamps = stamps
         self.team = model.team or ""
         self.default_profile = model.default_profile
         self.document = document
@@ -156,7 +167,11 @@ class Config:
     @cached_property
     def trusted(self) -> bool:
         """Whether the file may be acted on."""
-        return self.given or Trust(self._environ).holds(self.content)
+        if self.given:
+            return True
+        trust = Trust(self._environ)
+        self.stamps[str(trust.path)] = stamp(str(trust.path))
+        return trust.holds(self.content)
 
     def require_trust(self) -> None:
         """Refuse to act on a file that the person has not trusted.
@@ -265,7 +280,7 @@ class Config:
         """The profile's own values, `${…}` filled in, and the defaults for those it lacks."""
         keys: Keys = ("profiles", name)
         values: dict[str, Any] = {}
-        for field in type(model).model_fields.keys() - {"provider", "source", "duration", "region"}:
+        for field in _OWN:
             value = getattr(model, field)
             values[field] = tuple(value) if isinstance(value, list) else value
         origins = {field: self._origin((*keys, field)) for field in model.model_fields_set}
@@ -450,7 +465,7 @@ class Config:
         return _VARIABLE.sub(fill, value)
 
     def _origin(self, keys: Keys) -> Origin:
-        return Origin(str(self.path), self.document.place(keys)[0])
+        return Origin(self.document.file, self.document.place(keys)[0])
 
     def _spoiled(self, name: str, field: str, message: str, *, hint: str = "") -> ConfigError:
         keys: Keys = ("profiles", name, field) if field else ("profiles", name)

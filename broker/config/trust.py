@@ -17,7 +17,7 @@ class Trust:
     """The trusted hashes of this person."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._path = data_dir(environ) / "trusted.json"
+        self.path = data_dir(environ) / "trusted.json"
 
     def holds(self, content: bytes) -> bool:
         """Whether a file of exactly this content is trusted."""
@@ -32,14 +32,14 @@ class Trust:
         self._change({_hash(content): None})
 
     def _change(self, change: dict[str, str | None]) -> None:
-        private_dir(self._path.parent)
-        with FileLock(f"{self._path}.lock", mode=0o600):
+        private_dir(self.path.parent)
+        with FileLock(f"{self.path}.lock", mode=0o600):
             trusted = {**self._read(), **change}
             kept = {digest: file for digest, file in trusted.items() if file is not None}
-            write_private(self._path, json.dumps(kept, indent=1).encode())
+            write_private(self.path, json.dumps(kept, indent=1).encode())
 
     def _read(self) -> dict[str, str]:
-        content = read_or_none(self._path)
+        content = read_or_none(self.path)
         if content is None:
             return {}
         try:
@@ -47,7 +47,7 @@ class Trust:
         except ValueError:
             trusted = None
         if not isinstance(trusted, dict):
-            raise ConfigError("the list of trusted files is damaged", file=str(self._path))
+            raise ConfigError("the list of trusted files is damaged", file=str(self.path))
         return trusted
 
 

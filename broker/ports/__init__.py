@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,16 +10,30 @@ if TYPE_CHECKING:
     from broker.ports.aws import Aws
     from broker.ports.browser import Browser
     from broker.ports.clock import Clock
-    from broker.ports.http import Http
+    from broker.ports.http import Http, HttpSession
     from broker.ports.secrets import Secrets
     from broker.ports.ui import Ui
+
+
+class LaterHttp:
+    """The http port, loaded when a provider opens its first session: many never do."""
+
+    def __init__(self, clock: Clock, environ: Mapping[str, str]) -> None:
+        self._clock = clock
+        self._environ = environ
+
+    def session(self) -> HttpSession:
+        """A new session with an empty cookie jar."""
+        from broker.ports.http import Http
+
+        return Http(self._clock, self._environ).session()
 
 
 @dataclass(frozen=True)
 class Ports:
     """What a provider is given. `ui` and `secrets` are scoped to that provider by the broker."""
 
-    http: Http
+    http: Http | LaterHttp
     aws: Aws
     ui: Ui
     secrets: Secrets

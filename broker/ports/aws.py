@@ -140,7 +140,7 @@ class Aws:
         *,
         once: bool = False,
     ) -> Any:
-        """A boto3 client.
+        """A botocore client.
 
         Args:
             service: `sts`, `sso`, `sso-oidc` or `iam`.
@@ -149,7 +149,7 @@ class Aws:
             once: Never repeat a request: it carries a one-time code, a refresh token, or creates
                 a key.
         """
-        session = self._boto3()
+        session = self._botocore()
         from botocore import UNSIGNED
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
@@ -163,7 +163,7 @@ class Aws:
                 "aws_session_token": token.reveal() if token else None,
             }
         try:
-            client = session.client(
+            client = session.create_client(
                 service,
                 region_name=region,
                 endpoint_url=endpoint_override(service, self._environ),
@@ -186,16 +186,15 @@ class Aws:
         client.meta.events.register("before-send", _Sender(client, once=once))
         return client
 
-    def _boto3(self) -> Any:
+    def _botocore(self) -> Any:
         if self._session is None:
             from broker.ports.tls import ca_bundle, trust_the_system
 
             trust_the_system(self._environ)
-            import boto3
             import botocore.session
 
             unset = (None, None, None, None)
-            isolated = botocore.session.Session(
+            self._session = botocore.session.Session(
                 session_vars={
                     "profile": unset,
                     "config_file": (None, None, os.devnull, None),
@@ -204,7 +203,6 @@ class Aws:
                     "ca_bundle": (None, None, ca_bundle(self._environ), None),
                 }
             )
-            self._session = boto3.Session(botocore_session=isolated)
         return self._session
 
     @contextmanager

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from broker.errors import InteractionRequired, KeychainError
 from broker.paths import data_dir
 from broker.ports.deadline import TimeIsUpError, within
-from broker.ports.secrets import Keychain
+from broker.ports.secrets import Keychain, Unlocked
 from broker.ports.ui import Ui
 from broker.secret import Secret
 
@@ -68,8 +68,14 @@ def pinned(environ: Mapping[str, str]) -> bool:
 class LazyKeychain:
     """This machine's keychain, looked for when it is needed first."""
 
-    def __init__(self, ui: Ui, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        ui: Ui,
+        environ: Mapping[str, str] = os.environ,
+        unlocked: Unlocked | None = None,
+    ) -> None:
         self._ui = ui
+        self._unlocked = unlocked
         self._environ = environ
         self._found: list[Keychain | None] = []
         self._lock = threading.Lock()
@@ -107,11 +113,11 @@ class LazyKeychain:
     def _keychain(self) -> Keychain | None:
         with self._lock:
             if not self._found:
-                self._found.append(_open(self._ui, self._environ))
+                self._found.append(_open(self._ui, self._environ, self._unlocked))
             return self._found[0]
 
 
-def _open(ui: Ui, environ: Mapping[str, str]) -> Keychain | None:
+def _open(ui: Ui, environ: Mapping[str, str], unlocked: Unlocked | None) -> Keychain | None:
     """This machine's keychain, or None where there is neither one nor a passphrase for the vault.
 
     Raises:
@@ -124,7 +130,7 @@ def _open(ui: Ui, environ: Mapping[str, str]) -> Keychain | None:
         backend = _in_time(lambda: _backend(name, environ), ui, "looking for the keychain")
         if backend is not None:
             return SystemKeychain(backend, ui)
-    return _vault(ui, environ)
+    return _vault(ui, environ, unlocked)
 
 
 class SystemKeychain:
@@ -285,11 +291,9 @@ def _in_time(call: Callable[[], T], ui: Ui, what: str) -> T:
         ) from error
 
 
-def _vault(ui: Ui, environ: Mapping[str, str]) -> Vault | None:
-    """The encrypted file, where its passphrase is given or a person can type it."""
+def _vault(ui: Ui, environ: Mapping[str, str], unlocked: Unlocked | None) -> Vault | None:
+    """The encrypted file, where its passphrase is or was given, or a person can type it."""
     given = environ.get("AWSLOGIN_PASSPHRASE")
-    if not given and not ui.interactive:
-        return None
     from broker.ports.vault import Vault
 
     path = data_dir(environ) / "vault"
@@ -304,7 +308,8 @@ def _vault(ui: Ui, environ: Mapping[str, str]) -> Vault | None:
             return Secret(given)
         return _ask_passphrase(ui, new=new, again=attempt > 0)
 
-    return Vault(path, passphrase)
+    vault = Vault(path, passphrase, unlocked)
+    return vault if given or ui.interactive or vault.is_unlocked else None
 
 
 def _ask_passphrase(ui: Ui, *, new: bool, again: bool) -> Secret:

@@ -26,6 +26,25 @@ class Keychain(Protocol):
     def delete(self, name: str) -> None: ...  # noqa: D102
 
 
+class Unlocked(Protocol):
+    """Keys that another command has unlocked, held by the agent; empty where there is none."""
+
+    def recall(self, name: str) -> Secret | None: ...  # noqa: D102
+    def keep(self, name: str, value: Secret) -> None: ...  # noqa: D102
+
+
+class Locked:
+    """No agent: nothing is kept unlocked between two commands."""
+
+    def recall(self, name: str) -> Secret | None:
+        """Nothing."""
+        del name
+        return None
+
+    def keep(self, name: str, value: Secret) -> None:
+        """Forget it at once."""
+
+
 class Sealed(Protocol):
     """What this port needs of sealed storage."""
 

@@ -21,6 +21,7 @@ from filelock import FileLock
 
 from broker.errors import KeychainError
 from broker.paths import private_dir, read_or_none, write_private
+from broker.ports.secrets import Locked, Unlocked
 from broker.secret import Secret
 
 SCRYPT = {"n": 2**15, "r": 8, "p": 3}
@@ -37,14 +38,27 @@ class Vault:
         path: The file.
         passphrase: Asks for the passphrase; told whether the vault is new, so that it asks twice,
             and which try it is. Raises `KeychainError` where none can be had.
+        unlocked: Where another command may have left the key that the passphrase makes.
     """
 
-    def __init__(self, path: Path, passphrase: Callable[[bool, int], Secret]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        passphrase: Callable[[bool, int], Secret],
+        unlocked: Unlocked | None = None,
+    ) -> None:
         self._path = path
         self._passphrase = passphrase
+        self._unlocked = unlocked or Locked()
         self._key: tuple[str, bytes] | None = None
 
     present = True
+
+    @property
+    def is_unlocked(self) -> bool:
+        """Whether it opens without a passphrase."""
+        content = read_or_none(self._path)
+        return content is not None and self._kept(_parsed(content, self._path)[1]) is not None
 
     def get(self, name: str) -> Secret | None:
         """An entry, or None."""
@@ -75,22 +89,10 @@ class Vault:
         content = read_or_none(self._path)
         if content is None:
             return {}
-        try:
-            header = json.loads(content)
-            sealed = base64.b64decode(header["sealed"], validate=True)
-            salt = base64.b64decode(header["salt"], validate=True)
-            cost = {name: int(header[name]) for name in SCRYPT}
-            Scrypt(salt=salt, length=32, **cost)
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            raise KeychainError(
-                f"the vault {self._path} is damaged",
-                hint="restore it from a backup, or move it away",
-            ) from error
-        if any(not 1 <= cost[name] <= limit for name, limit in _LIMITS.items()):
-            raise KeychainError(f"the vault {self._path} asks for absurd scrypt parameters")
-        return self._unseal(sealed, salt, cost)
+        return self._unseal(*_parsed(content, self._path))
 
     def _unseal(self, sealed: bytes, salt: bytes, cost: dict[str, int]) -> dict[str, str]:
+        kept = self._kept(salt)
         for attempt in range(TRIES):
             if self._key is None or self._key[0] != salt.hex():
                 self._key = salt.hex(), _derive(self._passphrase(False, attempt), salt, cost)
@@ -99,14 +101,27 @@ class Vault:
             except InvalidTag:
                 self._key = None
                 continue
+            if self._key != kept:
+                self._keep(*self._key)
             entries: dict[str, str] = json.loads(plain)
             return entries
         raise KeychainError(f"the passphrase does not open {self._path}")
+
+    def _kept(self, salt: bytes) -> tuple[str, bytes] | None:
+        """The key that another command has made of the passphrase; taken where we have none."""
+        kept = None if self._key else self._unlocked.recall(f"vault/{salt.hex()}")
+        if kept:
+            self._key = salt.hex(), bytes.fromhex(kept.reveal())
+        return self._key
+
+    def _keep(self, salt: str, key: bytes) -> None:
+        self._unlocked.keep(f"vault/{salt}", Secret(key.hex()))
 
     def _write(self, entries: dict[str, str]) -> None:
         if self._key is None:
             salt = os.urandom(16)
             self._key = salt.hex(), _derive(self._passphrase(True, 0), salt, SCRYPT)
+            self._keep(*self._key)
         salt, key = bytes.fromhex(self._key[0]), self._key[1]
         nonce = os.urandom(12)
         sealed = nonce + AESGCM(key).encrypt(nonce, json.dumps(entries).encode(), _NAME)
@@ -117,6 +132,28 @@ class Vault:
             "sealed": base64.b64encode(sealed).decode(),
         }
         write_private(self._path, json.dumps(header).encode())
+
+
+def _parsed(content: bytes, path: Path) -> tuple[bytes, bytes, dict[str, int]]:
+    """What is sealed, the salt, and the parameters of scrypt.
+
+    Raises:
+        KeychainError: The file is damaged.
+    """
+    try:
+        header = json.loads(content)
+        sealed = base64.b64decode(header["sealed"], validate=True)
+        salt = base64.b64decode(header["salt"], validate=True)
+        cost = {name: int(header[name]) for name in SCRYPT}
+        Scrypt(salt=salt, length=32, **cost)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise KeychainError(
+            f"the vault {path} is damaged",
+            hint="restore it from a backup, or move it away",
+        ) from error
+    if any(not 1 <= cost[name] <= limit for name, limit in _LIMITS.items()):
+        raise KeychainError(f"the vault {path} asks for absurd scrypt parameters")
+    return sealed, salt, cost
 
 
 def _derive(passphrase: Secret, salt: bytes, cost: dict[str, int]) -> bytes:

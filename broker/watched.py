@@ -1,0 +1,27 @@
+"""The environment, and which of its variables were looked at. Owns that record alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+
+class Watched(Mapping[str, str]):
+    """An environment that remembers the names it was asked for, set or not."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self._asked.add(name)
+        return self._environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
+
+    def seen(self, also: Iterable[str] = ()) -> dict[str, str | None]:
+        """What was looked at so far, and these, with the values; None for what is not set."""
+        return {name: self._environ.get(name) for name in sorted({*self._asked, *also})}

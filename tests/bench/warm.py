@@ -1,0 +1,136 @@
+"""A command that finds a fresh session, and one that must get it: against the bare interpreter.
+
+Goals: the command at most 1.3 of `python -c pass`, the line that `setup` writes at most 1.0, a
+config of 10,000 profiles at most 1.1 of one profile, a new session at most 0.6 of AWS CLI's call.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit
+
+from tests.measure import Case, compare, installed, seconds
+from tests.sandbox import Sandbox
+from tests.support import Home
+
+ROUNDS = 41
+MANY = 10_000
+ONE = """\
+version: 1
+team: payments
+defaults: {region: eu-west-1}
+providers: {keys: {type: static}}
+profiles:
+  dev: {provider: keys}
+"""
+
+
+def main() -> None:
+    """All figures of one run."""
+    programs = installed()
+    with Sandbox() as sandbox, tempfile.TemporaryDirectory(prefix="awslogin-bench-") as folder:
+        home = Home(Path(folder), sandbox.env())
+        home.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        home.config(ONE)
+        many = home.folder / "many.yaml"
+        more = (f"  p{n}: {{source: dev, role_arn: '{_role(n)}'}}\n" for n in range(MANY - 1))
+        many.write_text(ONE + "".join(more))
+        keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
+        home.run("add", "dev", "--stdin", stdin=json.dumps(keys)).ok()
+        del home.environ["AWSLOGIN_AGENT"]
+        awslogin, python = str(programs / "awslogin"), str(programs / "python")
+        try:
+            _compare(home, awslogin, python, many)
+        finally:
+            home.run("agent", "stop")
+
+
+def _role(number: int) -> str:
+    return f"arn:aws:iam::{100_000_000_000 + number}:role/Developer"
+
+
+def _compare(home: Home, awslogin: str, python: str, many: Path) -> None:
+    env = home.env()
+    off = {**env, "AWSLOGIN_AGENT": "off"}
+    time.sleep(0.1)
+    seconds(Case("setup", [awslogin, "setup"], env))
+    line = (home.folder / ".aws" / "config").read_text().partition("credential_process = ")[2]
+    aws = shutil.which("aws", path=f"{Path(sys.executable).parent}:{env['PATH']}")
+    cases = [
+        Case("python -c pass", [python, "-c", "pass"], env),
+        Case("awslogin creds", [awslogin, "creds", "dev"], env),
+        Case("the line that setup writes", shlex.split(line.partition("\n")[0]), env),
+        Case(
+            "awslogin creds, 10,000 profiles", [awslogin, "creds", "dev", f"--config={many}"], env
+        ),
+        Case("awslogin creds, sealed cache, no agent", [awslogin, "creds", "dev"], off),
+    ]
+    ratios = compare([*cases, *peers(env)], ROUNDS)
+    _endpoint(home, median(seconds(cases[0])[1] for _ in range(ROUNDS)))
+    print(f"10,000 profiles to one: {ratios[cases[3].name] / ratios[cases[1].name]:.2f}")
+    print("\na new session, against AWS CLI's call to the same server")
+    given = json.loads(home.run("exec", "dev", "--", python, "-c", _KEYS).ok().out)
+    cold = [
+        Case("aws sts get-caller-identity", [str(aws), "sts", "get-caller-identity"], env | given),
+        Case("awslogin creds --force, agent", [awslogin, "creds", "dev", "--force"], env),
+        Case("awslogin creds --force, no agent", [awslogin, "creds", "dev", "--force"], off),
+        Case("aws --version", [str(aws), "--version"], env),
+    ]
+    compare(cold, 7)
+    print("\n10,000 profiles: seconds are what counts; goal for list 2 s")
+    complete = {**env, "_AWSLOGIN_COMPLETE": "powershell_complete"}
+    compare(
+        [
+            Case("python -c pass", [python, "-c", "pass"], env),
+            Case("list", [awslogin, "list", "--config", str(many)], env),
+            Case("config check", [awslogin, "config", "check", "--config", str(many)], env),
+            Case(
+                "completion of a profile",
+                [awslogin],
+                complete | {"AWSLOGIN_CONFIG": str(many), "COMP_WORDS": "awslogin\ncreds\np99"},
+            ),
+        ],
+        5,
+    )
+
+
+def _endpoint(home: Home, bare: float) -> None:
+    """The agent's container endpoint: a request, against the wall time of the bare interpreter."""
+    lines = home.run("env", "dev", "--server", "--output", "env").ok().out.splitlines()
+    values = dict(
+        line.removeprefix("export ").rstrip(";").split("=", 1) for line in lines if "=" in line
+    )
+    address = urlsplit(values["AWS_CONTAINER_CREDENTIALS_FULL_URI"].strip("'"))
+    headers = {"Authorization": values["AWS_CONTAINER_AUTHORIZATION_TOKEN"].strip("'")}
+    taken = []
+    for _ in range(100):
+        start = time.perf_counter()
+        link = HTTPConnection(address.netloc, timeout=10)
+        link.request("GET", address.path, headers=headers)
+        assert link.getresponse().read()
+        link.close()
+        taken.append(time.perf_counter() - start)
+    ours = median(taken)
+    print(
+        f"{'one request of the endpoint, no process':44}{'':12}{ours / bare:8.2f}{ours * 1000:8.1f}"
+    )
+
+
+def peers(env: dict[str, str]) -> list[Case]:
+    """What other tools need for nothing but to start, where they are on PATH."""
+    found = [(name, shutil.which(name)) for name in ("aws-vault", "saml2aws", "aws-sso")]
+    return [Case(f"{name} --version", [path, "--version"], env) for name, path in found if path]
+
+
+_KEYS = (
+    "import json, os; print(json.dumps({n: v for n, v in os.environ.items()"
+    " if n.startswith('AWS_') and 'ENDPOINT' not in n}))"
+)

@@ -1,0 +1,87 @@
+"""Which words are cheap, and how the sides of the socket frame what they say."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from broker import entry
+from broker.cli.app import COMMANDS
+from broker.entry import connect, is_private, receive, send, wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "form"),
+    [
+        ("creds dev", ("dev", "process", "", True, False, 50.0)),
+        ("creds dev --config f --no-input", ("dev", "process", "f", False, False, 50.0)),
+        ("creds --config=f dev --quiet", ("dev", "process", "f", True, True, 50.0)),
+        ("creds dev --output json", ("dev", "process", "", True, False, 50.0)),
+        ("env dev --output fish", ("dev", "fish", "", True, False, 300.0)),
+        ("dev --output json", ("dev", "json", "", True, False, 300.0)),
+        ("--output json dev", ("dev", "json", "", True, False, 300.0)),
+        ("login list --output=env", ("list", "env", "", True, False, 300.0)),
+    ],
+)
+def test_cheap_words(words: str, form: tuple[object, ...]) -> None:
+    assert wanted(words.split()) == form
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "", "dev", "creds", "creds dev --force", "creds dev --min-ttl 1h", "creds dev more",
+        "creds dev --output bogus", "dev --output github", "list --output json", "exec dev -- x",
+        "login --all --output json", "creds --help", "creds dev --", 'creds a"b', "creds dév",
+        "agent status --output json", "doctor --output json",
+    ],
+)  # fmt: skip
+def test_other_words_are_the_full_programs(words: str) -> None:
+    assert wanted(words.split()) is None
+
+
+def test_every_command_keeps_its_name() -> None:
+    assert set(COMMANDS) <= entry.COMMANDS
+
+
+def test_frames() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        send(one, b"get", b"", b"\xff" * 100_000)
+        assert receive(other) == [b"get", b"", b"\xff" * 100_000]
+        one.sendall(b"\0\0\0\5ab")
+        one.close()
+        assert receive(other) == []
+
+
+def test_a_closed_standard_stream_is_not_replaced_by_the_socket(tmp_path: Path) -> None:
+    listener = socket.socket(socket.AF_UNIX)
+    folder = tmp_path / "agent"
+    folder.mkdir(mode=0o700)
+    listener.bind(str(folder / "socket"))
+    listener.listen()
+    kept = os.dup(0)
+    os.close(0)
+    try:
+        with pytest.raises(OSError, match="0"):
+            connect(str(folder))
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+        listener.close()
+
+
+def test_private_is_a_folder_of_ours_that_nobody_else_can_enter(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    assert is_private(str(tmp_path))
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path)
+    assert not is_private(str(link))
+    for mode in (0o750, 0o705, 0o701):
+        tmp_path.chmod(mode)
+        assert not is_private(str(tmp_path))
+    tmp_path.chmod(stat.S_IRWXU)
