@@ -42,6 +42,7 @@ COMMANDS = {
     "logout": "broker.cli.login:logout",
     "add": "broker.cli.keys:add",
     "remove": "broker.cli.keys:remove",
+    "discover": "broker.cli.discover:discover",
     "setup": "broker.cli.setup:setup",
     "config": "broker.cli.config:config",
     "providers": "broker.cli.show:providers",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shutil
 import sys
@@ -12,6 +11,8 @@ import click
 
 from broker import aws_files
 from broker.cli.app import App, command
+from broker.cli.change import agreed as agreed_to
+from broker.cli.change import diff
 from broker.errors import AwsLoginError, UsageError
 from broker.paths import read_or_none
 
@@ -33,8 +34,8 @@ def setup(app: App, *, remove: bool, dry_run: bool, yes: bool) -> None:
         app.config.require_trust()
         lines, names = _block(app, before)
         after = aws_files.with_block(before, lines)
-    change = _diff(path, before, after)
-    agreed = dry_run or not change or _agreed(app, change, yes=yes)
+    change = diff(path, before, after)
+    agreed = dry_run or not change or agreed_to(app, change, yes=yes)
     if change and agreed and not dry_run:
         aws_files.write_back(path, after)
     if app.output == "json":
@@ -94,19 +95,3 @@ def _quoted(word: str) -> str:
             hint="move the file to a folder with a plain name",
         )
     return f'"{word}"' if " " in word else word
-
-
-def _diff(path: Path, before: bytes, after: bytes) -> str:
-    old, new = (
-        text.decode("utf-8", errors="replace").splitlines(keepends=True) for text in (before, after)
-    )
-    lines = difflib.unified_diff(old, new, str(path), f"{path} (awslogin)", n=1)
-    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
-
-
-def _agreed(app: App, change: str, *, yes: bool) -> bool:
-    """On a terminal the person sees the change and agrees; elsewhere the command is the consent."""
-    if yes or not app.ui.interactive:
-        return True
-    app.ui.show(change)
-    return app.ui.confirm("Write this?")
