@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from broker.aws_files import write_back
 from broker.cli.app import App, command
 from broker.cli.change import agreed, diff
 from broker.cli.tables import table
 from broker.config import discovered
+from broker.config.naming import TEMPLATE, check_template
 from broker.config.trust import Trust
 from broker.errors import UsageError
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--template",
     metavar="NAME",
-    help=f"With --write: how profiles are named ({discovered.TEMPLATE}; also {{account_id}}).",
+    help=f"With --write: how profiles are named ({TEMPLATE}; also {{account_id}}).",
 )
 @click.option("--prune", is_flag=True, help="With --write: take out what is no longer assigned.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -36,10 +38,9 @@ def discover(
     if (template or prune) and not write:
         raise UsageError("--template and --prune go with --write")
     if template:
-        discovered.check_template(template)
+        check_template(template)
     accounts = app.broker.discover(provider, Wish())
-    if write:
-        _write(app, provider, accounts, template, prune=prune, yes=yes)
+    done = write and _write(app, provider, accounts, template, prune=prune, yes=yes)
     if app.output == "json":
         app.say_json(
             [
@@ -51,7 +52,9 @@ def discover(
                 for account in accounts
             ]
         )
-    elif not write:
+    elif done:
+        app.say(done)
+    else:
         rows = [[a.account_id, a.account_name or "", role] for a in accounts for role in a.roles]
         columns = ("account_id", "name", "role")
         app.say(table(columns, rows) if rows else "no account is assigned\n")
@@ -65,12 +68,10 @@ def _write(
     *,
     prune: bool,
     yes: bool,
-) -> None:
-    """Show the change and make it; a file that was trusted stays so."""
-    from broker.aws_files import write_back
-
+) -> str:
+    """Show the change and make it; a file that was trusted stays so. What was done, in words."""
     path, before = app.config.path, app.config.content
-    made = discovered.edited(
+    after = discovered.updated(
         before,
         str(path),
         provider,
@@ -79,18 +80,15 @@ def _write(
         template=template,
         prune=prune,
     )
-    change = diff(path, before, made.content)
-    if not change:
-        app.note(f"{path}: unchanged")
-        return
-    if yes or not app.ui.interactive:
+    change = diff(path, before, after)
+    if change and (yes or not app.ui.interactive):
         app.note(change.rstrip())
-    if not agreed(app, change, yes=yes):
-        app.note(f"{path}: unchanged")
-        return
+    if not change or not agreed(app, change, yes=yes):
+        return f"{path}: unchanged\n"
     if path.read_bytes() != before:
         raise UsageError(f"{path} was changed meanwhile", hint="run it again")
-    if not app.config.given:
-        Trust(app.environ).add(made.content, path)
-    write_back(path, made.content)
-    app.note(f"{path}: {len(made.names)} profiles of {provider}")
+    trust = Trust(app.environ)
+    if trust.holds(before):
+        trust.add(after, path)
+    write_back(path, after)
+    return f"{path}: written\n"
