@@ -142,9 +142,9 @@ class LoopbackListener:
             self._say(handler, 400, "Not this sign-in", "It is over, or was not started here.")
         else:
             if "code" in query:
-                title, text = "You are signed in", "awslogin goes on in your terminal."
+                title, text = "Signed in at AWS", "The rest happens in your terminal."
             else:
-                title, text = "You are not signed in", "Your terminal says why."
+                title, text = "Not signed in", "Your terminal says why."
             self._say(handler, 200, title, f"{text} You can close this window.")
             self._shown.set()
 

@@ -52,4 +52,4 @@ class IdentityCenterOptions(ProviderOptions):
     def region_in_start_url(self) -> str | None:
         """The region that hosts like `….portal.eu-west-1.app.aws` name."""
         labels = (urlsplit(self.start_url).hostname or "").split(".")
-        return next((label for label in labels if re.fullmatch(REGION, label)), None)
+        return next((label for label in labels[1:] if re.fullmatch(REGION, label)), None)

@@ -1,1 +1,1 @@
-"""Figures, printed by `make bench`. Each module has a `main` that prints its own and judges none."""
+"""Figures, printed by `make bench`. Each module has a `main` that prints its own, judging none."""
