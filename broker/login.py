@@ -173,7 +173,7 @@ class Broker:
     def _in_parallel(
         self, get: Callable[[Profile, Wish], Session], profiles: list[Profile], wish: Wish
     ) -> dict[str, Outcome]:
-        with self._ui.counting("sessions", len(profiles)) as counted:
+        with self._ui.counting("getting sessions", len(profiles)) as counted:
 
             def one(profile: Profile) -> Outcome:
                 outcome = self._attempt(lambda: get(profile, wish), profile)

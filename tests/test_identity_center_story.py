@@ -154,6 +154,9 @@ def test_good_ones_and_failures_of_several(team: Home, sandbox: Sandbox) -> None
     assert done.code == 8
     assert [one["profile"] for one in done.json] == ["stage", "read"]
     assert '"profile": "lost"' in done.err
+    words = team.run("stage", "lost", "read").err
+    (line,) = [line for line in words.splitlines() if "lost" in line]
+    assert "discover corp" in line
 
 
 def test_the_token_is_refreshed_without_a_browser(team: Home, sandbox: Sandbox) -> None:

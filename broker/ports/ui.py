@@ -187,16 +187,16 @@ class Ui:
             return True  # some browsers stay as long as their window
 
     @contextlib.contextmanager
-    def counting(self, what: str, total: int) -> Iterator[Callable[[], None]]:
+    def counting(self, doing: str, total: int) -> Iterator[Callable[[], None]]:
         """Show how far many like calls have come: a bar on a terminal, else one line.
 
         Args:
-            what: What is counted, in the plural.
+            doing: What is done so often: `getting sessions`.
             total: How many there will be; the block calls what it is given once for each.
         """
         if self._quiet or total < 2 or not sys.stderr.isatty():
             if total > 1:
-                self.progress(f"{total} {what}")
+                self.progress(f"{doing}: {total}")
             yield lambda: None
             return
         from rich.console import Console
@@ -204,7 +204,7 @@ class Ui:
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(what, total=total)
+            task = progress.add_task(doing, total=total)
             yield lambda: progress.advance(task)
 
     def _given(self, what: str) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any
 from broker.errors import LoginRefused, NetworkError
 from broker.ports import Ports
 from broker.ports.urls import require_safe
+from broker.secret import Secret
 from providers.identity_center.oidc import Client, NotYetError, Oidc, UnknownClientError, denied
 from providers.identity_center.options import IdentityCenterOptions
 from providers.identity_center.surroundings import browser_is_here, in_wsl
@@ -91,8 +92,8 @@ def by_browser(options: IdentityCenterOptions, oidc: Oidc, ports: Ports) -> Gran
     from broker.ports.loopback import LoopbackListener
 
     client = oidc.registered("pkce")
-    state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
-    digest = hashlib.sha256(verifier.encode()).digest()
+    state, verifier = secrets.token_urlsafe(32), Secret(secrets.token_urlsafe(64))
+    digest = hashlib.sha256(verifier.reveal().encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
     with LoopbackListener(state, options.callback_port) as listener:
         address = oidc.authorize_url(client, listener.url, state, challenge)
@@ -110,9 +111,9 @@ def by_browser(options: IdentityCenterOptions, oidc: Oidc, ports: Ports) -> Gran
     reply = oidc.create_token(
         client,
         grantType="authorization_code",
-        code=answer["code"],
+        code=Secret(answer["code"]).reveal(),
         redirectUri=listener.url,
-        codeVerifier=verifier,
+        codeVerifier=verifier.reveal(),
     )
     return reply, client
 

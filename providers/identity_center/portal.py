@@ -23,7 +23,7 @@ RATE = 20
 """Calls a second that the portal takes."""
 TRIES = 10
 """Of one call that is throttled."""
-LONGEST_PAUSE = 30.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
 """Seconds that we wait when asked to."""
 FAILED_TRIES, PATIENCE = 3, 15.0
 """Of one call that fails or is not answered; seconds after which it is not repeated."""
@@ -188,11 +188,14 @@ class _ThrottledError(Exception):
 
     def pause(self, times: int, now: datetime) -> float:
         """Seconds to wait; without the portal's word, longer each time."""
-        try:
-            return max(0.0, float(self._asked))
-        except ValueError:
-            until = _date(self._asked)
-        return max(0.0, (until - now).total_seconds()) if until else min(4.0, 0.25 * 2**times)
+        until = _date(self._asked)
+        if self._asked.isdigit():
+            asked = float(self._asked)
+        elif until:
+            asked = (until - now).total_seconds()
+        else:
+            asked = min(4.0, SHORTEST_PAUSE * 2**times)
+        return max(SHORTEST_PAUSE, asked)
 
 
 def _date(text: str) -> datetime | None:

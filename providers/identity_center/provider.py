@@ -62,7 +62,7 @@ class IdentityCenter(Provider):
     def discover(self) -> list[Account]:
         """Every account and role that is assigned, read in parallel within the rate."""
         accounts = sorted(self._portal.accounts(), key=lambda account: account["accountId"])
-        with self.ports.ui.counting("accounts", len(accounts)) as counted:
+        with self.ports.ui.counting("reading accounts", len(accounts)) as counted:
 
             def roles(account: Mapping[str, str]) -> tuple[str, ...]:
                 names = tuple(self._portal.roles(account["accountId"]))

@@ -36,7 +36,9 @@ def chromium(team: Home, tmp_path: Path) -> browser.Chromium:
     script = tmp_path / "browser"
     profile = shlex.quote(str(tmp_path / "profile"))
     words = f"{shlex.quote(str(made.executable))} --headless --user-data-dir={profile}"
-    script.write_text(f'#!/bin/sh\nenv >{profile}.env\nexec {words} "$@"\n')
+    script.write_text(
+        f'#!/bin/sh\necho noise of a browser\nenv >{profile}.env\nexec {words} "$@"\n'
+    )
     script.chmod(0o755)
     team.environ["BROWSER"] = str(script)
     return made
