@@ -20,7 +20,20 @@ def profile_argument(
     )
 
 
+def provider_argument() -> Callable[[Any], Any]:
+    """A provider, completed from the config."""
+    return click.argument("provider", shell_complete=_providers)
+
+
 def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    return [name for name in _config_names(ctx, "names") if name.startswith(incomplete)]
+
+
+def _providers(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    return [name for name in _config_names(ctx, "provider_names") if name.startswith(incomplete)]
+
+
+def _config_names(ctx: click.Context, kind: str) -> list[str]:
     """Names from the config; nothing at all where it cannot be read."""
     import os
 
@@ -30,4 +43,5 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
         config = load(ctx.params.get("config"), os.environ, Path.cwd())
     except (AwsLoginError, OSError):
         return []
-    return [name for name in config.names if name.startswith(incomplete)]
+    names: list[str] = getattr(config, kind)
+    return names

@@ -9,6 +9,7 @@ import click
 from broker.aws_files import write_back
 from broker.cli.app import App, command
 from broker.cli.change import agreed, diff
+from broker.cli.completion import provider_argument
 from broker.cli.tables import table
 from broker.config import discovered
 from broker.config.naming import TEMPLATE, check_template
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @command()
-@click.argument("provider")
+@provider_argument()
 @click.option("--write", is_flag=True, help="Add what is found to the config as profiles.")
 @click.option(
     "--template",
