@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from botocore.exceptions import ClientError
 
 from tests.sandbox import DEV, PROD, Sandbox
 from tests.sandbox_selftest.conftest import Client, Refuses
@@ -177,14 +176,15 @@ def test_the_portal_knows_who_asks(
         portal.list_accounts(accessToken=other)
 
 
-def test_the_portal_holds_its_rate(machine: Machine, sandbox: Sandbox, client: Client) -> None:
+def test_the_portal_holds_its_rate(
+    machine: Machine, sandbox: Sandbox, client: Client, refuses: Refuses
+) -> None:
     token = machine.signed_in()["accessToken"]
     sandbox.world.portal_rate = 2
-    refused = 0
-    for _ in range(6):
-        try:
-            client("sso").list_accounts(accessToken=token)
-        except ClientError as error:
-            assert error.response["Error"]["Code"] == "TooManyRequestsException"
-            refused += 1
-    assert refused
+    assert [sandbox.portal.refuses(at) for at in (10, 10, 10, 10.4, 10.6, 10.6)] == [
+        *(False, False, True),
+        *(True, False, True),
+    ]
+    sandbox.world.portal_rate = 0.5
+    with refuses("TooManyRequestsException", status=429):
+        client("sso").list_accounts(accessToken=token)
