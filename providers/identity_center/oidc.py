@@ -54,7 +54,7 @@ class Oidc:
         self._name = name
         self._options = options
         self._ports = ports
-        self._made: Any = None
+        self._clients: dict[bool, Any] = {}
 
     def registered(self, flow: str) -> Client:
         """This machine's client, registered anew before it expires.
@@ -122,7 +122,9 @@ class Oidc:
 
     def authorize_url(self, client: Client, redirect: str, state: str, challenge: str) -> str:
         """Where the browser begins the PKCE flow."""
-        base = endpoint_override("sso-oidc", os.environ) or self._client().meta.endpoint_url
+        base = (
+            endpoint_override("sso-oidc", os.environ) or self._client(once=False).meta.endpoint_url
+        )
         query = {
             "response_type": "code",
             "client_id": client["clientId"],
@@ -134,20 +136,22 @@ class Oidc:
         }
         return f"{base.rstrip('/')}/authorize?{urlencode(query)}"
 
-    def _client(self) -> Any:
-        if self._made is None:
-            self._made = self._ports.aws.client("sso-oidc", self._options.region, once=True)
-            self._made.meta.events.register("before-parse.sso-oidc.*", _name_the_error)
-        return self._made
+    def _client(self, *, once: bool) -> Any:
+        if once not in self._clients:
+            made = self._ports.aws.client("sso-oidc", self._options.region, once=once)
+            made.meta.events.register("before-parse.sso-oidc.*", _name_the_error)
+            self._clients[once] = made
+        return self._clients[once]
 
     def _call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         from botocore.exceptions import ClientError
 
         method = re.sub(r"(?<!^)([A-Z])", r"_\1", operation).lower()
+        client = self._client(once=operation == "CreateToken")
         try:
             with self._ports.aws.errors(operation):
                 try:
-                    reply: dict[str, Any] = getattr(self._client(), method)(**arguments)
+                    reply: dict[str, Any] = getattr(client, method)(**arguments)
                 except ClientError as error:
                     told = self._told(operation, error)
                     if told:

@@ -5,6 +5,7 @@ Source: IAM Identity Center Portal API Reference.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -189,7 +190,7 @@ class _ThrottledError(Exception):
     def pause(self, times: int, now: datetime) -> float:
         """Seconds to wait; without the portal's word, longer each time."""
         until = _date(self._asked)
-        if self._asked.isdigit():
+        if re.fullmatch(r"\d+(\.\d+)?", self._asked, re.ASCII):
             asked = float(self._asked)
         elif until:
             asked = (until - now).total_seconds()

@@ -126,6 +126,11 @@ def test_a_failing_poll_is_passed_over_but_not_for_ever(make: Make, sandbox: San
     assert clock.monotonic() - start < 30
 
 
+def test_a_registration_that_fails_is_tried_again(make: Make, sandbox: Sandbox) -> None:
+    sandbox.fault("oidc", status=500, action="/client/register", times=1)
+    make().login(STAGE)
+
+
 def test_slow_down_adds_five_seconds_though_json_alone_names_it(
     make: Make, sandbox: Sandbox
 ) -> None:
