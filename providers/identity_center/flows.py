@@ -54,10 +54,9 @@ def by_device(oidc: Oidc, ports: Ports) -> Granted:
     except UnknownClientError:
         client = oidc.registered("device")
         started = oidc.start_device(client)
-    address = _plain(started.get("verificationUriComplete") or started["verificationUri"])
+    address = started.get("verificationUriComplete") or started["verificationUri"]
     require_safe(address)
-    code = _plain(started["userCode"])
-    ports.ui.show(f"Sign in at {address}\nand check that it shows the code {code}")
+    ports.ui.show(f"Sign in at {address}\nand check that it shows the code {started['userCode']}")
     if browser_is_here(os.environ) or in_wsl(os.environ):
         ports.ui.browse(address)
     return _polled(oidc, ports, client, started), client
@@ -107,7 +106,7 @@ def by_browser(options: IdentityCenterOptions, oidc: Oidc, ports: Ports) -> Gran
         )
     if "code" not in answer:
         said = answer.get("error_description") or answer.get("error", "")
-        raise denied("" if said == "access_denied" else _plain(said)[:300])
+        raise denied("" if said == "access_denied" else said)
     reply = oidc.create_token(
         client,
         grantType="authorization_code",
@@ -116,8 +115,3 @@ def by_browser(options: IdentityCenterOptions, oidc: Oidc, ports: Ports) -> Gran
         codeVerifier=verifier.reveal(),
     )
     return reply, client
-
-
-def _plain(text: str) -> str:
-    """Text from outside as a terminal may show it."""
-    return "".join(letter for letter in str(text) if letter.isprintable())

@@ -227,14 +227,15 @@ def _client_name() -> str:
 
 
 def _after(said: str) -> str:
-    return f" ({said})" if said else ""
+    """The service's own sentence, on one line, behind ours."""
+    words = " ".join(said.split())[:300]
+    return f" ({words})" if words else ""
 
 
 def _said(error: Any) -> str:
-    """The service's own sentence, on one line."""
+    """The service's own sentence."""
     response = error.response
-    text = response.get("error_description") or response.get("Error", {}).get("Message") or ""
-    return " ".join(str(text).split())[:300]
+    return str(response.get("error_description") or response.get("Error", {}).get("Message") or "")
 
 
 @contextmanager

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from broker.errors import LoginRefused, RoleRefused, UnexpectedReply
-from broker.ports.clock import to_text
+from broker.errors import RoleRefused, UnexpectedReply
 from broker.ports.parallel import in_parallel
 from broker.provider import Account, Credentials, Provider, Request
 from broker.secret import Secret
@@ -48,16 +47,7 @@ class IdentityCenter(Provider):
             hint=f"`awslogin discover {self.name}` shows what is assigned",
         )
         reply = self._portal.credentials(request.account, request.role, refused)
-        credentials = _credentials(reply, request.account)
-        now = self.ports.clock.now()
-        assert credentials.expires_at
-        if credentials.expires_at <= now:
-            raise LoginRefused(
-                f"the credentials ended at {to_text(credentials.expires_at)}, before they came"
-                f" at {to_text(now)} by this machine's clock",
-                hint="set this machine's clock, then try again",
-            )
-        return credentials
+        return _credentials(reply, request.account)
 
     def discover(self) -> list[Account]:
         """Every account and role that is assigned, read in parallel within the rate."""

@@ -155,8 +155,7 @@ def test_a_clock_that_is_off_is_told(kept: Kept, sandbox: Sandbox) -> None:
     kept.provider(ui).login(STAGE)
     assert "30 minutes behind" in ui.warned[0]
     kept.clock.advance(1800 + 2 * 3600)
-    with pytest.raises(LoginRefused, match="by this machine's clock"):
-        kept.provider(ui).login(STAGE)
+    kept.provider(ui).login(STAGE)
     assert "120 minutes ahead" in ui.warned[-1]
 
 
