@@ -21,8 +21,7 @@ from broker.config.values import NAME
 from broker.errors import ConfigError
 from broker.provider import Account
 
-_BREAK = r"\r\n\x85\u2028\u2029"
-_LINE = re.compile(rf"[^{_BREAK}]*(?:\r\n|[{_BREAK}])|[^{_BREAK}]+\Z")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 _ROLE = re.compile(r"[\w+=,.@/-]+", re.ASCII)
 _PLAIN = re.compile(r"[A-Za-z][\w.+@/-]*", re.ASCII)
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -228,7 +227,7 @@ class _Page:
         if self._root.flow_style:
             raise self._error("the file is written in braces", 0, "write one key a line")
         place = self._place(lines)
-        if place and not re.search(rf"[{_BREAK}]\Z", lines[place - 1]):
+        if place and not lines[place - 1].endswith("\n"):
             lines[place - 1] += self._break
         if self._key is None:
             lines.append(f"{' ' * self._first_column(self._root)}profiles:{self._break}")

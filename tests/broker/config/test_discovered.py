@@ -80,7 +80,6 @@ def test_a_second_run_changes_nothing() -> None:
         "version: 1\r\nprofiles:\r\n  x: {provider: corp}\r\nteam: t\r\n",
         "\ufeffversion: 1\nprofiles:\n  x: {provider: corp}\n",
         "version: 1\nprofiles:\n  y: &y {provider: corp}\n  x: *y\nteam: t\n",
-        "version: 1 # \u2028 \x85\nprofiles:\n  x: {provider: corp, role: 'a\u2028  b'}\nteam: t\n",
         "  version: 1\n  profiles:\n      x: {provider: corp}\n  team: t\n",
     ],
 )
