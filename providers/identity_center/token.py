@@ -55,7 +55,8 @@ class TokenOfSignIn:
             InteractionRequired: A person is needed, and there is none.
         """
         with self._lock:
-            return self._without_person(instead_of) or self._from_person()
+            token = self._without_person(instead_of)
+            return token or self._from_person(had_one=self._kept() is not None)
 
     def get_silently(self) -> str | None:
         """A token that holds, without a person; None where there is none."""
@@ -86,14 +87,17 @@ class TokenOfSignIn:
             return str(refreshed["accessToken"])
         return str(kept["accessToken"]) if usable else None
 
-    def _from_person(self) -> str:
+    def _from_person(self, *, had_one: bool) -> str:
         if self._ports.clock.monotonic() - self._failed_at < ONE_FAILURE_SERVES:
             assert self._failure
             raise self._failure
         try:
             if not self._ports.ui.interactive:
+                place = self._options.start_url
                 raise InteractionRequired(
-                    f"signing in at {self._options.start_url} needs a person and a browser",
+                    f"the sign-in at {place} has ended or was revoked; a new one needs a person"
+                    if had_one
+                    else f"signing in at {place} needs a person and a browser",
                     hint="run `awslogin` for this profile on a terminal; the sign-in is kept",
                 )
             reply, client = sign_in(self._options, self._oidc, self._ports)
@@ -115,8 +119,13 @@ class TokenOfSignIn:
         }
         try:
             reply = self._oidc.create_token(client, grantType="refresh_token", refreshToken=refresh)
-        except (LoginRefused, UnexpectedReply):
-            return self._refreshed_by_another_tool(kept)
+        except UnexpectedReply:
+            return None
+        except LoginRefused:
+            found = self._refreshed_by_another_tool(kept)
+            if found is None:
+                self._never_refresh_again(kept)
+            return found
         return self._keep({**reply, "refreshToken": reply.get("refreshToken") or refresh}, client)
 
     def _refreshed_by_another_tool(self, kept: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -125,6 +134,12 @@ class TokenOfSignIn:
         if found and found["accessToken"] != kept["accessToken"]:
             return found
         return None
+
+    def _never_refresh_again(self, kept: Mapping[str, Any]) -> None:
+        """A refused refresh token is not sent again; the access token may hold a while yet."""
+        if not self._shared:
+            rest = {name: value for name, value in kept.items() if name != "refreshToken"}
+            self._ports.secrets.remember("token", rest, until=_until(kept))
 
     def _kept(self) -> dict[str, Any] | None:
         """The token of an earlier command; AWS CLI's own where the two share one."""
