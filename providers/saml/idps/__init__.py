@@ -35,6 +35,7 @@ KINDS = {
     "auto": Kind("form:FormIdp"),
     "keycloak": Kind("form:FormIdp"),
     "simplesamlphp": Kind("form:FormIdp"),
+    "browser": Kind("browser:BrowserIdp", takes=("browser", "executable", "headless")),
 }
 
 COMMON = frozenset({"idp", "username", "saml_provider_arn", "mfa", "hosts", "remember_password"})
