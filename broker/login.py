@@ -9,7 +9,6 @@ import getpass
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -31,10 +30,11 @@ from broker.ports import LaterHttp, Ports
 from broker.ports.aws import Aws, account_of, partition_of
 from broker.ports.clock import Clock, to_text
 from broker.ports.keychain import LazyKeychain, pinned
+from broker.ports.parallel import in_parallel
 from broker.ports.secrets import Keychain, Secrets
 from broker.ports.spent import SpentCodes
 from broker.ports.ui import Ui
-from broker.provider import Credentials, KeyHolder, Provider, Request, Rotation
+from broker.provider import Account, Credentials, KeyHolder, Provider, Request, Rotation
 from broker.seal import SealedFiles
 from broker.session import Session
 from broker.single_flight import SingleFlight
@@ -44,6 +44,8 @@ Outcome = Session | AwsLoginError
 
 AT_ONCE = 32
 """Sessions asked for in parallel once the sign-in stands."""
+LOGOUT_PATIENCE = 60.0
+"""Seconds that `logout` waits for a sign-in that is under way."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class Broker:
             with self._flights.turn(
                 self.sign_in(first), what=self._words(first), timeout=wish.timeout
             ):
-                while waiting and not any(isinstance(o, Session) for o in outcomes.values()):
+                while waiting and not any(map(_signed_in, outcomes.values())):
                     first = waiting[0]
                     outcomes[first.name] = self._signed_in_or_refused(first, wish)
                     waiting.pop(0)
@@ -187,14 +189,15 @@ class Broker:
     def _in_parallel(
         self, get: Callable[[Profile, Wish], Session], profiles: list[Profile], wish: Wish
     ) -> dict[str, Outcome]:
-        if not profiles:
-            return {}
-        with ThreadPoolExecutor(min(AT_ONCE, len(profiles))) as pool:
-            futures = {
-                profile.name: pool.submit(self._attempt, lambda p=profile: get(p, wish), profile)
-                for profile in profiles
-            }
-        return {name: future.result() for name, future in futures.items()}
+        with self._ui.counting("getting sessions", len(profiles)) as counted:
+
+            def one(profile: Profile) -> Outcome:
+                outcome = self._attempt(lambda: get(profile, wish), profile)
+                counted()
+                return outcome
+
+            outcomes = in_parallel(one, profiles, at_once=AT_ONCE)
+        return {profile.name: got for profile, got in zip(profiles, outcomes, strict=True)}
 
     def _attempt(self, get: Callable[[], T], profile: Profile) -> T | AwsLoginError:
         try:
@@ -321,10 +324,17 @@ class Broker:
             self._providers[sign_in] = self._make_provider(self.spec(profile), sign_in)
         return self._providers[sign_in]
 
-    def provider_named(self, name: str) -> Provider:
-        """A provider by its name, as `discover` wants it."""
+    def discover(self, name: str, wish: Wish) -> list[Account]:
+        """What the sign-in of a provider reaches, under the sign-in's lock.
+
+        Raises:
+            UsageError: This kind of provider cannot list it.
+        """
         spec = self._config.provider(name)
-        return self._make_provider(spec, self._sign_in_of(spec, keys=None, mfa_serial=None))
+        sign_in = self._sign_in_of(spec, keys=None, mfa_serial=None)
+        provider = self._make_provider(spec, sign_in)
+        with self._flights.turn(sign_in, what=spec.name, timeout=wish.timeout):
+            return provider.discover()
 
     def secrets_of(self, spec: ProviderSpec, sign_in: str = "") -> Secrets:
         """The secrets that a provider is given."""
@@ -358,17 +368,19 @@ class Broker:
 
     def _sign_in_of(self, spec: ProviderSpec, *, keys: str | None, mfa_serial: str | None) -> str:
         suffix = spec.name.upper().replace("-", "_")
+        who = {
+            "team": self._config.team,
+            "keys": keys,
+            "mfa_serial": mfa_serial,
+            "username": self._environ.get(f"AWSLOGIN_USERNAME_{suffix}")
+            or self._environ.get("AWSLOGIN_USERNAME"),
+        }
         return fingerprint(
             {
-                "team": self._config.team,
                 "provider": spec.name,
                 "type": spec.type,
-                "options": spec.options.model_dump(mode="json"),
-                "keys": keys,
-                "mfa_serial": mfa_serial,
+                "sign_in": spec.options.sign_in(**who),
                 "signs_in_as": spec.plugin.signs_in_as(spec.options, self._environ),
-                "username": self._environ.get(f"AWSLOGIN_USERNAME_{suffix}")
-                or self._environ.get("AWSLOGIN_USERNAME"),
                 "endpoints": {
                     name: self._environ[name]
                     for name in self._environ
@@ -419,8 +431,17 @@ class Broker:
 
     def logout(self, profile: Profile) -> int:
         """Forget a profile's sessions and its sign-in, at the provider too; how many sessions."""
-        self.provider(profile).logout()
-        return self.forget(profile)
+        try:
+            self._end_sign_in(profile)
+        finally:
+            count = self.forget(profile)
+        return count
+
+    def _end_sign_in(self, profile: Profile) -> None:
+        with self._flights.alone(
+            self.sign_in(profile), what=self._words(profile), timeout=LOGOUT_PATIENCE
+        ):
+            self.provider(profile).logout()
 
     def forget(self, profile: Profile) -> int:
         """Forget a profile's sessions and its sign-in on this machine; how many sessions."""
@@ -442,7 +463,7 @@ class Broker:
         for sign_in, profile in self._profiles_by_sign_in().items():
             if self._cache.knows_sign_in(sign_in):
                 try:
-                    self.provider(profile).logout()
+                    self._end_sign_in(profile)
                 except AwsLoginError as error:
                     failures.append(_of(error, profile))
         forgotten = self._cache.forget_all()
@@ -490,6 +511,11 @@ class Broker:
         """The keychain whose key seals sessions: none in CI, unless the job names one."""
         in_ci = self._environ.get("CI", "").lower() == "true"
         return None if in_ci and not pinned(self._environ) else self.keychain
+
+
+def _signed_in(outcome: Outcome) -> bool:
+    """Whether the sign-in stands, even if it does not hold that role."""
+    return isinstance(outcome, Session | RoleRefused)
 
 
 def _require_usable(credentials: Credentials, now: datetime) -> None:

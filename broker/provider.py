@@ -136,6 +136,14 @@ class ProviderOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
+    def sign_in(self, **who: Any) -> dict[str, Any]:
+        """What makes it another sign-in, beside the provider's name, type and endpoints.
+
+        Args:
+            **who: The team, the user's name, and whose keys and MFA device sign for it.
+        """
+        return {"options": self.model_dump(mode="json"), **who}
+
 
 class Provider(ABC):
     """One way of signing in.

@@ -71,6 +71,20 @@ class SingleFlight:
         finally:
             lock.release()
 
+    @contextmanager
+    def alone(self, name: str, *, what: str, timeout: float) -> Iterator[None]:
+        """Hold the lock `name` for something else than a sign-in: it shares nobody's failure.
+
+        Raises:
+            NetworkError: Still waiting after `timeout`.
+        """
+        private_dir(self._folder)
+        _, lock = self._acquire(name, what, timeout)
+        try:
+            yield
+        finally:
+            lock.release()
+
     def _acquire(self, name: str, what: str, timeout: float) -> tuple[bool, FileLock]:
         lock = FileLock(self._folder / f"{name}.lock", mode=0o600)
         start = self._clock.monotonic()

@@ -28,6 +28,11 @@ profiles:
   read: {{provider: corp, account: "444455556666", role: ReadOnly}}
   lost: {{provider: corp, account: "444455556666", role: Admin}}
   twin: {{provider: other, account: "111122223333", role: Developer}}
+  audit:
+    source: stage
+    role_arn: arn:aws:iam::777788889999:role/Audit
+    external_id: x
+    tags: {{tier: audit}}
 """
     )
     return signed_up
@@ -64,6 +69,63 @@ def test_without_a_person_it_says_so(team: Home, sandbox: Sandbox) -> None:
     assert sandbox.calls("oidc") == []
 
 
+def test_the_code_is_shown_under_quiet_and_json_too(team: Home, sandbox: Sandbox) -> None:
+    done = sign_in(team, sandbox, "stage", "--quiet", "--output", "json").finish().ok()
+    assert done.json["profile"] == "stage"
+
+
+def test_a_role_chained_from_it(team: Home, sandbox: Sandbox) -> None:
+    done = sign_in(team, sandbox, "audit", "--output", "json").finish().ok()
+    assert ":assumed-role/Audit/" in done.json["arn"]
+    assert done.json["provider"] == "corp"
+    (asked,) = sandbox.calls("sts", "AssumeRole")
+    assert asked.form["ExternalId"] == "x"
+
+
+def test_all_at_once_with_chains_and_failures(team: Home, sandbox: Sandbox) -> None:
+    twin = 'twin: {provider: other, account: "111122223333", role: Developer}'
+    text = (team.folder / "config.yaml").read_text().replace(twin, "")
+    team.config(text)
+    done = sign_in(team, sandbox, "--all", "--output", "json").finish()
+    assert done.code == 8
+    assert [one["profile"] for one in done.json] == ["stage", "admin", "read", "audit"]
+    assert [line for line in done.err.splitlines() if '"error"' in line] == [
+        line for line in done.err.splitlines() if '"profile": "lost"' in line
+    ]
+    assert len(sandbox.calls("oidc", "/device_authorization")) == 1
+
+
+def test_the_flow_is_no_part_of_a_sign_in(team: Home, sandbox: Sandbox) -> None:
+    sign_in(team, sandbox, "stage").finish().ok()
+    text = (team.folder / "config.yaml").read_text()
+    team.config(text.replace('/#/"', '"').replace("corp: {", "corp: {flow: pkce, "))
+    team.run("admin").ok()
+    team.config(text.replace("team: payments", "team: other"), "other.yaml")
+    team.run("read", env={"AWSLOGIN_USERNAME": "ben"}).ok()
+
+
+def test_ctrl_c_ends_many_at_once(team: Home, sandbox: Sandbox) -> None:
+    sign_in(team, sandbox, "stage").finish().ok()
+    text = (team.folder / "config.yaml").read_text()
+    accounts = [f"{number:012}" for number in range(60)]
+    sandbox.world.people["ann"].assigned |= {account: ["Admin"] for account in accounts}
+    more = [
+        f'  p{account}: {{provider: corp, account: "{account}", role: Admin, tags: {{t: x}}}}\n'
+        for account in accounts
+    ]
+    team.config(text + "".join(more))
+    sandbox.fault("portal", hang=15)
+    sandbox.world.portal_rate = 20
+    before = len(sandbox.calls("portal"))
+    terminal = Terminal(team, "--tag", "t=x")
+    while len(sandbox.calls("portal")) == before:
+        time.sleep(0.02)
+    start = time.monotonic()
+    terminal.type("\x03")
+    assert terminal.finish().code == 130
+    assert time.monotonic() - start < 10
+
+
 def test_denied(team: Home, sandbox: Sandbox) -> None:
     done = sign_in(team, sandbox, "stage", "--quiet", deny=True).finish()
     assert done.code == 3
@@ -92,6 +154,9 @@ def test_good_ones_and_failures_of_several(team: Home, sandbox: Sandbox) -> None
     assert done.code == 8
     assert [one["profile"] for one in done.json] == ["stage", "read"]
     assert '"profile": "lost"' in done.err
+    words = team.run("stage", "lost", "read").err
+    (line,) = [line for line in words.splitlines() if "lost" in line]
+    assert "discover corp" in line
 
 
 def test_the_token_is_refreshed_without_a_browser(team: Home, sandbox: Sandbox) -> None:
@@ -112,6 +177,7 @@ def test_a_revoked_sign_in_needs_a_person(team: Home, sandbox: Sandbox) -> None:
 
 def test_logout_ends_the_session_at_the_portal(team: Home, sandbox: Sandbox) -> None:
     sign_in(team, sandbox, "stage").finish().ok()
+    team.run("logout", "stage").ok()
     team.run("logout", "stage").ok()
     assert len(sandbox.calls("portal", "/logout")) == 1
     assert sandbox.oidc.tokens == {}

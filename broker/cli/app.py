@@ -49,6 +49,7 @@ COMMANDS = {
     "remove": "broker.cli.keys:remove",
     "rotate": "broker.cli.keys:rotate",
     "import": "broker.cli.import_:import_",
+    "discover": "broker.cli.discover:discover",
     "setup": "broker.cli.setup:setup",
     "config": "broker.cli.config:config",
     "agent": "broker.cli.agent:agent",
@@ -407,13 +408,25 @@ def run(args: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def report(error: AwsLoginError, *, machine: bool, verbose: bool = False) -> int:
-    """Say a failure on stderr: a sentence and its mend, or one JSON line; its exit code."""
+def report(
+    error: AwsLoginError, *, machine: bool, verbose: bool = False, one_of_several: bool = False
+) -> int:
+    """Say a failure on stderr: a sentence and its mend, or one JSON line; its exit code.
+
+    Args:
+        error: The failure.
+        machine: Whether it is said in JSON.
+        verbose: Whether its traceback is shown too.
+        one_of_several: Keeps sentence and mend on one line.
+    """
     if verbose:
         import traceback
 
         sys.stderr.write(masked("".join(traceback.format_exception(error))))
-    _report(error.code, error.exit_code, error.message, error.hint, error.profile, machine=machine)
+    message, hint = error.message, error.hint
+    if one_of_several and not machine:
+        message, hint = " → ".join(" ".join(text.split()) for text in (message, hint) if text), ""
+    _report(error.code, error.exit_code, message, hint, error.profile, machine=machine)
     return error.exit_code
 
 

@@ -85,8 +85,23 @@ def profile_argument(
     )
 
 
+def provider_argument() -> Callable[[Any], Any]:
+    """A provider, completed from the config."""
+    return click.argument("provider", shell_complete=_providers)
+
+
 def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
     return profiles(ctx.params.get("config"), incomplete)
+
+
+def _providers(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    from broker.config import load
+
+    try:
+        config = load(ctx.params.get("config"), os.environ, Path.cwd())
+    except (AwsLoginError, OSError):
+        return []
+    return [name for name in config.provider_names if name.startswith(incomplete)]
 
 
 def profiles(config: str | None, incomplete: str) -> list[str]:

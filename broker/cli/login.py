@@ -60,7 +60,7 @@ def _login_several(app: App, profiles: list[Profile | AwsLoginError], wish: Wish
     else:
         app.say("\n".join(render.text(session) for session in sessions))
     for failure in failures:
-        report(failure, machine=app.output == "json")
+        report(failure, machine=app.output == "json", one_of_several=True)
     return worst(failures) if failures else 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shutil
 import sys
@@ -14,6 +13,8 @@ import click
 import broker
 from broker import aws_files
 from broker.cli.app import App, command
+from broker.cli.change import agreed as agreed_to
+from broker.cli.change import diff
 from broker.errors import AwsLoginError, UsageError
 
 _PLAIN = re.compile(r"[\w@+=:,./\\-]+")
@@ -37,8 +38,8 @@ def setup(app: App, *, remove: bool, dry_run: bool, yes: bool) -> None:
         app.config.require_trust()
         block = _block(app, before or b"")
         after = aws_files.with_block(before, block.lines)
-    change = _diff(path, before or b"", after or b"")
-    agreed = dry_run or not change or _agreed(app, change, yes=yes)
+    change = diff(path, before or b"", after or b"")
+    agreed = dry_run or not change or agreed_to(app, change, yes=yes)
     done = bool(change) and agreed and not dry_run
     if done:
         if aws_files.read(path) != before:
@@ -123,18 +124,3 @@ def _quoted(word: str) -> str:
             hint="move the file to a folder with a plain name",
         )
     return word if _PLAIN.fullmatch(word) else f'"{word}"'
-
-
-def _diff(path: Path, before: bytes, after: bytes) -> str:
-    old, new = (
-        text.decode("utf-8", errors="replace").splitlines(keepends=True) for text in (before, after)
-    )
-    lines = difflib.unified_diff(old, new, str(path), f"{path} (awslogin)", n=1)
-    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
-
-
-def _agreed(app: App, change: str, *, yes: bool) -> bool:
-    """On a terminal the person sees the change and agrees; elsewhere the command is the consent."""
-    if yes or not app.ui.interactive:
-        return True
-    return app.ui.confirm("Write this?", about=change)

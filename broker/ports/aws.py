@@ -301,7 +301,9 @@ class _Sender:
         if reply.status_code == 429 or reply.status_code >= 500:
             if f"attempt={self._tries};" not in str(request.headers.get("amz-sdk-request")):
                 time.sleep(_pause(reply.headers.get("Retry-After", "")))
-            if not reply.content.lstrip().startswith(self._body_starts):
+            a_page = not reply.content.lstrip().startswith(self._body_starts)
+            throttled = reply.status_code == 429 and self._body_starts == b"{"
+            if a_page and not throttled:  # a JSON service's 429 is known by its status alone
                 raise HTTPClientError(error="", status=reply.status_code)
         return reply
 

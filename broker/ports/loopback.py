@@ -5,10 +5,15 @@ Source: RFC 8252 section 7.3 (loopback redirection), RFC 6749 section 4.1.2.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
+import os
 import threading
+import time
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
@@ -16,21 +21,50 @@ from urllib.parse import parse_qs, urlsplit
 from broker.errors import UsageError
 
 PATH = "/oauth/callback"
+LAST_PAGE = 2.0
+"""Seconds for the browser to fetch the page that it ends on."""
 
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
+_STYLE = (
+    ":root{color-scheme:light dark}"
+    "body{margin:0;min-height:100vh;display:grid;place-items:center;"
+    "background:light-dark(#fff,#16181d);color:light-dark(#16181d,#eceef2);"
+    "font:1.125rem/1.6 system-ui,sans-serif}"
+    "main{max-width:32rem;padding:2rem}"
+    "h1{margin:0 0 .5rem;font-size:1.75rem;line-height:1.25}"
+    "p{margin:0}"
+)
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>{title} – awslogin</title>
-<style>body{{font:1.125rem/1.5 system-ui,sans-serif;max-width:36rem;margin:20vh auto;padding:0 1rem;
-background:Canvas;color:CanvasText}}h1{{font-size:1.75rem}}</style>
-<main><h1>{title}</h1><p>{text}</p></main></html>"""
+<meta name="color-scheme" content="light dark">
+<title>{title} – awslogin</title>
+<style>{style}</style>
+<main><h1>{title}</h1><p>{text}</p></main>
+</html>
+"""
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'; style-src 'sha256-"
+    + base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    + "'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
     "Connection": "close",
 }
+
+
+class _Server(ThreadingMixIn, TCPServer):
+    """Threads, as browsers open connections ahead that they send nothing on."""
+
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = os.name == "posix"  # on Windows it would let another program in
+
+    def handle_error(self, *args: Any) -> None:
+        """A browser that went away is no news."""
 
 
 class LoopbackListener:
@@ -47,7 +81,9 @@ class LoopbackListener:
     def __init__(self, state: str, port: int = 0) -> None:
         self._state = state
         self._answer: Mapping[str, str] | None = None
+        self._lock = threading.Lock()
         self._arrived = threading.Event()
+        self._shown = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -62,15 +98,16 @@ class LoopbackListener:
                 """Nothing of a redirect is logged: it holds the code."""
 
         try:
-            self._server = HTTPServer(("127.0.0.1", port), Handler)
+            self._server = _Server(("127.0.0.1", port), Handler)
         except OSError as error:
             raise UsageError(
-                f"port {port} on 127.0.0.1 is taken", hint="set another `callback_port`"
+                f"port {port} on 127.0.0.1 cannot be used: {error.strerror}",
+                hint="set another `callback_port`, or none",
             ) from error
-        self._host = f"127.0.0.1:{self._server.server_port}"
+        self._host = f"127.0.0.1:{self._server.server_address[1]}"
         self.url = f"http://{self._host}{PATH}"
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
 
     def __enter__(self) -> Self:
@@ -83,35 +120,46 @@ class LoopbackListener:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._answer is not None:
+            self._shown.wait(LAST_PAGE)
         self._server.shutdown()
         self._server.server_close()
 
     def wait(self, seconds: float) -> Mapping[str, str] | None:
         """The redirect's query (`code` or `error`), or None when it did not come in time."""
-        self._arrived.wait(seconds)
+        end = time.monotonic() + seconds
+        while not self._arrived.wait(0.2):  # in short steps: Windows hears Ctrl-C between them
+            if time.monotonic() > end:
+                return None
         return self._answer
 
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        ours = hmac.compare_digest(query.get("state", "").encode(), self._state.encode())
         if parts.path != PATH or handler.headers.get("Host") != self._host:
             self._say(handler, 404, "Nothing here", "This address takes one sign-in alone.")
-        elif not ours or self._answer is not None:
+        elif not self._take(query):
             self._say(handler, 400, "Not this sign-in", "It is over, or was not started here.")
-        elif "code" in query:
-            self._say(handler, 200, "Signed in", "You can close this window.")
-            self._take(query)
         else:
-            self._say(handler, 200, "Not signed in", "The terminal says why. Close this window.")
-            self._take(query)
+            if "code" in query:
+                title, text = "Signed in at AWS", "The rest happens in your terminal."
+            else:
+                title, text = "Not signed in", "Your terminal says why."
+            self._say(handler, 200, title, f"{text} You can close this window.")
+            self._shown.set()
 
-    def _take(self, query: Mapping[str, str]) -> None:
-        self._answer = query
-        self._arrived.set()
+    def _take(self, query: Mapping[str, str]) -> bool:
+        """Whether this is the redirect; the first one with our state is, also if it says no."""
+        ours = hmac.compare_digest(query.get("state", "").encode(), self._state.encode())
+        with self._lock:
+            if not ours or self._answer is not None:
+                return False
+            self._answer = query
+            self._arrived.set()
+            return True
 
     def _say(self, handler: BaseHTTPRequestHandler, status: int, title: str, text: str) -> None:
-        body = _PAGE.format(title=title, text=text).encode()
+        body = _PAGE.format(title=title, text=text, style=_STYLE).encode()
         handler.send_response(status)
         for name, value in {**_HEADERS, "Content-Length": str(len(body))}.items():
             handler.send_header(name, value)

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO
 
 from broker.errors import InteractionRequired, UsageError
 from broker.secret import Secret
 from broker.visible import visible
+
+BROWSER_STARTS = 3.0
+"""Seconds after which a browser that still runs counts as opened."""
+_BROWSE = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
 
 
 class Ui:
@@ -169,14 +174,53 @@ class Ui:
         print(f"warning: {visible(message)}", file=sys.stderr, flush=True)
 
     def browse(self, url: str) -> bool:
-        """Open a web page; False where no browser may or can be opened."""
+        """Open a web page; False where no browser may or can be opened.
+
+        The browser gets neither our streams, as some write to stdout, nor our secrets.
+        """
         if not self.may_browse:
             return False
-        import webbrowser
+        environ = {
+            name: value
+            for name, value in self._environ.items()
+            if not name.startswith(("AWSLOGIN_", "AWS_"))
+        }
+        try:
+            opener = subprocess.Popen(
+                [sys.executable, "-I", "-c", _BROWSE, url],
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            return False
+        try:
+            return opener.wait(BROWSER_STARTS) == 0
+        except subprocess.TimeoutExpired:
+            return True  # some browsers stay as long as their window
 
-        with contextlib.suppress(webbrowser.Error, OSError):
-            return webbrowser.open(url)
-        return False
+    @contextlib.contextmanager
+    def counting(self, doing: str, total: int) -> Iterator[Callable[[], None]]:
+        """Show how far many like calls have come: a bar on a terminal, else one line.
+
+        Args:
+            doing: What is done so often: `getting sessions`.
+            total: How many there will be; the block calls what it is given once for each.
+        """
+        if self._quiet or total < 2 or not sys.stderr.isatty():
+            if total > 1:
+                self.progress(f"{doing}: {total}")
+            yield lambda: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task(doing, total=total)
+            yield lambda: progress.advance(task)
 
     def _given(self, what: str) -> str | None:
         suffix = (self._provider or "").upper().replace("-", "_")

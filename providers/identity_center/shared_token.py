@@ -1,39 +1,55 @@
 """AWS CLI's own token cache, for people who want both tools on one sign-in. It is plain text.
 
-Source: botocore `SSOTokenLoader`: `~/.aws/sso/cache/<sha1 of the sso-session's name>.json`.
+Source: botocore `SSOTokenProvider` and `SSOTokenLoader`: the file is
+`~/.aws/sso/cache/<sha1 of the sso-session's name>.json`, wherever AWS_CONFIG_FILE points.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from broker.paths import read_or_none, write_private
+from broker.ports.clock import from_text, to_text
+from providers.identity_center.options import IdentityCenterOptions, plain_start_url
 
 _NEEDED = ("accessToken", "expiresAt", "clientId", "clientSecret", "registrationExpiresAt")
+_TIMES = ("expiresAt", "registrationExpiresAt")
 
 
-def path_of(session_name: str) -> Path:
-    """The file of an sso-session."""
-    name = hashlib.sha1(session_name.encode(), usedforsecurity=False).hexdigest()
-    return Path("~/.aws/sso/cache").expanduser() / f"{name}.json"
+class SharedToken:
+    """The file of one sso-session."""
+
+    def __init__(self, session_name: str, options: IdentityCenterOptions) -> None:
+        name = hashlib.sha1(session_name.encode(), usedforsecurity=False).hexdigest()
+        self.path = Path("~/.aws/sso/cache").expanduser() / f"{name}.json"
+        self._options = options
+
+    def read(self) -> dict[str, Any] | None:
+        """The token in the file, or None where there is none of this start URL and region."""
+        try:
+            token = json.loads(read_or_none(self.path) or b"{}")
+            if any(not isinstance(token[name], str) for name in _NEEDED):
+                return None
+            if plain_start_url(token["startUrl"]) != self._options.start_url:
+                return None
+            times = {name: _time(token[name]) for name in _TIMES}
+        except (ValueError, KeyError, TypeError, AttributeError, OSError):
+            return None
+        return token | times if token.get("region") == self._options.region else None
+
+    def write(self, token: dict[str, Any]) -> None:
+        """Write it where AWS CLI and every SDK look for it, mode 0600."""
+        write_private(self.path, json.dumps(token).encode())
+
+    def forget(self) -> None:
+        """Remove the file, if it is this sign-in's."""
+        if self.read():
+            self.path.unlink(missing_ok=True)
 
 
-def read_token(path: Path, start_url: str) -> dict[str, Any] | None:
-    """The token in the file, or None where there is none of this start URL."""
-    try:
-        token = json.loads(read_or_none(path) or b"{}")
-    except ValueError:
-        return None
-    if not isinstance(token, dict) or any(not token.get(name) for name in _NEEDED):
-        return None
-    known = str(token.get("startUrl", "")).partition("#")[0].rstrip("/")
-    return token if known == start_url else None
-
-
-def write_token(path: Path, token: Mapping[str, Any]) -> None:
-    """Write the token where AWS CLI and every SDK look for it, mode 0600."""
-    write_private(path, json.dumps(dict(token)).encode())
+def _time(text: str) -> str:
+    """As we write it; older clients end it in `UTC`."""
+    return to_text(from_text(text.replace("UTC", "+00:00")))

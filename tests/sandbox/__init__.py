@@ -58,13 +58,14 @@ class Sandbox:
                 arn, self.idp.signer.issuer, self.idp.signer.certificate, rsa_key("AWS")
             )
         self.oidc = Oidc(self.world)
+        self.portal = Portal(self.world, self.oidc)
         self.issuer = Issuer(self.world)
         self.signin = Signin(self.world)
         handlers = {
             "sts": Sts(self.world).handle,
             "iam": Iam(self.world).handle,
             "oidc": self.oidc.handle,
-            "portal": Portal(self.world, self.oidc).handle,
+            "portal": self.portal.handle,
             "signin": self.signin.handle,
             "idp": self.idp.handle,
             "issuer": self.issuer.handle,

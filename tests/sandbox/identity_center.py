@@ -26,8 +26,9 @@ LOOPBACK = {"127.0.0.1", "[::1]", "localhost"}
 class OidcRefusedError(Exception):
     """`error`, its exception's name, HTTP status."""
 
-    def __init__(self, error: str, status: int = 400, description: str = "") -> None:
+    def __init__(self, error: str, status: int = 400, description: str = "", **more: str) -> None:
         super().__init__(error)
+        self.more = more
         self.error = error
         self.status = status
         self.description = description
@@ -90,7 +91,8 @@ class Oidc:
 
     Knobs: `interval` and `device_life` (seconds), `slow_downs` (polls to refuse whatever their
     pace), `portal_session` (seconds that refreshing lasts), `auto_approve` (who confirms by
-    himself after the first poll, or at once in the browser).
+    himself after the first poll, or at once in the browser), `right_region` (the instance is there
+    instead).
     """
 
     def __init__(self, world: World, url: str = "") -> None:
@@ -102,6 +104,7 @@ class Oidc:
         self.device_life = 600.0
         self.portal_session = 8 * HOUR
         self.auto_approve: str | None = None
+        self.right_region: str | None = None
         self.clients: dict[str, Client] = {}
         self.devices: dict[str, Device] = {}
         self.codes: dict[str, Code] = {}
@@ -127,8 +130,10 @@ class Oidc:
                 return route(asked)
             except OidcRefusedError as refused:
                 name = "".join(part.capitalize() for part in refused.error.split("_"))
+                name = "InvalidRequestRegion" if refused.more else name
                 return as_json(
-                    {"error": refused.error, "error_description": refused.description},
+                    {"error": refused.error, "error_description": refused.description}
+                    | refused.more,
                     refused.status,
                     **{"x-amzn-ErrorType": f"{name}Exception"},
                 )
@@ -207,6 +212,8 @@ class Oidc:
         client = self._client(body)
         if not client.may(DEVICE_GRANT):
             raise OidcRefusedError("unauthorized_client")
+        if self.right_region:
+            raise OidcRefusedError("invalid_request", region=self.right_region)
         if not self._is_start_url(body.get("startUrl")):
             raise OidcRefusedError("invalid_request", 400, "invalid start url")
         user_code = "-".join(
@@ -373,7 +380,7 @@ class Portal:
     def handle(self, asked: Asked) -> Answer:
         """One request."""
         with self._world.lock:
-            if self._too_many(asked.at):
+            if self.refuses(asked.at):
                 return as_json(
                     {"message": "HTTP 429 Unknown Code"},
                     429,
@@ -397,7 +404,8 @@ class Portal:
                 return _portal_error(404, "ResourceNotFoundException", "no such resource")
             return route(token, asked.query)
 
-    def _too_many(self, at: float) -> bool:
+    def refuses(self, at: float) -> bool:
+        """Whether a call that arrives at `at` is too many: a bucket of `portal_rate` tokens."""
         rate = self._world.portal_rate
         if rate is None:
             return False

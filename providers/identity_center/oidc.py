@@ -1,0 +1,260 @@
+"""Identity Center's OIDC service: its four calls, this machine's registration, its errors as ours.
+
+Source: IAM Identity Center OIDC API Reference; RFC 6749 section 5.2, RFC 8628 section 3.5.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from broker.errors import AwsLoginError, ConfigError, LoginRefused, NetworkError, UnexpectedReply
+from broker.ports import Ports
+from broker.ports.aws import endpoint_override, error_code
+from broker.ports.clock import from_text, to_text
+from broker.secret import Secret
+from providers.identity_center.options import IdentityCenterOptions
+
+REDIRECT = "http://127.0.0.1/oauth/callback"
+"""As it is registered: without port, any port may be used (RFC 8252 section 7.3)."""
+REGISTRATION_LEFT = timedelta(minutes=15)
+FLOWS = ("pkce", "device")
+
+Client = dict[str, Any]
+"""`clientId`, `clientSecret`, `expiresAt` (UTC, as text)."""
+
+
+class NotYetError(Exception):
+    """The person has not decided; `slower` seconds are added to the interval."""
+
+    def __init__(self, slower: float) -> None:
+        super().__init__()
+        self.slower = slower
+
+
+class UnknownClientError(LoginRefused):
+    """The service does not know this machine's registration any more."""
+
+
+class GrantOver(LoginRefused):
+    """The code or refresh token is spent, revoked or too old."""
+
+
+class Oidc:
+    """The calls of one sign-in."""
+
+    def __init__(self, name: str, options: IdentityCenterOptions, ports: Ports) -> None:
+        self._name = name
+        self._options = options
+        self._ports = ports
+        self._clients: dict[bool, Any] = {}
+
+    def registered(self, flow: str) -> Client:
+        """This machine's client, registered anew before it expires.
+
+        Args:
+            flow: `pkce` or `device`; each has a registration of its own.
+        """
+        kept = self._ports.secrets.recall(f"registration-{flow}")
+        now = self._ports.clock.now()
+        if kept and from_text(kept["expiresAt"]) - now > REGISTRATION_LEFT:
+            Secret(kept["clientSecret"])
+            return kept
+        arguments: dict[str, Any] = {"clientName": _client_name(), "clientType": "public"}
+        if flow == "pkce":
+            arguments["grantTypes"] = ["authorization_code", "refresh_token"]
+            arguments["redirectUris"] = [REDIRECT]
+            arguments["issuerUrl"] = self._options.start_url
+        if self._options.scopes:
+            arguments["scopes"] = list(self._options.scopes)
+        reply = self._call("RegisterClient", arguments)
+        with _understood("RegisterClient"):
+            until = datetime.fromtimestamp(int(reply["clientSecretExpiresAt"]), UTC)
+            client = {
+                "clientId": reply["clientId"],
+                "clientSecret": Secret(reply["clientSecret"]).reveal(),
+                "expiresAt": to_text(until),
+            }
+        self._ports.secrets.remember(f"registration-{flow}", client, until=until)
+        return client
+
+    def forget_registrations(self) -> None:
+        """The next sign-in registers anew."""
+        for flow in FLOWS:
+            self._ports.secrets.forget(f"registration-{flow}")
+
+    def start_device(self, client: Client) -> Mapping[str, Any]:
+        """StartDeviceAuthorization: `deviceCode`, `userCode`, `verificationUri`, …."""
+        reply = self._call(
+            "StartDeviceAuthorization",
+            {
+                "clientId": client["clientId"],
+                "clientSecret": client["clientSecret"],
+                "startUrl": self._options.start_url,
+            },
+        )
+        with _understood("StartDeviceAuthorization"):
+            Secret(reply["deviceCode"])
+            reply["userCode"], reply["verificationUri"]
+        return reply
+
+    def create_token(self, client: Client, **grant: str) -> Mapping[str, Any]:
+        """CreateToken, sent once: `accessToken`, `expiresIn` (seconds), maybe `refreshToken`.
+
+        Raises:
+            NotYetError: The person has not decided yet.
+            GrantOver: What was exchanged does not hold any more.
+        """
+        who = {"clientId": client["clientId"], "clientSecret": client["clientSecret"]}
+        reply = self._call("CreateToken", who | grant)
+        with _understood("CreateToken"):
+            Secret(reply["accessToken"])
+            Secret(reply.get("refreshToken") or "")
+            int(reply["expiresIn"])
+        return reply
+
+    def authorize_url(self, client: Client, redirect: str, state: str, challenge: str) -> str:
+        """Where the browser begins the PKCE flow."""
+        base = (
+            endpoint_override("sso-oidc", os.environ) or self._client(once=False).meta.endpoint_url
+        )
+        query = {
+            "response_type": "code",
+            "client_id": client["clientId"],
+            "redirect_uri": redirect,
+            "state": state,
+            "code_challenge_method": "S256",
+            "scopes": " ".join(self._options.scopes),
+            "code_challenge": challenge,
+        }
+        return f"{base.rstrip('/')}/authorize?{urlencode(query)}"
+
+    def _client(self, *, once: bool) -> Any:
+        if once not in self._clients:
+            made = self._ports.aws.client("sso-oidc", self._options.region, once=once)
+            made.meta.events.register("before-parse.sso-oidc.*", _name_the_error)
+            self._clients[once] = made
+        return self._clients[once]
+
+    def _call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        from botocore.exceptions import ClientError
+
+        method = re.sub(r"(?<!^)([A-Z])", r"_\1", operation).lower()
+        client = self._client(once=operation == "CreateToken")
+        try:
+            with self._ports.aws.errors(operation):
+                try:
+                    reply: dict[str, Any] = getattr(client, method)(**arguments)
+                except ClientError as error:
+                    told = self._told(operation, error)
+                    if told:
+                        raise told from error
+                    raise
+        except NetworkError as error:
+            error.hint += f"; is `region: {self._options.region}` of {self._name} right?"
+            raise
+        return reply
+
+    def _told(self, operation: str, error: Any) -> Exception | None:
+        """What an error of this service means; None where AWS's own words say it best."""
+        code, said = error_code(error), _said(error)
+        if code == "AuthorizationPendingException":
+            return NotYetError(0)
+        if code == "SlowDownException":
+            return NotYetError(5)
+        if code == "AccessDeniedException":
+            return denied(said)
+        if code == "ExpiredTokenException":
+            return GrantOver(
+                "the sign-in's code has expired before it was confirmed", hint="run it again"
+            )
+        if code == "InvalidGrantException":
+            return GrantOver(f"the sign-in is over{_after(said)}", hint="sign in again")
+        if code in {"InvalidClientException", "UnauthorizedClientException"}:
+            self.forget_registrations()
+            return UnknownClientError(
+                f"{operation}: Identity Center in {self._options.region} does not know this"
+                f" machine's registration{_after(said)}",
+                hint="run it again; if it stays, check `region` of the provider",
+            )
+        if code == "InvalidScopeException":
+            return ConfigError(
+                f"Identity Center refuses the scopes {' '.join(self._options.scopes)}",
+                hint=f"check `scopes` of the provider {self._name}",
+            )
+        if code == "InvalidRequestRegionException":
+            return self._wrong_place(str(error.response.get("region") or ""), said)
+        if code == "InvalidRequestException" and operation != "CreateToken":
+            return self._wrong_place("", said)
+        return None
+
+    def _wrong_place(self, right_region: str, said: str) -> AwsLoginError:
+        """The instance is not there: the region is wrong, or the start URL is."""
+        options = self._options
+        right_region = right_region or options.region_in_start_url or ""
+        if right_region and right_region != options.region:
+            return ConfigError(
+                f"Identity Center in {options.region} does not hold {options.start_url}:"
+                f" it is in {right_region}{_after(said)}",
+                hint=f"set `region: {right_region}` of the provider {self._name}",
+            )
+        return ConfigError(
+            f"Identity Center in {options.region} does not know {options.start_url}{_after(said)}",
+            hint=f"check `start_url` and `region` of the provider {self._name}"
+            ": the region is the one Identity Center itself is in",
+        )
+
+
+def denied(said: str) -> LoginRefused:
+    """The person, or the instance's rules, said no."""
+    return LoginRefused(
+        f"the sign-in was denied in the browser{_after(said)}",
+        hint="run it again and allow it; if you did, ask who administers Identity Center",
+    )
+
+
+def _client_name() -> str:
+    """What the consent page shows of us."""
+    host = re.sub(r"[^A-Za-z0-9.-]+", "-", platform.node()) or "host"
+    return f"awslogin-{host}"[:64]
+
+
+def _after(said: str) -> str:
+    """The service's own sentence, on one line, behind ours."""
+    words = " ".join(said.split())[:300]
+    return f" ({words})" if words else ""
+
+
+def _said(error: Any) -> str:
+    """The service's own sentence."""
+    response = error.response
+    return str(response.get("error_description") or response.get("Error", {}).get("Message") or "")
+
+
+@contextmanager
+def _understood(operation: str) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise UnexpectedReply(f"{operation} answered without what it should hold") from error
+
+
+def _name_the_error(response_dict: dict[str, Any], **more: Any) -> None:
+    """An error that only the JSON names (RFC 6749) gets the header that botocore reads."""
+    del more
+    headers = response_dict["headers"]
+    if response_dict["status_code"] < 400 or headers.get("x-amzn-errortype"):
+        return
+    try:
+        name = json.loads(response_dict["body"])["error"]
+    except (ValueError, KeyError, TypeError):
+        return
+    words = "".join(word.capitalize() for word in str(name).split("_"))
+    headers["x-amzn-errortype"] = f"{words}Exception"

@@ -1,0 +1,173 @@
+"""The access token of one sign-in: kept, refreshed in time, and got anew from the person.
+
+Owns which token is used and where it is kept: sealed, or in AWS CLI's own file. The caller holds
+the sign-in's lock, so that of many processes one refreshes; a refresh token is good once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from broker.errors import (
+    AwsLoginError,
+    InteractionRequired,
+    LoginRefused,
+    NetworkError,
+    UnexpectedReply,
+)
+from broker.ports import Ports
+from broker.ports.clock import from_text, to_text
+from broker.secret import Secret
+from providers.identity_center.flows import sign_in
+from providers.identity_center.oidc import Client, Oidc
+from providers.identity_center.options import IdentityCenterOptions
+from providers.identity_center.shared_token import SharedToken
+
+EARLY = timedelta(minutes=5)
+"""What must be left of an access token; with less it is refreshed."""
+ONE_FAILURE_SERVES = 10.0
+"""Seconds for which a failed sign-in is the result of all threads that want one."""
+
+
+class TokenOfSignIn:
+    """The token; its methods may be called from many threads."""
+
+    def __init__(self, name: str, options: IdentityCenterOptions, ports: Ports) -> None:
+        self._options = options
+        self._ports = ports
+        self._oidc = Oidc(name, options, ports)
+        shared = options.share_token_cache
+        self._shared = SharedToken(shared, options) if shared else None
+        self._lock = threading.Lock()
+        self._failure: AwsLoginError | None = None
+        self._failed_at = float("-inf")
+
+    def get(self, *, instead_of: str | None = None) -> str:
+        """A token that holds: the kept one, a refreshed one, or one of a new sign-in.
+
+        Args:
+            instead_of: A token that the portal refused.
+
+        Raises:
+            InteractionRequired: A person is needed, and there is none.
+        """
+        with self._lock:
+            token = self._without_person(instead_of)
+            return token or self._from_person(had_one=self._kept() is not None)
+
+    def get_silently(self) -> str | None:
+        """A token that holds, without a person; None where there is none."""
+        with self._lock:
+            return self._without_person(None)
+
+    def forget(self) -> None:
+        """Drop the token; the registration is kept."""
+        if self._shared:
+            self._shared.forget()
+        self._ports.secrets.forget("token")
+
+    def _without_person(self, instead_of: str | None) -> str | None:
+        kept = self._kept()
+        if kept is None:
+            return None
+        now = self._ports.clock.now()
+        usable = kept["accessToken"] != instead_of and _until(kept) > now
+        if usable and _until(kept) - now > EARLY:
+            return str(kept["accessToken"])
+        try:
+            refreshed = self._refreshed(kept)
+        except NetworkError:
+            if not usable:
+                raise
+            refreshed = None
+        if refreshed:
+            return str(refreshed["accessToken"])
+        return str(kept["accessToken"]) if usable else None
+
+    def _from_person(self, *, had_one: bool) -> str:
+        if self._ports.clock.monotonic() - self._failed_at < ONE_FAILURE_SERVES:
+            assert self._failure
+            raise self._failure
+        try:
+            if not self._ports.ui.interactive:
+                place = self._options.start_url
+                raise InteractionRequired(
+                    f"the sign-in at {place} has ended or was revoked; a new one needs a person"
+                    if had_one
+                    else f"signing in at {place} needs a person and a browser",
+                    hint="run `awslogin` for this profile on a terminal; the sign-in is kept",
+                )
+            reply, client = sign_in(self._options, self._oidc, self._ports)
+        except AwsLoginError as error:
+            self._failure, self._failed_at = error, self._ports.clock.monotonic()
+            raise
+        return str(self._keep(reply, client)["accessToken"])
+
+    def _refreshed(self, kept: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A new token for the refresh token; None where there is none or the sign-in is over."""
+        refresh = kept.get("refreshToken")
+        registered_until = from_text(kept["registrationExpiresAt"])
+        if not refresh or registered_until <= self._ports.clock.now():
+            return None
+        client = {
+            "clientId": kept["clientId"],
+            "clientSecret": kept["clientSecret"],
+            "expiresAt": kept["registrationExpiresAt"],
+        }
+        try:
+            reply = self._oidc.create_token(client, grantType="refresh_token", refreshToken=refresh)
+        except UnexpectedReply:
+            return None
+        except LoginRefused:
+            found = self._refreshed_by_another_tool(kept)
+            if found is None:
+                self._never_refresh_again(kept)
+            return found
+        return self._keep({**reply, "refreshToken": reply.get("refreshToken") or refresh}, client)
+
+    def _refreshed_by_another_tool(self, kept: Mapping[str, Any]) -> dict[str, Any] | None:
+        """AWS CLI does not know our lock: it may have spent the shared refresh token meanwhile."""
+        found = self._shared.read() if self._shared else None
+        if found and found["accessToken"] != kept["accessToken"]:
+            return found
+        return None
+
+    def _never_refresh_again(self, kept: Mapping[str, Any]) -> None:
+        """A refused refresh token is not sent again; the access token may hold a while yet."""
+        if not self._shared:
+            rest = {name: value for name, value in kept.items() if name != "refreshToken"}
+            self._ports.secrets.remember("token", rest, until=_until(kept))
+
+    def _kept(self) -> dict[str, Any] | None:
+        """The token of an earlier command; AWS CLI's own where the two share one."""
+        kept = self._shared.read() if self._shared else self._ports.secrets.recall("token")
+        for name in ("accessToken", "refreshToken", "clientSecret"):
+            Secret((kept or {}).get(name) or "")
+        return kept
+
+    def _keep(self, reply: Mapping[str, Any], client: Client) -> dict[str, Any]:
+        until = self._ports.clock.now() + timedelta(seconds=int(reply["expiresIn"]))
+        token = {
+            "startUrl": self._options.start_url,
+            "region": self._options.region,
+            "accessToken": reply["accessToken"],
+            "expiresAt": to_text(until),
+            "clientId": client["clientId"],
+            "clientSecret": client["clientSecret"],
+            "registrationExpiresAt": client["expiresAt"],
+        }
+        if reply.get("refreshToken"):
+            token["refreshToken"] = reply["refreshToken"]
+        if self._shared:
+            self._shared.write(token)
+        else:
+            last = None if "refreshToken" in token else until
+            self._ports.secrets.remember("token", token, until=last)
+        return token
+
+
+def _until(token: Mapping[str, Any]) -> datetime:
+    return from_text(token["expiresAt"])

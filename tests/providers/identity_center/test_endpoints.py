@@ -1,0 +1,80 @@
+"""Where each partition's Identity Center answers; nothing is sent."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from pydantic import ValidationError
+
+from broker.testing import make_ports
+from providers.identity_center.oidc import Oidc
+from providers.identity_center.options import IdentityCenterOptions
+
+CLIENT = {"clientId": "id", "clientSecret": "s", "expiresAt": "2030-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-west-1", "eu-west-1.amazonaws.com"),
+        ("us-gov-west-1", "us-gov-west-1.amazonaws.com"),
+        ("us-gov-east-1", "us-gov-east-1.amazonaws.com"),
+        ("cn-north-1", "cn-north-1.amazonaws.com.cn"),
+        ("cn-northwest-1", "cn-northwest-1.amazonaws.com.cn"),
+        ("eusc-de-east-1", "eusc-de-east-1.amazonaws.eu"),
+    ],
+)
+def test_hosts_of_each_partition(region: str, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL_SSO_OIDC"):
+        monkeypatch.delenv(name, raising=False)
+    options = IdentityCenterOptions(start_url="https://x.awsapps.com/start", region=region)
+    ports = make_ports({})
+    address = Oidc("corp", options, ports).authorize_url(CLIENT, "http://127.0.0.1:1/", "s", "c")
+    assert address.startswith(f"https://oidc.{host}/authorize?")
+    portal = ports.aws.client("sso", region).meta.endpoint_url
+    assert portal == f"https://portal.sso.{host}"
+
+
+def test_an_endpoint_may_end_in_a_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO_OIDC", "http://127.0.0.1:9/")
+    options = IdentityCenterOptions(start_url="https://x.awsapps.com/start", region="eu-west-1")
+    address = Oidc("corp", options, make_ports({})).authorize_url(CLIENT, "r", "s", "c")
+    assert urlsplit(address).path == "/authorize"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("https://x.awsapps.com/start", "https://x.awsapps.com/start"),
+        ("https://x.awsapps.com/start/", "https://x.awsapps.com/start"),
+        ("https://x.awsapps.com/start#/", "https://x.awsapps.com/start"),
+        ("https://x.awsapps.com/start/#/?tab=accounts", "https://x.awsapps.com/start"),
+        ("https://x.awsapps.com/start?a=b", "https://x.awsapps.com/start"),
+        ("https://ssoins-1.portal.eu-west-1.app.aws", "https://ssoins-1.portal.eu-west-1.app.aws"),
+        (
+            "https://identitycenter.amazonaws.com/ssoins-1",
+            "https://identitycenter.amazonaws.com/ssoins-1",
+        ),
+    ],
+)
+def test_forms_of_the_start_url(given: str, meant: str) -> None:
+    assert IdentityCenterOptions(start_url=given, region="eu-west-1").start_url == meant
+
+
+@pytest.mark.parametrize(
+    "wrong", ["x.awsapps.com/start", "http://x.awsapps.com/start", "ftp://x/", "https://"]
+)
+def test_no_start_urls(wrong: str) -> None:
+    with pytest.raises(ValidationError):
+        IdentityCenterOptions(start_url=wrong, region="eu-west-1")
+
+
+def test_the_region_that_a_start_url_names() -> None:
+    def named(url: str) -> str | None:
+        return IdentityCenterOptions(start_url=url, region="eu-west-1").region_in_start_url
+
+    assert named("https://ssoins-1.portal.us-gov-west-1.app.aws") == "us-gov-west-1"
+    assert named("https://ssoins-1.eu-west-1.portal.amazonaws.com") == "eu-west-1"
+    assert named("https://my-own-1.awsapps.com/start") is None
+    assert named("https://corp.awsapps.com/start") is None
