@@ -71,13 +71,10 @@ class KeycloakPages(PageReader):
     @classmethod
     def _choose_device(cls, page: Page, walk: SignIn, form: Form) -> None:
         """Put the chosen tile's credential into the hidden field that a script would fill."""
-        found = [
-            (re.search(r"[0-9a-f-]{36}", str(t["onclick"])), t) for t in page.soup.select(_TILES)
-        ]
         tiles = [
-            (Option(" ".join(tile.get_text(" ").split()), "totp", {_DEVICE: match[0]}), form)
-            for match, tile in found
-            if match
+            (Option(" ".join(tile.get_text(" ").split()), "totp", {_DEVICE: quoted[1]}), form)
+            for tile in page.soup.select(_TILES)
+            if (quoted := re.search(r"""['"]([^'"]+)['"]""", str(tile["onclick"])))
         ]
         if len(tiles) < 2:
             return
