@@ -95,13 +95,9 @@ _ICONS = (
 
 def _method(form: Form) -> Option:
     """One of the methods, told by its icon: its words are in any language."""
-    icons = " ".join(
-        " ".join(tag.get("class") or []) for tag in form.tag.select("i, svg, [class*=icon]")
-    ).lower()
-    words = (
-        form.tag.select_one("[class*=headline], [class*=title], .select-auth-box-headline, h2")
-        or form.tag
-    )
+    around = form.tag if form.tag.get_text(strip=True) else form.tag.parent or form.tag
+    icons = " ".join(" ".join(tag.get("class") or []) for tag in around.select("i")).lower()
+    words = around.select_one("h2, [class*=headline], [class*=title]") or around
     label = " ".join(words.get_text(" ").split())
     kind = next((kind for kind, pattern in _ICONS if re.search(pattern, icons)), kind_of(label))
     return Option(label, kind, {})
