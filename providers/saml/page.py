@@ -14,6 +14,7 @@ from functools import cached_property
 from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
+from bs4.element import NavigableString
 from bs4.exceptions import ParserRejectedMarkup
 
 from broker.errors import UnexpectedReply
@@ -314,6 +315,19 @@ class Page:
             if words:
                 return words
         return ""
+
+    def news(self, before: Page | None) -> str:
+        """The words that an earlier look at the same page did not have."""
+        known = set(before.strings) if before else set(self.strings)
+        return " ".join(words for words in self.strings if words not in known)[:300]
+
+    @cached_property
+    def strings(self) -> list[str]:
+        """What is written on it, piece by piece."""
+        unseen = {"script", "style", "title", "option", "textarea", "button"}
+        pieces = self.soup.find_all(string=True)
+        written = [p for p in pieces if type(p) is NavigableString and p.parent.name not in unseen]  # type: ignore[union-attr]
+        return [words for words in (printable(piece) for piece in written) if words]
 
     def heading(self) -> str:
         """What the page says it is about: its first heading, else its title."""

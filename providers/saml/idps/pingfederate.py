@@ -8,7 +8,6 @@ from __future__ import annotations
 from bs4 import Tag
 
 from broker.ports.http import Reply
-from broker.ports.urls import without_query
 from providers.saml.forms import SignIn
 from providers.saml.idp import PageReader
 from providers.saml.idps.form import FormIdp
@@ -63,7 +62,7 @@ class PingPages(PageReader):
 
         def ask() -> str | None:
             query = dict(swipe.fields)
-            document = walk.http.get(without_query(swipe.action), params=query).json()
+            document = walk.http.get(swipe.action, params=query).json()
             status = str(document.get("status")) if isinstance(document, dict) else "no status"
             return None if status == _WAITING else status
 
@@ -72,8 +71,9 @@ class PingPages(PageReader):
         if status == "OK":
             return reply
         shown = Page.parse(reply.url, reply.text)
-        if shown.first(Kind.CODE) or shown.form("form[name=device-form], form#device-form"):
-            return reply  # another device, or its code, instead
+        devices = shown.form("form[name=device-form], form#device-form")
+        if shown.first(Kind.CODE) or (devices and walk.ports.ui.interactive):
+            return reply  # its code, or another device, instead
         raise walk.refuse(
             shown, f"the approval ended with {status}", hint="run it again and approve it"
         )

@@ -126,11 +126,18 @@ def test_a_provider_may_send_the_person_elsewhere_for_a_code(site: Site, other: 
     assert other.posts("/code") == [{"otp": "123456"}]
 
 
-@pytest.mark.parametrize("error", ["", "<p class=fehler>Kennwort falsch</p>"])
-def test_the_same_form_again_means_refused(site: Site, error: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("", "refused the password"),
+        ("<b>Kennwort falsch</b>", "Kennwort falsch"),
+        ("<div style='display:none' class=error>no</div><td>暗証番号が違います</td>", "暗証番号"),
+    ],
+)
+def test_the_same_form_again_means_refused(site: Site, error: str, said: str) -> None:
     site.login()
     site.pages["/login"] = error + PASSWORD_FORM.format(action="/login")
-    with pytest.raises(LoginRefused):
+    with pytest.raises(LoginRefused, match=said):
         site.walk().arn()
     assert len(site.posts("/login")) == 1
 
@@ -358,6 +365,32 @@ def test_methods_of_any_form(site: Site, form: str) -> None:
         site.walk(keychain=seed).arn()
 
 
+def test_nobody_is_pushed_again_and_again(site: Site) -> None:
+    choice = (
+        "<form method=post action=/m><button name=m value=push>Telefon</button>"
+        "<button name=m value=totp>App</button></form>"
+    )
+    site.login()
+    site.pages |= {"/login": choice, "/m": choice}
+    with pytest.raises(LoginRefused, match="Telefon"):
+        site.walk(mfa="push").arn()
+    assert len(site.posts("/m")) == 1
+    with pytest.raises(LoginRefused, match="Telefon"):
+        site.walk(answers=["Telefon"] * 5).arn()
+    assert len(site.posts("/m")) == 4
+
+
+def test_a_search_field_is_no_second_factor(site: Site) -> None:
+    site.login()
+    site.pages["/login"] = (
+        "<title>Portal</title><form method=post action=/s><input name=search></form>"
+        "<p class=error>Konto gesperrt</p>"
+    )
+    with pytest.raises(LoginRefused, match="Konto gesperrt"):
+        site.walk(answers=["never typed"]).arn()
+    assert site.posts("/s") == []
+
+
 def test_a_field_of_any_name_after_the_password_is_the_second_factor(site: Site) -> None:
     site.login()
     site.pages["/login"] = (
@@ -368,6 +401,12 @@ def test_a_field_of_any_name_after_the_password_is_the_second_factor(site: Site)
     walk = site.walk(answers=["Rex"])
     assert walk.arn() == ANN
     assert "Name of your first pet" in walk.ui.asked[-1]
+
+
+def test_a_browsers_own_sign_in(site: Site) -> None:
+    site.pages["/"] = Answer(401, "", {"WWW-Authenticate": "Negotiate"})
+    with pytest.raises(UnexpectedReply, match="browser's own sign-in"):
+        site.walk().arn()
 
 
 def test_a_captcha_needs_a_browser(site: Site) -> None:
