@@ -168,6 +168,8 @@ class SignIn:
         )
 
     def _next(self, page: Page, reply: Reply) -> Reply:
+        if page.beyond_us:
+            raise UnknownPageError(page, page.beyond_us)
         for reader in self.readers:
             if reader.recognises(page):
                 answer = reader.answer(page, self)
@@ -192,8 +194,6 @@ class SignIn:
         """Answer the page's question, if it has one."""
         code = page.first(Kind.CODE) or self._unnamed_code(page)
         password, username = page.first(Kind.PASSWORD), page.first(Kind.USERNAME)
-        if page.captcha and (code or password or username):
-            raise UnknownPageError(page, "asks for a captcha")
         if page.first(Kind.NEW_PASSWORD) and not password and self.password_sent:
             raise self.demand(page, "wants a new password")
         follow_up = code and self.password_sent and not self._was_there(code)

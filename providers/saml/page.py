@@ -45,6 +45,8 @@ _CAPTCHA = (
     " audio[src*=aptcha], input[name*=aptcha]:not([type=hidden]),"
     " input[id*=aptcha]:not([type=hidden])"
 )
+_DUO = "#duo_iframe, [data-sig-request], iframe[src*=duosecurity], input[value^=DuoAdfs]"
+_DUO_HOST = ".duosecurity.com"
 _ERRORS = (
     "#errorText",
     "#input-error, #input-error-username, #input-error-password, .kc-feedback-text",
@@ -266,9 +268,13 @@ class Page:
         return _join(self.url, chosen.pop()) if len(chosen) == 1 else None
 
     @property
-    def captcha(self) -> bool:
-        """Whether it wants a proof that a person is there."""
-        return self.soup.select_one(_CAPTCHA) is not None
+    def beyond_us(self) -> str:
+        """What it asks for that a browser alone can give; empty if nothing."""
+        if self.soup.select_one(_DUO) or (urlsplit(self.url).hostname or "").endswith(_DUO_HOST):
+            return "asks for Duo"
+        typed = any(form.typed for form in self.forms)
+        shown = any(not _is_hidden(tag) for tag in self.soup.select(_CAPTCHA))
+        return "asks for a captcha" if typed and shown else ""
 
     def first(self, kind: Kind) -> Form | None:
         """The first form of a kind."""

@@ -51,9 +51,12 @@ class PingPages(PageReader):
         swipe, after = page.form(_SWIPE), page.form(_ANSWER)
         if swipe and after and not page.first(Kind.CODE):
             return cls._wait(page, swipe, after, walk)
-        for form in page.forms:
-            if form.value("pf.ok") == "":  # what the page's own button does
+        for form in page.forms:  # what the page's own scripts do
+            if form.value("pf.ok") == "":
                 form.fields = form.filled(**{"pf.ok": "clicked"})
+            fresh = [cookie.value for cookie in walk.http.cookies if cookie.name == ".csrf"]
+            if fresh and fresh[0] and form.has("csrfToken"):
+                form.fields = form.filled(csrfToken=fresh[0])
         return None
 
     @classmethod

@@ -420,6 +420,21 @@ def test_a_captcha_needs_a_browser(site: Site) -> None:
     assert len(site.asked) == 1
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<form method=post><input type=hidden name=AuthMethod value=DuoAdfsAdapter></form>",
+        "<iframe id=duo_iframe data-host=api.duosecurity.com></iframe>",
+    ],
+)
+def test_duo_needs_a_browser(site: Site, page: str) -> None:
+    site.login()
+    site.pages["/login"] = f"{page}<script>function f(){{document.forms[0].submit()}}</script>"
+    with pytest.raises(UnexpectedReply, match="asks for Duo"):
+        site.walk().arn()
+    assert len(site.posts("/login")) == 1
+
+
 def test_a_response_for_another_provider_goes_back_to_the_one_that_asked(site: Site) -> None:
     upstream = site.sandbox.assertion("ann", audience="https://broker.corp.example", roles=[])
     site.pages["/"] = (
