@@ -11,7 +11,7 @@ from broker.ports.http import Reply
 from providers.saml.forms import SignIn
 from providers.saml.idp import PageReader
 from providers.saml.idps.form import FormIdp
-from providers.saml.page import Form, Kind, Option, Page, kind_of
+from providers.saml.page import Form, Kind, Option, Page, kind_of, printable
 
 _EVERY = 3.0
 """Seconds between two questions for the swipe, as PingID's script does it."""
@@ -91,7 +91,7 @@ def _devices(page: Page, form: Form) -> list[tuple[Option, Form]]:
 
 
 def _name(item: Tag) -> str:
-    return " ".join((item.select_one(".device-name") or item).get_text(" ").split())
+    return printable((item.select_one(".device-name") or item).get_text(" "))
 
 
 def _kind(item: Tag) -> str:

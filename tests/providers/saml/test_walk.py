@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import pytest
 from pydantic import ValidationError
 
@@ -17,64 +14,10 @@ from broker.errors import (
 )
 from broker.testing import MemoryKeychain
 from providers.saml.provider import SamlOptions
-from tests.providers.saml.walks import Walk
-from tests.sandbox import PROD, Sandbox, saml
-from tests.sandbox.server import Answer, Asked, Service, html
+from tests.providers.saml.site import PASSWORD_FORM, Site
+from tests.sandbox import PROD
+from tests.sandbox.server import Answer, html
 from tests.sandbox.world import MfaDevice
-
-PASSWORD_FORM = (
-    "<form method=post action='{action}'><input type=hidden name=t value=1>"
-    "<input name=user><input type=password name=pw></form>"
-)
-
-
-class Site:
-    """A provider whose pages a test writes: an address's path, and its page or what makes it."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.asked: list[Asked] = []
-        self.pages: dict[str, str | Answer | Callable[[Asked], Answer | str]] = {}
-        self.pages["/done"] = self.done()
-        self._service = Service("site", self._handle, self.asked)
-        self.url = self._service.url
-        self.stop = self._service.stop
-
-    def done(self, user: str = "ann") -> str:
-        response = self.sandbox.assertion(user)
-        return (
-            f"<form method=post action='{saml.ACS}'>"
-            f"<input type=hidden name=SAMLResponse value='{response}'></form>"
-        )
-
-    def login(self, action: str = "/login") -> None:
-        self.pages["/"] = PASSWORD_FORM.format(action=action)
-
-    def walk(self, user: str = "ann", **more: Any) -> Walk:
-        return Walk(self.sandbox, more.pop("idp", "form"), f"{self.url}/", user, **more)
-
-    def posts(self, path: str) -> list[dict[str, str]]:
-        return [one.form for one in self.asked if (one.method, one.path) == ("POST", path)]
-
-    def _handle(self, asked: Asked) -> Answer:
-        page = self.pages.get(asked.path, html("<title>No such page</title>", 404))
-        made = page(asked) if callable(page) else page
-        return made if isinstance(made, Answer) else html(made)
-
-
-@pytest.fixture
-def site(sandbox: Sandbox) -> Iterator[Site]:
-    made = Site(sandbox)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def other(sandbox: Sandbox) -> Iterator[Site]:
-    made = Site(sandbox)
-    yield made
-    made.stop()
-
 
 ANN = f"arn:aws:sts::{PROD}:assumed-role/Admin/ann"
 
