@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -54,6 +55,9 @@ class SamlOptions(ProviderOptions):
     hosts: tuple[str, ...] = ()
     remember_password: bool = False
     fields: FieldSelectors | None = None
+    browser: Literal["chromium", "chrome", "edge"] | None = None
+    executable: str | None = None
+    headless: Literal["auto", True, False] = "auto"
 
     @field_validator("url")
     @classmethod
@@ -63,6 +67,13 @@ class SamlOptions(ProviderOptions):
         except UnexpectedReply as error:
             raise ValueError(error.message) from None
         return url
+
+    @field_validator("executable")
+    @classmethod
+    def _depends_on_no_folder(cls, path: str | None) -> str | None:
+        if path and Path(path).name != path and not Path(path).expanduser().is_absolute():
+            raise ValueError("`executable` must be a full path, or a program's bare name")
+        return path
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> SamlOptions:

@@ -38,6 +38,7 @@ KINDS = {
     "shibboleth": Kind("shibboleth:Shibboleth"),
     "pingfederate": Kind("pingfederate:PingFederate"),
     "simplesamlphp": Kind("simplesamlphp:SimpleSamlPhp"),
+    "browser": Kind("browser:BrowserIdp", takes=("browser", "executable", "headless")),
 }
 
 READERS = (
