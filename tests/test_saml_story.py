@@ -6,6 +6,8 @@ import pyotp
 import pytest
 
 from tests.sandbox import Sandbox
+from tests.sandbox.adfs import NUMBER
+from tests.sandbox.twin import Habits
 from tests.support import Home
 from tests.terminal import Terminal
 
@@ -107,6 +109,17 @@ def test_a_wrong_code_of_a_machine_is_sent_once(team: Home, sandbox: Sandbox) ->
     assert len(sandbox.calls("idp", "/idp/code")) == 1
 
 
+def test_a_code_is_sent_once_by_whatever_process(team: Home, sandbox: Sandbox) -> None:
+    otto = sandbox.world.people["otto"]
+    assert otto.totp
+    given = {"AWSLOGIN_MFA_CODE": otto.totp.code(sandbox.world.now())}
+    team.run("code", env=given).ok()
+    team.run("logout", "code").ok()
+    done = team.run("code", "--output", "json", env=given)
+    assert (done.error["exit"], "used already" in done.error["message"]) == (3, True)
+    assert len(sandbox.calls("idp", "/idp/code")) == 1
+
+
 def test_a_form_that_points_elsewhere_gets_nothing(team: Home, sandbox: Sandbox) -> None:
     sandbox.idp.action_origin = "http://localhost:9"
     done = team.run("prod", "--output", "json")
@@ -142,3 +155,15 @@ def test_nothing_secret_lies_in_plain(team: Home, sandbox: Sandbox) -> None:
     team.run("prod").ok()
     secrets = [*sandbox.secrets(), sandbox.world.people["ann"].password]
     assert [p for p in team.holds_in_plain(secrets) if p.name != "config.yaml"] == []
+
+
+def test_the_number_to_match_is_shown_even_when_quiet(team: Home, sandbox: Sandbox) -> None:
+    sandbox.adfs.habits["ann"] = Habits("azure", after=0)
+    team.config(
+        "version: 1\nproviders: {corp: {type: saml, idp: adfs, "
+        f'url: "{sandbox.adfs.url}", username: ann}}}}\nprofiles: {{prod: {{provider: corp}}}}\n'
+    )
+    done = team.run("prod", "--quiet", "--output", "json")
+    assert NUMBER in done.err
+    assert done.code == 4  # three roles, and nobody to pick one
+    assert sandbox.adfs.seen.polls == 1

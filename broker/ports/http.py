@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -111,6 +112,7 @@ class HttpSession:
         *,
         form: Mapping[str, str] | list[tuple[str, str]] | None = None,
         json: object = None,
+        text: str | None = None,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
         only_to: Collection[str] | None = None,
@@ -123,6 +125,7 @@ class HttpSession:
             url: Where to.
             form: Fields of an HTML form.
             json: Or a JSON body.
+            text: Or any other text; `headers` say what it is.
             headers: Further headers.
             auth: User and password of HTTP Basic.
             only_to: Origins (see `origin`) that may see this body; None for one without a secret.
@@ -135,7 +138,7 @@ class HttpSession:
         """
         return self._send(
             "POST", url, tries=TRIES if retry else 1, follow=follow, only_to=only_to,
-            data=form, json=json, headers=headers, auth=auth,
+            data=form if text is None else text.encode(), json=json, headers=headers, auth=auth,
         )  # fmt: skip
 
     def _send(
@@ -226,7 +229,8 @@ class HttpSession:
                 content += chunk
                 if len(content) > MAX_BODY:
                     raise UnexpectedReply(f"{without_query(url)} sent more than {MAX_BODY} bytes")
-            encoding = response.encoding if "charset" in _content_type(response) else "utf-8"
+            stated = response.encoding if "charset" in _content_type(response) else None
+            encoding = stated or _charset_of(bytes(content[:2048]))
             return Reply(
                 url=response.url,
                 status=response.status_code,
@@ -250,6 +254,12 @@ class Http:
 
 def _content_type(response: requests.Response) -> str:
     return str(response.headers.get("Content-Type", "")).lower()
+
+
+def _charset_of(start: bytes) -> str:
+    """The character set that a page's own head declares; UTF-8 where it does not."""
+    found = re.search(rb"<meta[^>]{1,200}charset\s*=\s*[\"']?([\w:-]{1,40})", start, re.IGNORECASE)
+    return found[1].decode("ascii", "replace") if found else "utf-8"
 
 
 def _decode(content: bytes, encoding: str | None) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from broker.errors import LoginRefused
 from broker.ports import Ports
 from broker.secret import Secret
 
@@ -20,49 +23,110 @@ class Person:
         self._given_name = username
         self._remember = remember
         self._name: str | None = None
+        self._typed: Secret | None = None
         self._kept = False
+        self._given: list[str] = []
         self.code_is_final = False
+
+    @property
+    def typed(self) -> list[str]:
+        """What went into pages, to be masked in a copy of one."""
+        return self._given
 
     def username(self) -> str:
         """The user name; asked once."""
         if self._name is None:
             self._name = self._ports.ui.username(self._given_name)
+            self._given.append(self._name)
         return self._name
 
     def password(self) -> Secret:
         """The password: given by the environment, kept in the keychain, or typed."""
-        given = self._ports.ui.given_password()
-        if given:
-            return given
-        kept = self._ports.secrets.get(self._entry()) if self._remember else None
-        if kept:
-            self._kept = True
-            return kept
-        typed = self._ports.ui.password(f"Password of {self.username()}")
-        if self._remember and self._ports.ui.confirm("Keep this password in the keychain?"):
-            self._ports.secrets.set(self._entry(), typed)
-            self._kept = True
-        return typed
+        given = self._ports.ui.given_password() or self._kept_password()
+        if given is None:
+            given = self._typed = self._ports.ui.password(f"Password of {self.username()}")
+        self._given.append(given.reveal())
+        return given
 
     def password_was_refused(self) -> None:
         """A kept password that does not work is not tried again."""
+        self._typed = None
         if self._kept:
             self._ports.secrets.delete(self._entry())
 
-    def code(self) -> Secret:
-        """A one-time code: the environment's, the seed's, or a typed one."""
-        given = self._ports.ui.given_code()
-        if given:
-            self.code_is_final = True
-            return Secret(given)
-        seed = self._ports.secrets.get(f"totp/{self.username()}")
-        if seed:
-            import pyotp
+    def password_was_taken(self) -> None:
+        """Offer to keep a typed password that worked, where the YAML wants that."""
+        if self._typed is None or not self._remember:
+            return
+        if self._ports.ui.confirm(f"Keep this password of {self.username()} in the keychain?"):
+            self._ports.secrets.set(self._entry(), self._typed)
 
-            self.code_is_final = True
-            return Secret(pyotp.TOTP(seed.reveal()).at(self._ports.clock.now()))
-        self.code_is_final = False
-        return Secret(self._ports.ui.code(f"One-time code of {self.username()}"))
+    def code(self, kind: str = "totp", about: str = "") -> Secret:
+        """A code that was never sent before: the environment's, the seed's, or a typed one.
+
+        Args:
+            kind: As in `mfa:`; a seed answers for `totp` alone.
+            about: What the page calls the device or the code.
+
+        Raises:
+            LoginRefused: The only code there is was sent before.
+            InteractionRequired: There is none and nobody to ask.
+        """
+        code = self._from_machine(kind)
+        self.code_is_final = code is not None
+        code = code or self._typed_code(about)
+        self._given.append(code.reveal())
+        return code
+
+    def _from_machine(self, kind: str) -> Secret | None:
+        given = (self._ports.ui.given_code() or "").replace(" ", "")
+        if given and self._spend(given):
+            return Secret(given)
+        seed = self._ports.secrets.get(f"totp/{self.username()}") if kind == "totp" else None
+        if seed:
+            return self._of_seed(seed)
+        if given and not self._ports.ui.interactive:
+            raise LoginRefused(
+                "the code in AWSLOGIN_MFA_CODE was used already",
+                hint="set the device's next code",
+            )
+        return None
+
+    def _of_seed(self, seed: Secret) -> Secret:
+        """The current code of a seed, base32 or a whole `otpauth://` address; else the next one."""
+        import pyotp
+
+        plain, clock = seed.reveal(), self._ports.clock
+        totp = pyotp.parse_uri(plain) if plain.startswith("otpauth:") else pyotp.TOTP(plain)
+        assert isinstance(totp, pyotp.TOTP)
+        for _ in range(3):
+            now = clock.now().timestamp()
+            code = totp.at(int(now))
+            if self._spend(code):
+                return Secret(code)
+            self._ports.ui.progress("waiting for the next one-time code")
+            clock.sleep(totp.interval - now % totp.interval + 0.5)
+        raise LoginRefused(
+            "the seed in the keychain gives a code that was used already", hint="try again later"
+        )
+
+    def _typed_code(self, about: str) -> Secret:
+        what = f" ({about})" if about else ""
+        question = f"One-time code of {self.username()}{what}"
+        while not self._spend(typed := self._ports.ui.code(question)):
+            self._ports.ui.show("That code was used already: wait for the next one.")
+        return Secret(typed)
+
+    def _spend(self, code: str) -> bool:
+        """Note a code; the answer to a question is none, and may be given again."""
+        return not re.fullmatch(r"\d{6,}", code) or self._ports.secrets.spend(
+            f"saml/{self.username()}", code
+        )
+
+    def _kept_password(self) -> Secret | None:
+        kept = self._ports.secrets.get(self._entry()) if self._remember else None
+        self._kept = kept is not None
+        return kept
 
     def _entry(self) -> str:
         return f"password/{self.username()}"

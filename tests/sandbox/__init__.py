@@ -2,8 +2,9 @@
 
     with Sandbox() as sandbox:
         sandbox.env()              # AWS_ENDPOINT_URL_… and AWSLOGIN_FEDERATION_URL
-        sandbox.urls               # sts, iam, oidc, portal, signin, idp, issuer, control
+        sandbox.urls               # sts, iam, oidc, portal, signin, idp, issuer, control, twins
         sandbox.start_url          # Identity Center's; sandbox.idp.url is the form provider's
+        sandbox.adfs, sandbox.shibboleth, sandbox.ping   # twins: .url, .habits, .seen
         sandbox.ann, sandbox.bob   # IAM users' own keys; ann has an MFA device
         sandbox.code("ann")        # the current one-time code of that device
         sandbox.approve(code)      # a person confirms a device code; also deny(code)
@@ -27,14 +28,17 @@ from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from tests.sandbox import saml
+from tests.sandbox import adfs, saml, shibboleth
+from tests.sandbox.adfs import Adfs
 from tests.sandbox.control import Control
 from tests.sandbox.form_idp import PATH, FormIdp
 from tests.sandbox.iam import Iam
 from tests.sandbox.identity_center import Oidc, Portal
 from tests.sandbox.keys import rsa_key
 from tests.sandbox.oidc import AUDIENCE, Issuer, keys_of
+from tests.sandbox.pingfederate import PingFederate
 from tests.sandbox.server import FOR_EVER, Answer, Asked, Fault, Service, urls
+from tests.sandbox.shibboleth import Shibboleth
 from tests.sandbox.signin import Signin
 from tests.sandbox.sts import Sts
 from tests.sandbox.world import Keys, OidcProvider, SamlProvider, User, World
@@ -57,6 +61,9 @@ class Sandbox:
             self.register_saml(
                 arn, self.idp.signer.issuer, self.idp.signer.certificate, rsa_key("AWS")
             )
+        self.adfs = Adfs(self.world, self.idp)
+        self.shibboleth = Shibboleth(self.world, self.idp)
+        self.ping = PingFederate(self.world, self.idp)
         self.oidc = Oidc(self.world)
         self.portal = Portal(self.world, self.oidc)
         self.issuer = Issuer(self.world)
@@ -68,6 +75,10 @@ class Sandbox:
             "portal": self.portal.handle,
             "signin": self.signin.handle,
             "idp": self.idp.handle,
+            "adfs": self.adfs.handle,
+            "shibboleth": self.shibboleth.handle,
+            "ping": self.ping.handle,
+            "pingid": self.ping.handle_pingid,
             "issuer": self.issuer.handle,
             "control": Control(self).handle,
         }
@@ -79,6 +90,9 @@ class Sandbox:
         self.oidc.url = self.urls["oidc"]
         self.start_url = self.oidc.start_url = f"{self.urls['portal']}/start"
         self.idp.url = self.urls["idp"] + PATH
+        self.adfs.url = self.urls["adfs"] + adfs.START
+        self.shibboleth.url = self.urls["shibboleth"] + shibboleth.START
+        self.ping.url, self.ping.pingid_url = self.urls["ping"], self.urls["pingid"]
         self.issuer.url = self.urls["issuer"]
         arn = f"arn:aws:iam::{DEV}:oidc-provider/ci"
         self.register_oidc(arn, self.issuer.url, self.issuer.jwks)
@@ -224,6 +238,9 @@ class Sandbox:
             "env": self.env(),
             "start_url": self.start_url,
             "form_idp": self.idp.url,
+            "adfs": self.adfs.url,
+            "shibboleth": self.shibboleth.url,
+            "pingfederate": self.ping.url,
             "control": self.urls["control"],
             "people": {name: person.password for name, person in self.world.people.items()},
             "totp": {p.name: p.totp.seed for p in self.world.people.values() if p.totp},

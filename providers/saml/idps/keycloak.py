@@ -1,0 +1,111 @@
+"""Keycloak's pages: devices as tiles, methods behind “try another way”, things to set up first.
+
+Source: Keycloak's themes `base` and `keycloak.v2`, versions 4 to 26.
+"""
+
+from __future__ import annotations
+
+import re
+
+from broker.ports.http import Reply
+from providers.saml.forms import SignIn, UnknownPageError
+from providers.saml.idp import PageReader
+from providers.saml.page import Form, Kind, Option, Page, kind_of, printable
+
+_ANOTHER_WAY = "#kc-select-try-another-way-form"
+_METHODS = "kc-select-credential-form"
+_TILES = "[id^=kc-otp-credential-][onclick]"
+_SET_UP = {
+    "#kc-passwd-update-form, [data-page-id=login-login-update-password]": "wants a new password",
+    "#kc-totp-settings-form, [data-page-id=login-login-config-totp]": (
+        "wants an authenticator set up"
+    ),
+    "form#register, [data-page-id=login-webauthn-register]": "wants a security key registered",
+    "#kc-update-profile-form, [data-page-id=login-login-update-profile],"
+    " [data-page-id=login-idp-review-user-profile]": "wants the profile completed",
+    "[data-page-id=login-login-verify-email]": "wants the e-mail address verified",
+    "[data-page-id=login-login-recovery-authn-code-config]": "wants recovery codes set up",
+    "[data-page-id=login-terms], #kc-terms-text": "wants its terms accepted",
+}
+"""Required actions: they set things up, they do not sign in."""
+
+
+class KeycloakPages(PageReader):
+    """What the common rules would misread."""
+
+    @classmethod
+    def recognises(cls, page: Page) -> bool:
+        """By the ids that every theme keeps."""
+        marks = "[id^=kc-], form#webauth, form#authn_select, body[data-page-id^=login-]"
+        return page.soup.select_one(marks) is not None
+
+    @classmethod
+    def answer(cls, page: Page, walk: SignIn) -> Reply | None:
+        """Choose method and device; stop at what only a person in a browser can do."""
+        for marks, demand in _SET_UP.items():
+            if page.soup.select_one(marks) and not page.first(Kind.PASSWORD):
+                raise walk.demand(page, demand)
+        methods = [(_method(form), form) for form in page.forms if form.id == _METHODS]
+        if methods:
+            return cls._choose_method(page, walk, methods)
+        another = page.form(_ANOTHER_WAY)
+        code = page.first(Kind.CODE)
+        if page.form("form#webauth") and not (code or page.first(Kind.PASSWORD)):
+            if another and walk.mfa != "webauthn":
+                return walk.send(another)
+            raise UnknownPageError(page, "asks for a security key or a passkey")
+        if code and another and walk.mfa in _ELSEWHERE and walk.factor is None:
+            return walk.send(another)
+        if code:
+            cls._choose_device(page, walk, code)
+        return None
+
+    @classmethod
+    def _choose_method(cls, page: Page, walk: SignIn, methods: list[tuple[Option, Form]]) -> Reply:
+        """The password first; then what can be used here, of which `mfa` may name a device."""
+        if not walk.password_sent:
+            methods = [one for one in methods if one[0].kind == _PASSWORD]
+        usable = [(option, form) for option, form in methods if option.kind != "webauthn"]
+        if not usable or walk.mfa == "webauthn":
+            raise UnknownPageError(page, "offers only security keys and passkeys here")
+        if not walk.password_sent:
+            return walk.send(usable[0][1])
+        usable = [one for one in usable if one[0].kind != _PASSWORD] or usable
+        named = any(walk.mfa in {option.kind, option.label} for option, _ in usable)
+        apps = [form for option, form in usable if option.kind == "totp"]
+        return walk.send(apps[0]) if walk.mfa and apps and not named else walk.choose(usable)
+
+    @classmethod
+    def _choose_device(cls, page: Page, walk: SignIn, form: Form) -> None:
+        """Put the chosen tile's credential into the hidden field that a script would fill."""
+        tiles = [
+            (Option(printable(tile.get_text(" ")), "totp", {_DEVICE: quoted[1]}), form)
+            for tile in page.soup.select(_TILES)
+            if (quoted := re.search(r"""['"]([^'"]+)['"]""", str(tile["onclick"])))
+        ]
+        if len(tiles) < 2:
+            return
+        known = [tile for tile in tiles if walk.factor and tile[0].label == walk.factor.label]
+        option, _ = known[0] if known else walk.pick(tiles)
+        form.fields = form.filled(**option.values)
+
+
+_DEVICE = "selectedCredentialId"
+_PASSWORD = "password"  # noqa: S105
+_ELSEWHERE = {"push", "sms", "call", "email", "webauthn"}
+_ICONS = (
+    ("password", r"password|fa-unlock|fa-lock"),
+    ("webauthn", r"webauthn|fa-key|passkey"),
+    ("email", r"mail|fa-envelope"),
+    ("totp", r"otp|mobile|recovery|fa-list"),
+)
+
+
+def _method(form: Form) -> Option:
+    """One of the methods, told by its icon: its words are in any language."""
+    around = form.tag if form.tag.get_text(strip=True) else form.tag.parent or form.tag
+    icons = " ".join(" ".join(tag.get("class") or []) for tag in around.select("i")).lower()
+    words = around.select_one("h2, [class*=headline], [class*=title]") or around
+    label = printable(words.get_text(" "))
+    kind = next((kind for kind, pattern in _ICONS if re.search(pattern, icons)), kind_of(label))
+    return Option(label, kind, {})
