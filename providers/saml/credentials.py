@@ -49,20 +49,62 @@ class Person:
         if self._kept:
             self._ports.secrets.delete(self._entry())
 
-    def code(self) -> Secret:
-        """A one-time code: the environment's, the seed's, or a typed one."""
+    def code(self, kind: str = "totp", label: str = "") -> Secret:
+        """A one-time code: the environment's, the seed's, or a typed one.
+
+        Args:
+            kind: The factor's (see `factors.Factor`); the seed serves `totp` alone.
+            label: The factor as the person knows it.
+        """
         given = self._ports.ui.given_code()
         if given:
             self.code_is_final = True
             return Secret(given)
-        seed = self._ports.secrets.get(f"totp/{self.username()}")
+        seed = self._ports.secrets.get(f"totp/{self.username()}") if kind == "totp" else None
         if seed:
             import pyotp
 
             self.code_is_final = True
             return Secret(pyotp.TOTP(seed.reveal()).at(self._ports.clock.now()))
         self.code_is_final = False
-        return Secret(self._ports.ui.code(f"One-time code of {self.username()}"))
+        whose = f"{self.username()}, {label}" if label else self.username()
+        return Secret(self._ports.ui.code(f"One-time code of {whose}"))
+
+    def answer(self, question: str) -> Secret:
+        """The answer to a security question: the environment's code, or a typed one."""
+        given = self._ports.ui.given_code()
+        return Secret(
+            given or self._ports.ui.ask(question, secret=True, variable="AWSLOGIN_MFA_CODE")
+        )
+
+    def client_secret(self, client: str) -> Secret:
+        """The secret of an API client: the environment's, the keychain's, or a typed one.
+
+        A typed one is offered to the keychain.
+
+        Raises:
+            InteractionRequired: There is none and nobody can be asked.
+        """
+        given = self._ports.ui.given_client_secret()
+        if given:
+            return given
+        entry = f"client-secret/{client}"
+        kept = self._ports.secrets.get(entry)
+        if kept:
+            return kept
+        typed = Secret(
+            self._ports.ui.ask(
+                f"Secret of the client {client}", secret=True, variable="AWSLOGIN_CLIENT_SECRET"
+            )
+        )
+        if self._ports.ui.confirm("Keep this secret in the keychain?"):
+            self._ports.secrets.set(entry, typed)
+        return typed
+
+    def client_secret_was_refused(self, client: str) -> None:
+        """A kept secret that does not work is not tried again."""
+        if not self._ports.ui.given_client_secret():
+            self._ports.secrets.delete(f"client-secret/{client}")
 
     def _entry(self) -> str:
         return f"password/{self.username()}"

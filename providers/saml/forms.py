@@ -6,7 +6,7 @@ own sites, a code only to the site whose page asked for it. Pages are read by `p
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from broker.errors import LoginRefused, UnexpectedReply
@@ -27,10 +27,11 @@ class UnknownPageError(UnexpectedReply):
         page: Its text, for `--debug-page`.
     """
 
-    def __init__(self, page: Page, text: str) -> None:
+    def __init__(self, page: Page, text: str, *, name: str = "", said: str = "") -> None:
+        said = said or page.error()
         super().__init__(
-            f"{without_query(page.url)} shows {page.title}, which awslogin does not understand"
-            + (f"; it says: {page.error()}" if page.error() else ""),
+            f"{without_query(page.url)} shows {page.title}{f' ({name})' if name else ''},"
+            " which awslogin does not understand" + (f"; it says: {said}" if said else ""),
             hint="`idp: browser` can sign in through any page; --debug-page FILE saves this one",
         )
         self.page = text
@@ -43,18 +44,20 @@ class SignIn:
     Args:
         allowed: Origins that may receive the password.
         selectors: CSS selectors of the YAML.
+        readers: Asked first what follows a page, for those that are not read by their forms.
     """
 
     ports: Ports
     person: Person
     allowed: Collection[str]
     selectors: dict[str, str] = field(default_factory=dict)
+    readers: Sequence[Callable[[Reply], Reply | None]] = ()
     _password_sent: bool = False
     _username_sent: bool = False
     _codes_sent: int = 0
 
     def __post_init__(self) -> None:
-        self._http: HttpSession = self.ports.http.session()
+        self.http: HttpSession = self.ports.http.session()
 
     def response(self, url: str) -> str:
         """Walk from `url` to the SAMLResponse.
@@ -63,14 +66,19 @@ class SignIn:
             LoginRefused: Wrong password or code, or the account may not sign in.
             UnexpectedReply: A page that is not understood, or one that leads astray.
         """
-        reply = self._http.get(url)
+        return self.onward(self.http.get(url))
+
+    def onward(self, reply: Reply) -> str:
+        """Walk from a page that is here already to the SAMLResponse."""
+        start = reply.url
         for _ in range(MAX_PAGES):
             page = Page.parse(reply.url, reply.text, self.selectors)
             done = page.first(Kind.RESPONSE)
             if done:
                 return str(done.value("SAMLResponse"))
-            reply = self._next(page, reply)
-        raise UnexpectedReply(f"{without_query(url)} leads on without end")
+            read = (reader(reply) for reader in self.readers)
+            reply = next((known for known in read if known), None) or self._next(page, reply)
+        raise UnexpectedReply(f"{without_query(start)} leads on without end")
 
     def _next(self, page: Page, reply: Reply) -> Reply:
         password, code = page.first(Kind.PASSWORD), page.first(Kind.CODE)
@@ -83,7 +91,7 @@ class SignIn:
         if code and not (password and not self._password_sent):
             return self._send_code(page, code)
         if password:
-            return self._send_password(page, password)
+            return self.send_password(password, page.error())
         if username:
             return self._send_username(page, username)
         if self._password_sent and page.error():
@@ -93,15 +101,20 @@ class SignIn:
         if onward:
             return self._follow(onward)
         if page.refresh:
-            return self._http.get(page.refresh)
+            return self.http.get(page.refresh)
         raise UnknownPageError(page, reply.text)
 
-    def _send_password(self, page: Page, form: Form) -> Reply:
-        """Post the password; the same form again means that it was refused."""
+    def send_password(self, form: Form, said: str = "") -> Reply:
+        """Post the password; a form for it again means that it was refused.
+
+        Args:
+            form: Where to; its names for user and password.
+            said: What the page says went wrong.
+        """
         if self._password_sent:
             self.person.password_was_refused()
             raise LoginRefused(
-                page.error() or "the identity provider refused the password",
+                said or "the identity provider refused the password",
                 hint="check the user name and the password",
             )
         self._check_target(form)
@@ -143,8 +156,8 @@ class SignIn:
     def _follow(self, form: Form) -> Reply:
         """Send a form that asks for nothing."""
         if form.method == "get":
-            return self._http.get(form.action, params=dict(form.fields))
-        return self._http.post(form.action, form=form.fields)
+            return self.http.get(form.action, params=dict(form.fields))
+        return self.http.post(form.action, form=form.fields)
 
     def _check_target(self, form: Form) -> None:
         """Refuse a form that would show the password or send it elsewhere, before anyone types."""
@@ -164,8 +177,8 @@ class SignIn:
         if form.method == "get":
             if only_to is not None:
                 raise UnexpectedReply("the page would put a code into an address; nothing was sent")
-            return self._http.get(form.action, params=dict(form.filled(**values)))
-        return self._http.post(form.action, form=form.filled(**values), only_to=only_to)
+            return self.http.get(form.action, params=dict(form.filled(**values)))
+        return self.http.post(form.action, form=form.filled(**values), only_to=only_to)
 
 
 _DEAD_ENDS = {

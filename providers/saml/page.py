@@ -55,10 +55,10 @@ class Form:
         names: The names of the inputs that take user name, password and code, where there are.
     """
 
-    tag: Tag
     action: str
     method: str
     fields: list[tuple[str, str]]
+    tag: Tag | None = None
     username: str | None = None
     password: str | None = None
     code: str | None = None
@@ -87,6 +87,7 @@ class Form:
 
     def _leads_on(self) -> bool:
         """Hidden fields and at most a button: a page that posts itself onwards."""
+        assert self.tag
         label = f"{self.tag.get('id', '')} {self.tag.get('name', '')} {self.action}"
         if self.value("SAMLRequest"):
             return True

@@ -35,6 +35,17 @@ KINDS = {
     "auto": Kind("form:FormIdp"),
     "keycloak": Kind("form:FormIdp"),
     "simplesamlphp": Kind("form:FormIdp"),
+    "okta": Kind("okta:Okta", takes=("client_id", "app_id")),
+    "entra": Kind(
+        "entra:Entra",
+        needs=(("tenant", "app_id"), ("url",)),
+        password_hosts=(
+            "login.microsoftonline.com",
+            "login.microsoftonline.us",
+            "login.partner.microsoftonline.cn",
+        ),
+    ),
+    "onelogin": Kind("onelogin:OneLogin", needs=(("url", "app_id", "subdomain", "client_id"),)),
 }
 
 COMMON = frozenset({"idp", "username", "saml_provider_arn", "mfa", "hosts", "remember_password"})

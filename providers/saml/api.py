@@ -1,0 +1,50 @@
+"""JSON APIs of identity providers: what a reply holds, and the provider's own words in it."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from broker.errors import NetworkError, UnexpectedReply
+from broker.ports.http import RETRIED, Reply
+from broker.ports.urls import without_query
+
+MOST_WORDS = 400
+
+
+def answer(reply: Reply) -> dict[str, Any]:
+    """The JSON object of a reply, whatever its status.
+
+    Raises:
+        NetworkError: Throttled, or the server failed.
+        UnexpectedReply: Not a JSON object; the address is named.
+    """
+    if reply.status in RETRIED or reply.status >= 500:
+        raise NetworkError(
+            f"{urlsplit(reply.url).netloc} answered {reply.status}{_said(reply)}",
+            hint="try again later",
+        )
+    found = reply.json()
+    if not isinstance(found, dict):
+        raise UnexpectedReply(
+            f"{without_query(reply.url)} answered {reply.status} with something unknown"
+        )
+    return found
+
+
+def words(text: object, most: int = MOST_WORDS) -> str:
+    """A provider's sentence as it may be shown: one line, no markup, no control characters."""
+    plain = html.unescape(re.sub(r"<[^>]*>", " ", str(text or "")))
+    line = " ".join("".join(c if c.isprintable() else " " for c in plain).split())
+    return line if len(line) <= most else line[:most] + "…"
+
+
+def _said(reply: Reply) -> str:
+    try:
+        found = reply.json()
+    except UnexpectedReply:
+        return ""
+    said = found.get("errorSummary") or found.get("message") if isinstance(found, dict) else ""
+    return f": {words(said)}" if said else ""

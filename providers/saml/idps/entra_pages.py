@@ -1,0 +1,415 @@
+"""Microsoft Entra ID's pages: each carries `$Config`, whose page id says what it wants.
+
+Source: the pages and their scripts; Microsoft's list of AADSTS codes. Owns what follows each page;
+forms of others (the app's, a federated ADFS) are the follow loop's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+
+from broker.errors import LoginRefused, NetworkError, UnexpectedReply
+from broker.ports.http import Reply
+from broker.ports.urls import origin
+from providers.saml import api, factors, script
+from providers.saml.factors import Factor, WrongCode
+from providers.saml.forms import SignIn, UnknownPageError
+from providers.saml.page import Form, Page
+
+Answer = dict[str, Any]
+
+MOST_FACTORS = 3
+"""Second factors in one sign-in: the portal's and the app's may differ."""
+
+_BY_NUMBER = {
+    "1104": "ConvergedSignIn",
+    "1114": "ConvergedTFA",
+    "1115": "KmsiInterrupt",
+    "1121": "ConvergedProofUpRedirect",
+}
+_NO_ERROR = {"", "0", "50058"}
+"""50058, "not signed in", is what the first page starts with."""
+_ERRORS = {
+    "50034": "Microsoft does not know this user name",
+    "50053": "the account is locked for a while: too many wrong passwords",
+    "50055": "the password has expired",
+    "50056": "the account has no password",
+    "50057": "the account is disabled",
+    "50126": "wrong user name or password",
+    "50144": "the password has expired",
+    "500121": "the second factor was refused",
+}
+_DEAD_ENDS = {
+    "ConvergedConditionalAccess": "Conditional Access does not allow this sign-in",
+    "ConvergedChangePassword": "a new password is due",
+    "ConvergedError": "Microsoft refuses the sign-in",
+    "ConvergedConsent": "the app wants consent",
+    "ConvergedTOU": "terms of use have to be accepted",
+    "ConvergedDeviceAuth": "the device has to prove itself",
+}
+_PASSKEYS = ("fido", "passkey", "webauthn", "certauth")
+
+_KINDS = {
+    "PhoneAppOTP": ("totp", "authenticator app"),
+    "PhoneAppNotification": ("push", "Authenticator push"),
+    "CompanionAppsNotification": ("push", "Outlook push"),
+    "OneWaySMS": ("sms", "SMS"),
+    "TwoWayVoiceMobile": ("call", "call"),
+    "TwoWayVoiceAlternateMobile": ("call", "call"),
+    "TwoWayVoiceOffice": ("call", "call to the office"),
+    "AccessPass": ("token", "Temporary Access Pass"),
+    "FidoKey": ("webauthn", "security key or passkey"),
+}
+_CODES = {"totp", "sms", "token"}
+_WRONG_CODE = {
+    "OathCodeIncorrect": "The code is wrong.",
+    "OathCodeDuplicate": "The code was used before.",
+    "OathCodeOld": "The code is too old.",
+    "IncorrectOTP": "The code is wrong.",
+    "SMSAuthFailedWrongCodeEntered": "The code is wrong.",
+    "InvalidAccessPass": "The pass is wrong.",
+}
+_THROTTLED = {"AuthenticationThrottled", "ThrottledRequest"}
+_FAILURES = {
+    "PhoneAppDenied": "the sign-in was denied in the app",
+    "PhoneAppEntropyIncorrect": "another number was entered in the app",
+    "PhoneAppNoResponse": "nobody answered the push in time",
+    "PhoneAppFraudReported": "the sign-in was reported as fraud",
+    "UserIsBlocked": "the account is blocked for second factors",
+    "UserVoiceAuthFailedPhoneHungUp": "the call was hung up",
+    "UserVoiceAuthFailedPhoneUnreachable": "the phone was not reached",
+    "SMSAuthFailedMaxAllowedCodeRetryReached": "too many wrong codes",
+    "OathCodeFailedMaxAllowedRetryReached": "too many wrong codes",
+    "AccessPassExpired": "the Temporary Access Pass has expired",
+}
+
+
+@dataclass(frozen=True)
+class EntraPage:
+    """One page: where it came from, and its `$Config`."""
+
+    reply: Reply
+    config: Answer
+
+    @property
+    def name(self) -> str:
+        """`pgid`, else what `hpgid` stands for; empty where neither is there."""
+        number = self.text("hpgid")
+        known = _BY_NUMBER.get(number, number)
+        return api.words(self.config.get("pgid") or known, 60)
+
+    @property
+    def error(self) -> str:
+        """Its error code, or empty."""
+        code = str(self.config.get("sErrorCode") or "")
+        return "" if code in _NO_ERROR else api.words(code, 40)
+
+    @property
+    def said(self) -> str:
+        """Microsoft's own words, with the code where the words lack it."""
+        names = ("strMainMessage", "strServiceExceptionMessage", "strAdditionalMessage", "sErrTxt")
+        told = dict.fromkeys(filter(None, (api.words(self.config.get(name)) for name in names)))
+        code = self.error or api.words(self.config.get("iErrorCode") or "", 40)
+        text = " ".join(told) or _ERRORS.get(code, "")
+        return f"{text} ({code})".strip() if code and code not in text else text
+
+    def text(self, name: str) -> str:
+        """One string of the config; empty where it is missing."""
+        value = self.config.get(name)
+        return "" if value is None else str(value)
+
+    def url(self, name: str) -> str:
+        """One address of the config, absolute; empty where it is missing."""
+        return urljoin(self.reply.url, self.text(name)) if self.text(name) else ""
+
+    def required(self, name: str) -> str:
+        """One address of the config without which nothing goes on.
+
+        Raises:
+            UnexpectedReply: It is missing.
+        """
+        if not self.text(name):
+            raise UnexpectedReply(
+                f"Microsoft's page {self.name} lacks {name}",
+                hint="`idp: browser` can sign in through any page",
+            )
+        return self.url(name)
+
+    def fields(self, token: str = "", **more: str) -> list[tuple[str, str]]:
+        """What each post of the page demands back: canary, request id and flow token."""
+        values = {
+            self.text("sCanaryTokenName") or "canary": self.text("canary"),
+            "hpgrequestid": self.text("sessionId"),
+            self.text("sFTName") or "flowToken": token or self.text("sFT"),
+            **more,
+        }
+        return list(values.items())
+
+    def headers(self) -> dict[str, str]:
+        """What the page's script sends with its JSON requests."""
+        values = {
+            "Accept": "application/json",
+            "canary": self.text("apiCanary"),
+            "client-request-id": self.text("correlationId"),
+            "hpgact": self.text("hpgact"),
+            "hpgid": self.text("hpgid"),
+            "hpgrequestid": self.text("sessionId"),
+        }
+        return {name: value for name, value in values.items() if value}
+
+
+class EntraPages:
+    """A reader for the follow loop.
+
+    Args:
+        sign_in: The walk; it posts the password, once and to its own sites alone.
+        mfa: `mfa` of the YAML.
+    """
+
+    def __init__(self, sign_in: SignIn, mfa: str | None) -> None:
+        self._walk = sign_in
+        self._http = sign_in.http
+        self._ports = sign_in.ports
+        self._person = sign_in.person
+        self._mfa = mfa
+        self._factors_done = 0
+        self._pages = {
+            "ConvergedSignIn": self._sign_in,
+            "BssoInterrupt": self._reload,
+            "ConvergedTFA": self._second_factor,
+            "ConvergedProofUpRedirect": self._proof_up,
+            "KmsiInterrupt": self._interrupt,
+            "CmsiInterrupt": self._interrupt,
+        }
+
+    def __call__(self, reply: Reply) -> Reply | None:
+        """What follows a page of Microsoft's; None for any other's."""
+        config = script.config(reply.text)
+        page = EntraPage(reply, config or {})
+        if not page.name:
+            target = script.location(reply.text, "SAMLRequest=")
+            return self._http.get(urljoin(reply.url, target)) if target else None
+        handle = self._pages.get(page.name)
+        if handle:
+            return handle(page)
+        raise self._dead_end(page)
+
+    # Password
+
+    def _sign_in(self, page: EntraPage) -> Reply:
+        if page.error:
+            if page.error in {"50126", "50034", "50056"}:
+                self._person.password_was_refused()
+            raise LoginRefused(
+                f"Microsoft refused the sign-in: {page.said}",
+                hint="check the user name and the password",
+            )
+        user = self._person.username()
+        known = self._credential_type(page, user)
+        credentials = known.get("Credentials") or {}
+        if credentials.get("FederationRedirectUrl"):
+            target = urljoin(page.reply.url, str(credentials["FederationRedirectUrl"]))
+            self._ports.ui.progress(f"going on to {urlsplit(target).netloc}")
+            return self._http.get(target)
+        if known.get("IfExistsResult") == 1 and not known.get("ThrottleStatus"):
+            raise LoginRefused(
+                f"Microsoft does not know the user {api.words(user, 80)}",
+                hint="check `username` of the provider",
+            )
+        if credentials.get("HasPassword") is False:
+            raise LoginRefused(
+                f"{api.words(user, 80)} signs in with a passkey or an app alone, without password",
+                hint="`idp: browser` does it",
+            )
+        fields = page.fields(
+            str(known.get("FlowToken") or ""), ctx=page.text("sCtx"), loginfmt=user
+        )
+        form = Form(page.required("urlPost"), "post", fields, username="login", password="passwd")  # noqa: S106
+        return self._walk.send_password(form, page.said)
+
+    def _credential_type(self, page: EntraPage, user: str) -> Answer:
+        """Whether the user signs in here, or at a federated provider."""
+        address = page.url("urlGetCredentialType")
+        if not address:
+            return {}
+        body = {
+            "username": user,
+            "isOtherIdpSupported": True,
+            "checkPhones": False,
+            "isRemoteNGCSupported": False,
+            "isCookieBannerShown": False,
+            "isFidoSupported": False,
+            "originalRequest": page.text("sCtx"),
+            "flowToken": page.text("sFT"),
+        }
+        return api.answer(self._http.post(address, json=body, headers=page.headers()))
+
+    def _reload(self, page: EntraPage) -> Reply:
+        """A try at single sign-on by the browser, which we are not: the same page again."""
+        address = page.url("urlPost") or page.reply.url
+        parts = urlsplit(address)
+        reloaded = "sso_reload" in parse_qs(urlsplit(page.reply.url).query)
+        if reloaded:
+            raise self._dead_end(page)
+        if "sso_reload" not in parse_qs(parts.query):
+            more = urlencode({"sso_reload": "True"})
+            query = f"{parts.query}&{more}" if parts.query else more
+            address = parts._replace(query=query).geturl()
+        fields = page.config.get("oPostParams")
+        if isinstance(fields, dict) and fields:
+            return self._http.post(address, form={str(k): str(v) for k, v in fields.items()})
+        return self._http.get(address)
+
+    # Second factors
+
+    def _second_factor(self, page: EntraPage) -> Reply:
+        self._factors_done += 1
+        if page.error or self._factors_done > MOST_FACTORS:
+            raise LoginRefused(
+                f"Microsoft refused the second factor: {page.said or 'it asks again and again'}",
+                hint="run it again",
+            )
+        proofs = [_factor(proof) for proof in page.config.get("arrUserProofs") or []]
+        skip = page.url("urlSkipMfaRegistration")
+        if not proofs and skip:
+            return self._http.get(skip)
+        chosen = factors.choose(proofs, self._mfa, self._ports.ui)
+        begun = self._ask(page, "urlBeginAuth", chosen, {"Method": "BeginAuth"}, {})
+        if not begun.get("Success"):
+            raise _failure(begun)
+        number = begun.get("Entropy")
+        if number not in {None, 0, "0", ""}:
+            self._ports.ui.show(f"Enter {api.words(number, 20)} in the Authenticator app")
+        elif chosen.kind not in _CODES:
+            self._ports.ui.show(f"Answer the {chosen.label}")
+        done = self._code(page, chosen, begun) if chosen.kind in _CODES else (
+            self._poll(page, chosen, begun)
+        )  # fmt: skip
+        fields = page.fields(
+            str(done.get("FlowToken") or ""),
+            request=str(done.get("Ctx") or page.text("sCtx")),
+            login=page.text("sPOST_Username") or self._person.username(),
+            **{page.text("sAuthMethodInputFieldName") or "mfaAuthMethod": str(chosen.handle)},
+        )
+        return self._http.post(page.required("urlPost"), form=fields)
+
+    def _ask(
+        self, page: EntraPage, where: str, chosen: Factor, more: Answer, last: Answer
+    ) -> Answer:
+        """One JSON request of the page's script; the newest flow token and context count."""
+        body = {
+            "AuthMethodId": chosen.handle,
+            "Ctx": last.get("Ctx") or page.text("sCtx"),
+            "FlowToken": last.get("FlowToken") or page.text("sFT"),
+            **({"SessionId": last["SessionId"]} if last.get("SessionId") else {}),
+            **more,
+        }
+        site = {origin(page.reply.url)}
+        reply = self._http.post(
+            page.required(where), json=body, headers=page.headers(), only_to=site
+        )
+        return {"SessionId": last.get("SessionId"), **api.answer(reply)}
+
+    def _code(self, page: EntraPage, chosen: Factor, begun: Answer) -> Answer:
+        latest = begun
+
+        def send(code: str) -> Answer:
+            nonlocal latest
+            more = {"Method": "EndAuth", "AdditionalAuthData": code}
+            latest = self._ask(page, "urlEndAuth", chosen, more, latest)
+            if latest.get("Success"):
+                return latest
+            result = str(latest.get("ResultValue") or "")
+            if result in _WRONG_CODE:
+                raise WrongCode(api.words(latest.get("Message")) or _WRONG_CODE[result])
+            raise _failure(latest)
+
+        return factors.send_code(send, self._person, self._ports.ui, chosen)
+
+    def _poll(self, page: EntraPage, chosen: Factor, begun: Answer) -> Answer:
+        latest = begun
+
+        def ask() -> Answer | None:
+            nonlocal latest
+            latest = self._ask(page, "urlEndAuth", chosen, {"Method": "EndAuth"}, latest)
+            if latest.get("Success"):
+                return latest
+            result = str(latest.get("ResultValue") or "")
+            waits = latest.get("Retry") or result == "AuthenticationPending"
+            if not waits or result in _FAILURES or result in _THROTTLED:
+                raise _failure(latest)
+            return None
+
+        return factors.poll(ask, self._ports.clock, every=_interval(page, chosen))
+
+    # What comes after
+
+    def _proof_up(self, page: EntraPage) -> Reply:
+        """More security information is wanted: skip it while that is allowed."""
+        skip = page.url("urlSkipMfaRegistration")
+        if skip and page.error != "502031":
+            days = page.config.get("iRemainingDaysToSkipMfaRegistration")
+            left = f" (in {api.words(days, 10)} days)" if days else ""
+            self._ports.ui.warn(f"Microsoft wants another second factor registered{left}")
+            return self._http.get(skip)
+        raise LoginRefused(
+            "Microsoft wants another second factor registered before it goes on"
+            + (f": {page.said}" if page.said else ""),
+            hint="register one at https://aka.ms/mfasetup (or use `idp: browser`), then sign in"
+            " again",
+        )
+
+    def _interrupt(self, page: EntraPage) -> Reply:
+        """Stay signed in? Is this the app you meant? Yes."""
+        more = {"ctx": page.text("sCtx"), "LoginOptions": "1"}
+        if page.name == "CmsiInterrupt":
+            more["ContinueAuth"] = "true"
+        return self._http.post(page.required("urlPost"), form=page.fields(**more))
+
+    def _dead_end(self, page: EntraPage) -> Exception:
+        why = _DEAD_ENDS.get(page.name)
+        if not why and any(word in page.name.lower() for word in _PASSKEYS):
+            why = "this account signs in with a passkey or a certificate"
+        if not why:
+            parsed = Page.parse(page.reply.url, page.reply.text)
+            return UnknownPageError(parsed, page.reply.text, name=page.name, said=page.said)
+        return LoginRefused(
+            f"{why} ({page.name})" + (f"; Microsoft says: {page.said}" if page.said else ""),
+            hint="`idp: browser` can sign in where a managed browser, a passkey or a new password"
+            " is wanted; else ask your administrator",
+        )
+
+
+def _factor(proof: Answer) -> Factor:
+    """One of `arrUserProofs`."""
+    method = str(proof.get("authMethodId") or "")
+    kind, what = _KINDS.get(method, ("other", api.words(method, 40) or "unknown"))
+    label = f"{what} {api.words(proof.get('display'), 60)}".strip()
+    return Factor(kind, label, method)
+
+
+def _interval(page: EntraPage, chosen: Factor) -> float:
+    """Seconds between two questions: the page's wish within reason, else 1."""
+    wishes = page.config.get("oPerAuthPollingInterval")
+    try:
+        wish = float(wishes.get(chosen.handle) or 1) if isinstance(wishes, dict) else 1.0
+    except (TypeError, ValueError):
+        wish = 1.0
+    return min(max(wish, 0.5), 10.0)
+
+
+def _failure(answer: Answer) -> Exception:
+    """What a second factor that did not work out is."""
+    result = api.words(answer.get("ResultValue") or answer.get("ErrCode") or "no reason", 60)
+    said = api.words(answer.get("Message"))
+    if result in _THROTTLED:
+        return NetworkError(
+            f"Microsoft: too many tries ({result})" + (f": {said}" if said else ""),
+            hint="wait a while, then sign in again",
+        )
+    why = _FAILURES.get(result, "the second factor did not work")
+    return LoginRefused(
+        f"{why} ({result})" + (f"; Microsoft says: {said}" if said else ""), hint="run it again"
+    )

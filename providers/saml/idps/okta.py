@@ -1,0 +1,408 @@
+"""Okta: which engine the org runs, and the sign-in of the Classic one by its authn API.
+
+Source: Okta's Authentication API ("authn") reference; https://developer.okta.com. Identity Engine
+is `okta_engine`'s.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from broker.errors import ConfigError, LoginRefused, UnexpectedReply
+from broker.ports.http import Reply
+from broker.ports.urls import is_loopback, origin
+from providers.saml import api, factors, script
+from providers.saml.factors import Factor, WrongCode
+from providers.saml.forms import SignIn
+from providers.saml.idp import IdentityProvider
+
+Answer = dict[str, Any]
+
+MAX_STEPS = 20
+MAX_STEP_UPS = 3
+PUSH_EVERY = 2.0
+"""Seconds between two questions whether the push was answered."""
+
+_KINDS = {
+    "push": "push",
+    "token:software:totp": "totp",
+    "token": "token",
+    "token:hardware": "token",
+    "token:hotp": "token",
+    "sms": "sms",
+    "call": "call",
+    "email": "email",
+    "question": "question",
+    "webauthn": "webauthn",
+    "u2f": "webauthn",
+    "web": "duo",
+    "claims_provider": "duo",
+}
+_NAMES = {
+    "push": "Okta Verify push",
+    "totp": "authenticator app",
+    "token": "hardware token",
+    "sms": "SMS",
+    "call": "call",
+    "email": "e-mail",
+    "question": "security question",
+    "webauthn": "security key",
+    "duo": "Duo",
+    "other": "factor",
+}
+_TRIGGERED = {"push", "sms", "call", "email"}
+"""Kinds whose first post makes Okta send something."""
+
+_DEAD_ENDS = {
+    "LOCKED_OUT": "the account is locked",
+    "PASSWORD_EXPIRED": "the password has expired",
+    "PASSWORD_RESET": "a new password is due",
+    "RECOVERY": "the account is being recovered",
+    "RECOVERY_CHALLENGE": "the account is being recovered",
+    "MFA_ENROLL": "a second factor has to be registered first",
+    "MFA_ENROLL_ACTIVATE": "a second factor has to be activated first",
+    "CONSENT_REQUIRED": "its terms have to be accepted first",
+    "PROFILE_REQUIRED": "the profile has to be completed first",
+}
+_UNANSWERED = {
+    "REJECTED": "the push was rejected",
+    "TIMEOUT": "nobody answered the push in time",
+    "TIME_WINDOW_EXCEEDED": "the push was answered too late",
+    "CANCELLED": "the push was cancelled",
+}
+
+
+class _RefusedError(Exception):
+    """Okta's refusal.
+
+    Attributes:
+        code: Such as `E0000004`.
+        said: Okta's words.
+    """
+
+    def __init__(self, answer: Answer, status: int) -> None:
+        causes = [cause.get("errorSummary") for cause in answer.get("errorCauses") or []]
+        self.code = str(answer.get("errorCode") or f"HTTP {status}")
+        self.said = api.words(next(filter(None, causes), answer.get("errorSummary")))
+        super().__init__(self.code)
+
+
+class Okta(IdentityProvider):
+    """Takes the way that the org's engine has."""
+
+    def response(self) -> str:
+        """Sign in, and open the app."""
+        self.ports.ui.progress(f"signing in at {urlsplit(self.url).netloc}")
+        if self._runs_identity_engine():
+            return self._by_identity_engine()
+        return Classic(self).response()
+
+    def forget(self) -> None:
+        """Be a new device at the next sign-in."""
+        self.ports.secrets.forget("device")
+        self.ports.secrets.forget("okta-tokens")
+
+    def _runs_identity_engine(self) -> bool:
+        """What the org says of itself; one that does not say is a Classic one."""
+        reply = self.ports.http.session().get(
+            urljoin(self.url, "/.well-known/okta-organization"),
+            headers={"Accept": "application/json"},
+        )
+        try:
+            return reply.status == 200 and api.answer(reply).get("pipeline") == "idx"
+        except UnexpectedReply:
+            return False
+
+    def _by_identity_engine(self) -> str:
+        from providers.saml.idps.okta_engine import IdentityEngine
+
+        given = {"client_id": self.options.client_id, "app_id": self.options.app_id}
+        missing = [name for name, value in given.items() if not value]
+        if missing:
+            raise needs_identity_engine(self.url, missing)
+        return IdentityEngine(self).response()
+
+
+def needs_identity_engine(url: str, missing: list[str]) -> ConfigError:
+    """The org runs Identity Engine, and the YAML lacks what that needs."""
+    return ConfigError(
+        f"{urlsplit(url).netloc} runs Okta Identity Engine, which needs"
+        f" {' and '.join(f'`{name}`' for name in missing)} of the provider",
+        hint="ask Okta's administrator for a native OIDC app with device authorization (see"
+        " docs/providers/okta.md), or use `idp: browser`",
+    )
+
+
+class Classic:
+    """One sign-in by the authn API, step by step until it gives a session, then the app's pages."""
+
+    def __init__(self, idp: Okta) -> None:
+        self._idp = idp
+        self._ui = idp.ports.ui
+        self._person = idp.person
+        self._passwords = idp.options.password_origins()
+        self._pages = SignIn(idp.ports, idp.person, self._passwords, readers=[self._step_up])
+        self._http = self._pages.http
+        self._password_sent = False
+        self._step_ups = 0
+        self._shown: set[str] = set()
+        self._steps: dict[str, Callable[[Answer], Answer]] = {
+            "UNAUTHENTICATED": self._password,
+            "PASSWORD_WARN": self._skip_warning,
+            "MFA_ENROLL": self._skip,
+            "MFA_REQUIRED": self._choose_factor,
+            "MFA_CHALLENGE": self._challenge,
+        }
+
+    def response(self) -> str:
+        """From the password to the SAMLResponse."""
+        self._be_the_same_device()
+        done = self._until_success(self._password({}))
+        encoded = self._pages.onward(self._with_session(done))
+        self._keep_the_device()
+        return encoded
+
+    # The API
+
+    def _post(self, href: str, body: Answer, only_to: set[str], *, retry: bool = False) -> Answer:
+        reply = self._http.post(
+            urljoin(self._idp.url, href),
+            json=body,
+            headers={"Accept": "application/json"},
+            only_to=only_to,
+            retry=retry,
+        )
+        answer = api.answer(reply)
+        if reply.status >= 400:
+            raise _RefusedError(answer, reply.status)
+        return answer
+
+    def _step(self, answer: Answer, href: str, /, *, retry: bool = False, **more: str) -> Answer:
+        """The next step of a transaction; the newest state token counts."""
+        token = answer.get("stateToken") or ""
+        site = {origin(self._idp.url)}
+        fresh = self._post(href, {"stateToken": token, **more}, site, retry=retry)
+        return {"stateToken": token, **fresh}
+
+    def _until_success(self, answer: Answer) -> Answer:
+        for _ in range(MAX_STEPS):
+            status = str(answer.get("status") or "")
+            if status == "SUCCESS":
+                return answer
+            try:
+                answer = self._next(status, answer)
+            except _RefusedError as refused:
+                over = refused.code == "E0000011"
+                raise LoginRefused(
+                    f"Okta refused: {refused.said or refused.code}",
+                    hint="the sign-in took too long: run it again" if over else "ask your helpdesk",
+                ) from None
+        raise UnexpectedReply("Okta's sign-in leads on without end")
+
+    def _next(self, status: str, answer: Answer) -> Answer:
+        if status in self._steps:
+            return self._steps[status](answer)
+        if status in _DEAD_ENDS:
+            raise self._dead_end(status)
+        raise UnexpectedReply(
+            f"Okta answers with the state {api.words(status, 60) or 'nothing'}, which awslogin does"
+            " not understand",
+            hint="`idp: browser` signs in through any state",
+        )
+
+    def _dead_end(self, status: str) -> LoginRefused:
+        place = urljoin(self._idp.url, "/")
+        return LoginRefused(
+            f"Okta says {status}: {_DEAD_ENDS[status]}",
+            hint=f"do that in a browser at {place} (or use `idp: browser`), then sign in again",
+        )
+
+    # The password
+
+    def _password(self, answer: Answer) -> Answer:
+        """Post it, once."""
+        if self._password_sent:
+            raise LoginRefused("Okta asks for the password again", hint="run it again")
+        body = {
+            "username": self._person.username(),
+            "password": self._person.password().reveal(),
+        }
+        if answer.get("stateToken"):
+            body["stateToken"] = answer["stateToken"]
+        self._password_sent = True
+        try:
+            return self._post(_link(answer, "next") or "/api/v1/authn", body, self._passwords)
+        except _RefusedError as refused:
+            if refused.code == "E0000004":
+                self._person.password_was_refused()
+            raise LoginRefused(
+                f"Okta refused the sign-in: {refused.said or refused.code}",
+                hint="check the user name and the password; a locked account looks the same",
+            ) from None
+
+    def _skip_warning(self, answer: Answer) -> Answer:
+        policy = _embedded(answer, "policy", "expiration")
+        days = policy.get("passwordExpireDays") if isinstance(policy, dict) else None
+        self._ui.warn(f"the Okta password expires in {days} days" if days else "it expires soon")
+        return self._skip(answer)
+
+    def _skip(self, answer: Answer) -> Answer:
+        href = _link(answer, "skip")
+        if not href:
+            status = str(answer.get("status"))
+            raise self._dead_end("PASSWORD_RESET" if status == "PASSWORD_WARN" else status)
+        return self._step(answer, href)
+
+    # Second factors
+
+    def _choose_factor(self, answer: Answer) -> Answer:
+        offered = [_factor(data) for data in _embedded(answer, "factors") or []]
+        chosen = factors.choose(offered, self._idp.options.mfa, self._ui)
+        href = _remembering(_link(chosen.handle, "verify"))
+        if chosen.kind in _TRIGGERED:
+            self._ui.progress(f"{chosen.label}: on its way")
+            return self._step(answer, href)
+        return self._send_code(answer, chosen, href)
+
+    def _challenge(self, answer: Answer) -> Answer:
+        """A factor has been triggered: a push is waited for, anything else brings a code."""
+        factor = _factor(_embedded(answer, "factor") or {})
+        result = str(answer.get("factorResult") or "")
+        if factor.kind in factors.IN_A_BROWSER_ALONE:
+            factors.choose([factor], None, self._ui)
+        if result in _UNANSWERED:
+            raise LoginRefused(f"Okta: {_UNANSWERED[result]}", hint="run it again")
+        href = _remembering(_link(answer, "next"))
+        if factor.kind == "push":
+            if result not in {"WAITING", ""}:
+                raise UnexpectedReply(f"Okta answers the push with {api.words(result, 60)}")
+            return self._wait_for_push(answer)
+        return self._send_code(answer, factor, href)
+
+    def _wait_for_push(self, answer: Answer) -> Answer:
+        latest = answer
+        href = _link(answer, "next")
+        self._show_number(answer)
+
+        def ask() -> Answer | None:
+            nonlocal latest
+            latest = self._step(latest, _remembering(_link(latest, "next") or href), retry=True)
+            self._show_number(latest)
+            waiting = latest.get("status") == "MFA_CHALLENGE" and (
+                latest.get("factorResult") == "WAITING"
+            )
+            return None if waiting else latest
+
+        return factors.poll(ask, self._idp.ports.clock, every=PUSH_EVERY)
+
+    def _show_number(self, answer: Answer) -> None:
+        number = _embedded(answer, "factor", "_embedded", "challenge")
+        shown = str(number.get("correctAnswer") or "") if isinstance(number, dict) else ""
+        if shown and shown not in self._shown:
+            self._shown.add(shown)
+            self._ui.show(f"Tap {api.words(shown, 20)} in Okta Verify")
+
+    def _send_code(self, answer: Answer, factor: Factor, href: str) -> Answer:
+        if factor.kind == "question":
+            question = api.words(factor.handle.get("profile", {}).get("questionText"))
+            reply = self._person.answer(question or "Answer to the security question")
+            return self._step(answer, href, answer=reply.reveal())
+
+        def send(code: str) -> Answer:
+            try:
+                return self._step(answer, href, passCode=code)
+            except _RefusedError as refused:
+                if refused.code == "E0000068":
+                    raise WrongCode(refused.said) from None
+                raise
+
+        return factors.send_code(send, self._person, self._ui, factor)
+
+    # The session and the app
+
+    def _with_session(self, done: Answer) -> Reply:
+        """Open the app with what the transaction gave."""
+        if done.get("sessionToken"):
+            return self._http.get(
+                urljoin(self._idp.url, "/login/sessionCookieRedirect"),
+                params={
+                    "checkAccountSetupComplete": "true",
+                    "token": str(done["sessionToken"]),
+                    "redirectUrl": self._idp.url,
+                },
+            )
+        return self._http.get(urljoin(self._idp.url, _link(done, "next")))
+
+    def _step_up(self, page: Reply) -> Reply | None:
+        """The app asks for more: a page that carries a state token of its own."""
+        token = script.variable(page.text, "stateToken")
+        if not token or origin(page.url) != origin(self._idp.url):
+            return None
+        self._step_ups += 1
+        if self._step_ups > MAX_STEP_UPS:
+            raise LoginRefused("Okta asks for one more factor again and again", hint="run it again")
+        try:
+            answer = self._post("/api/v1/authn", {"stateToken": token}, {origin(self._idp.url)})
+        except _RefusedError as refused:
+            if refused.code == "E0000011":
+                raise needs_identity_engine(self._idp.url, ["client_id", "app_id"]) from None
+            raise LoginRefused(f"Okta refused: {refused.said or refused.code}") from None
+        return self._with_session(self._until_success({"stateToken": token, **answer}))
+
+    # The remembered device
+
+    def _be_the_same_device(self) -> None:
+        """Show the device token of the last sign-in; a new device names itself."""
+        kept = self._idp.ports.secrets.recall("device")
+        host = urlsplit(self._idp.url).hostname or ""
+        self._http.cookies.set(
+            "DT",
+            kept["token"] if kept else secrets.token_urlsafe(18),
+            domain=host if "." in host else f"{host}.local",
+            path="/",
+            secure=not is_loopback(host),
+        )
+
+    def _keep_the_device(self) -> None:
+        tokens = [cookie.value for cookie in self._http.cookies if cookie.name == "DT"]
+        if tokens and tokens[-1]:
+            self._idp.ports.secrets.remember("device", {"token": tokens[-1]}, until=None)
+
+
+def _factor(data: Answer) -> Factor:
+    """One of `_embedded.factors`."""
+    kind = _KINDS.get(str(data.get("factorType")), "other")
+    profile = data.get("profile") or {}
+    names = ("phoneNumber", "email", "name", "authenticatorName", "questionText", "credentialId")
+    detail = next((api.words(profile[name], 60) for name in names if profile.get(name)), "")
+    maker = str(data.get("provider") or "")
+    what = f"{_NAMES[kind]} ({api.words(maker.title(), 20)})" if kind in {"totp", "token"} else ""
+    if kind == "other":
+        what = api.words(data.get("factorType") or "unknown factor", 40)
+    return Factor(kind, " ".join(filter(None, [what or _NAMES[kind], detail])), data)
+
+
+def _link(answer: Answer, name: str) -> str:
+    """`_links.name.href`; Okta may give a list of links."""
+    link = (answer.get("_links") or {}).get(name) or {}
+    if isinstance(link, list):
+        link = link[0] if link else {}
+    return str(link.get("href") or "")
+
+
+def _embedded(answer: Answer, *path: str) -> Any:
+    """`_embedded` and on along the path; None where it ends early."""
+    found: Any = answer.get("_embedded")
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def _remembering(href: str) -> str:
+    """A verify link that asks Okta to remember this device."""
+    if "rememberDevice=" in href:
+        return href
+    return f"{href}{'&' if '?' in href else '?'}rememberDevice=true"
