@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from typing import Any
 
 
 def ca_bundle(environ: Mapping[str, str]) -> str | None:
@@ -11,11 +13,12 @@ def ca_bundle(environ: Mapping[str, str]) -> str | None:
 
 
 def trust_the_system(environ: Mapping[str, str]) -> None:
-    """Make TLS of this process use the system's trust store, unless a CA file is named.
+    """Make TLS of this process use the system's trust store, unless a CA file is named."""
+    if ca_bundle(environ):
+        return
+    import truststore
 
-    Must run before botocore is imported: it binds `SSLContext` at import.
-    """
-    if not ca_bundle(environ):
-        import truststore
-
-        truststore.inject_into_ssl()
+    truststore.inject_into_ssl()
+    botocore: Any = sys.modules.get("botocore.httpsession")
+    if botocore:  # it keeps the class that it found at its import, which now recurses
+        botocore.SSLContext = truststore.SSLContext

@@ -60,7 +60,7 @@ def test_a_body_changed_on_the_way(sandbox: Sandbox, client: Client, refuses: Re
     sts = client("sts", sandbox.ann)
 
     def change(request: Any, **_: Any) -> None:
-        request.body = request.body.replace(b"900", b"999")
+        request.body = request.body.replace("900", "999")
 
     sts.meta.events.register("before-send.sts.*", change)
     with refuses("SignatureDoesNotMatch"):
@@ -84,6 +84,7 @@ def test_a_header_left_unsigned(sandbox: Sandbox, client: Client, refuses: Refus
 def test_a_clock_that_is_off(
     sandbox: Sandbox, client: Client, refuses: Refuses, skew: int, says: str
 ) -> None:
+    sandbox.ann.usable_from = 0
     sandbox.world.advance(skew - 120 * (1 if skew > 0 else -1))
     assert client("sts", sandbox.ann).get_caller_identity()
     sandbox.world.advance(120 * (1 if skew > 0 else -1))
