@@ -2,8 +2,9 @@
 
     with Sandbox() as sandbox:
         sandbox.env()              # AWS_ENDPOINT_URL_… and AWSLOGIN_FEDERATION_URL
-        sandbox.urls               # sts, iam, oidc, portal, signin, idp, issuer, control
+        sandbox.urls               # by name: sts, iam, oidc, portal, signin, idp, okta, …
         sandbox.start_url          # Identity Center's; sandbox.idp.url is the form provider's
+        sandbox.okta, sandbox.entra, sandbox.onelogin   # their APIs and pages; knobs in each
         sandbox.ann, sandbox.bob   # IAM users' own keys; ann has an MFA device
         sandbox.code("ann")        # the current one-time code of that device
         sandbox.approve(code)      # a person confirms a device code; also deny(code)
@@ -29,11 +30,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from tests.sandbox import saml
 from tests.sandbox.control import Control
+from tests.sandbox.entra import Entra
 from tests.sandbox.form_idp import PATH, FormIdp
 from tests.sandbox.iam import Iam
 from tests.sandbox.identity_center import Oidc, Portal
 from tests.sandbox.keys import rsa_key
 from tests.sandbox.oidc import AUDIENCE, Issuer, keys_of
+from tests.sandbox.okta import Okta
+from tests.sandbox.onelogin import OneLogin
 from tests.sandbox.server import FOR_EVER, Answer, Asked, Fault, Service, urls
 from tests.sandbox.signin import Signin
 from tests.sandbox.sts import Sts
@@ -57,6 +61,9 @@ class Sandbox:
             self.register_saml(
                 arn, self.idp.signer.issuer, self.idp.signer.certificate, rsa_key("AWS")
             )
+        self.okta = Okta(self.world, self.idp)
+        self.entra = Entra(self.world, self.idp)
+        self.onelogin = OneLogin(self.world, self.idp)
         self.oidc = Oidc(self.world)
         self.issuer = Issuer(self.world)
         self.signin = Signin(self.world)
@@ -67,6 +74,10 @@ class Sandbox:
             "portal": Portal(self.world, self.oidc).handle,
             "signin": self.signin.handle,
             "idp": self.idp.handle,
+            "okta": self.okta.handle,
+            "entra": self.entra.handle,
+            "entra-adfs": self.entra.adfs,
+            "onelogin": self.onelogin.handle,
             "issuer": self.issuer.handle,
             "control": Control(self).handle,
         }
@@ -78,6 +89,8 @@ class Sandbox:
         self.oidc.url = self.urls["oidc"]
         self.start_url = self.oidc.start_url = f"{self.urls['portal']}/start"
         self.idp.url = self.urls["idp"] + PATH
+        self.okta.url, self.onelogin.url = self.urls["okta"], self.urls["onelogin"]
+        self.entra.url, self.entra.adfs_url = self.urls["entra"], self.urls["entra-adfs"]
         self.issuer.url = self.urls["issuer"]
         arn = f"arn:aws:iam::{DEV}:oidc-provider/ci"
         self.register_oidc(arn, self.issuer.url, self.issuer.jwks)
