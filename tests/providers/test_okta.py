@@ -24,11 +24,9 @@ VERIFY = "/api/v1/authn/factors/f0/verify"
 
 
 def okta(sandbox: Sandbox, person: str | None = "ann", **more: Any) -> SignIn:
-    options = {
-        name: more.pop(name) for name in ("mfa", "hosts", "client_id", "app_id") if name in more
-    }
-    url = more.pop("url", f"{sandbox.okta.url}{APP}")
-    return SignIn(sandbox, {"idp": "okta", "url": url, **options}, person=person, **more)
+    options: dict[str, Any] = {"idp": "okta", "url": f"{sandbox.okta.url}{APP}"}
+    options |= {name: more.pop(name) for name in ("mfa", "client_id", "app_id") if name in more}
+    return SignIn(sandbox, options, person=person, **more)
 
 
 def engine(sandbox: Sandbox, **more: Any) -> SignIn:
@@ -151,7 +149,7 @@ class TestClassic:
             assert "+1 XXX-89" in question
             return sandbox.okta.sent["ann"]
 
-        sign_in.ui.ask = read  # type: ignore[method-assign, assignment]
+        sign_in.ui.ask = read  # type: ignore[method-assign]
         assert sign_in.login() == f"{ADMIN}/ann"
 
     def test_a_seed_is_not_taken_for_an_sms(self, sandbox: Sandbox) -> None:

@@ -52,6 +52,7 @@ class Visit:
     wrong_codes: int = 0
     polls: int = 0
     sent: str = ""
+    skip: str = ""
     portal: bool = False
     wants_app: bool = False
 
@@ -264,12 +265,13 @@ class Entra:
 
     def _proof_up_page(self, visit: Visit) -> Answer:
         skip = self.proof_up == "skippable"
+        visit.skip = secrets.token_urlsafe(12)
         return self._page(
             visit,
             "ConvergedProofUpRedirect",
             sCtx=None,
             urlPost="https://mysignins.example/register",
-            urlSkipMfaRegistration=f"{self.url}/common/resume?ctx={visit.ctx}&skip=1"
+            urlSkipMfaRegistration=f"{self.url}/common/resume?ctx={visit.skip}&skipmfaregistration=1"
             if skip
             else "",
             sErrorCode="" if skip else "502031",
@@ -404,7 +406,7 @@ class Entra:
         return self._onward(visit)
 
     def _skip_proof_up(self, asked: Asked, visit: Visit) -> Answer:
-        if asked.query.get("ctx") != visit.ctx or self.proof_up != "skippable":
+        if asked.query.get("ctx") != visit.skip or self.proof_up != "skippable":
             return self._stale(visit)
         visit.proved_up = True
         return self._onward(visit)
