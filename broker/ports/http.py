@@ -110,6 +110,7 @@ class HttpSession:
         *,
         form: Mapping[str, str] | list[tuple[str, str]] | None = None,
         json: object = None,
+        text: str | None = None,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
         only_to: Collection[str] | None = None,
@@ -122,6 +123,7 @@ class HttpSession:
             url: Where to.
             form: Fields of an HTML form.
             json: Or a JSON body.
+            text: Or any other text; `headers` say what it is.
             headers: Further headers.
             auth: User and password of HTTP Basic.
             only_to: Origins (see `origin`) that may see this body; None for one without a secret.
@@ -134,7 +136,7 @@ class HttpSession:
         """
         return self._send(
             "POST", url, tries=TRIES if retry else 1, follow=follow, only_to=only_to,
-            data=form, json=json, headers=headers, auth=auth,
+            data=form if text is None else text.encode(), json=json, headers=headers, auth=auth,
         )  # fmt: skip
 
     def _send(

@@ -88,9 +88,9 @@ class Secrets:
         """Remove a long-lived secret from the keychain; a missing one is no error."""
         self._keychain.delete(f"{self._scope}/{name}")
 
-    def recall(self, name: str) -> dict[str, Any] | None:
-        """What `remember` kept under this sign-in, unless it has expired or can't be unsealed."""
-        content = self._sealed.read(self._entry(name))
+    def recall(self, name: str, *, shared: bool = False) -> dict[str, Any] | None:
+        """What `remember` kept under this name, unless it has expired or can't be unsealed."""
+        content = self._sealed.read(self._entry(name, shared=shared))
         if content is None:
             return None
         kept = json.loads(content)
@@ -99,20 +99,23 @@ class Secrets:
         value: dict[str, Any] = kept["value"]
         return value
 
-    def remember(self, name: str, value: dict[str, Any], *, until: datetime | None) -> None:
+    def remember(
+        self, name: str, value: dict[str, Any], *, until: datetime | None, shared: bool = False
+    ) -> None:
         """Seal a short-lived secret (a token, an assertion, cookies) for later commands.
 
         Args:
             name: Within this sign-in.
             value: JSON-able; secrets as plain strings.
             until: When it is worthless, UTC; None where its end is unknown.
+            shared: It belongs to no one sign-in and outlasts a logout.
         """
         kept = {"value": value, "until": to_text(until) if until else None}
-        self._sealed.write(self._entry(name), json.dumps(kept).encode())
+        self._sealed.write(self._entry(name, shared=shared), json.dumps(kept).encode())
 
     def forget(self, name: str) -> None:
         """Drop what `remember` kept."""
         self._sealed.delete(self._entry(name))
 
-    def _entry(self, name: str) -> str:
-        return f"signin-{self._sign_in}-{name}"
+    def _entry(self, name: str, *, shared: bool = False) -> str:
+        return f"shared-{name}" if shared else f"signin-{self._sign_in}-{name}"

@@ -26,6 +26,7 @@ REDEEM_WITHIN = timedelta(minutes=5)
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
 
+_AWS = re.compile(r"urn:amazon:webservices|signin\.(aws\.amazon|amazonaws)[a-z-]*\.")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 _PROVIDER = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:saml-provider/[\w._-]+", re.ASCII)
 
@@ -66,13 +67,7 @@ def read(encoded: str, now: datetime) -> Assertion:
         UnexpectedReply: It is no SAML response, or XML that we do not parse.
         LoginRefused: It says that the sign-in failed.
     """
-    try:
-        content = base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise UnexpectedReply("the SAMLResponse is not base64") from None
-    root = _parse(content)
-    if root.tag != f"{PROTOCOL}Response":
-        raise UnexpectedReply("the SAMLResponse is not a SAML response")
+    root = _response(encoded)
     _require_success(root)
     assertion = root.find(f"{ASSERTION}Assertion")
     encrypted = assertion is None and root.find(f"{ASSERTION}EncryptedAssertion") is not None
@@ -85,9 +80,37 @@ def read(encoded: str, now: datetime) -> Assertion:
         roles=_roles(there),
         encrypted=encrypted,
         usable_until=_usable_until(there, now),
-        session_duration=int(duration[0]) if duration and duration[0].isdigit() else None,
+        session_duration=_seconds(duration[0]) if duration else None,
         session_ends=min(_times(there, "AuthnStatement", "SessionNotOnOrAfter"), default=None),
     )
+
+
+def is_for_another(encoded: str) -> bool:
+    """Whether a SAMLResponse names an audience and AWS is not among it, nor a role of AWS in it.
+
+    False for what cannot be read: then it is AWS's, or nobody's.
+    """
+    try:
+        root = _response(encoded)
+    except UnexpectedReply:
+        return False
+    audiences = [(one.text or "").strip() for one in root.iter(f"{ASSERTION}Audience")]
+    return (
+        bool(audiences)
+        and not any(_AWS.search(audience) for audience in audiences)
+        and not _attribute(root, "Role")
+    )
+
+
+def _response(encoded: str) -> ET.Element:
+    try:
+        content = base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise UnexpectedReply("the SAMLResponse is not base64") from None
+    root = _parse(content)
+    if root.tag != f"{PROTOCOL}Response":
+        raise UnexpectedReply("the SAMLResponse is not a SAML response")
+    return root
 
 
 def _parse(content: bytes) -> ET.Element:
@@ -144,6 +167,10 @@ def _roles(assertion: ET.Element) -> tuple[Role, ...]:
             if _ROLE.fullmatch(one) and _PROVIDER.fullmatch(other):
                 found.add(Role(one, other))
     return tuple(sorted(found))
+
+
+def _seconds(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"\d{1,6}", text, re.ASCII) else None
 
 
 def _attribute(assertion: ET.Element, name: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker.ports import Ports
+from broker.ports.totp import next_code
 from broker.secret import Secret
 
 
@@ -20,55 +21,63 @@ class Person:
         self._given_name = username
         self._remember = remember
         self._name: str | None = None
+        self._typed: Secret | None = None
         self._kept = False
+        self._given: list[str] = []
         self.code_is_final = False
+
+    @property
+    def typed(self) -> list[str]:
+        """What went into pages, to be masked in a copy of one."""
+        return self._given
 
     def username(self) -> str:
         """The user name; asked once."""
         if self._name is None:
             self._name = self._ports.ui.username(self._given_name)
+            self._given.append(self._name)
         return self._name
 
     def password(self) -> Secret:
         """The password: given by the environment, kept in the keychain, or typed."""
-        given = self._ports.ui.given_password()
-        if given:
-            return given
-        kept = self._ports.secrets.get(self._entry()) if self._remember else None
-        if kept:
-            self._kept = True
-            return kept
-        typed = self._ports.ui.password(f"Password of {self.username()}")
-        if self._remember and self._ports.ui.confirm("Keep this password in the keychain?"):
-            self._ports.secrets.set(self._entry(), typed)
-            self._kept = True
-        return typed
+        given = self._ports.ui.given_password() or self._kept_password()
+        if given is None:
+            given = self._typed = self._ports.ui.password(f"Password of {self.username()}")
+        self._given.append(given.reveal())
+        return given
 
     def password_was_refused(self) -> None:
         """A kept password that does not work is not tried again."""
+        self._typed = None
         if self._kept:
             self._ports.secrets.delete(self._entry())
 
-    def code(self, kind: str = "totp", label: str = "") -> Secret:
+    def password_was_taken(self) -> None:
+        """Offer to keep a typed password that worked, where the YAML wants that."""
+        if self._typed is None or not self._remember:
+            return
+        if self._ports.ui.confirm(f"Keep this password of {self.username()} in the keychain?"):
+            self._ports.secrets.set(self._entry(), self._typed)
+
+    def code(self, kind: str = "totp", about: str = "") -> Secret:
         """A one-time code: the environment's, the seed's, or a typed one.
 
         Args:
-            kind: The factor's (see `factors.Factor`); the seed serves `totp` alone.
-            label: The factor as the person knows it.
+            kind: As in `mfa:`; a seed answers for `totp` alone.
+            about: What the page calls the device or the code.
         """
         given = self._ports.ui.given_code()
+        seed = None if given or kind != "totp" else self._seed()
+        self.code_is_final = bool(given or seed)
         if given:
-            self.code_is_final = True
-            return Secret(given)
-        seed = self._ports.secrets.get(f"totp/{self.username()}") if kind == "totp" else None
-        if seed:
-            import pyotp
-
-            self.code_is_final = True
-            return Secret(pyotp.TOTP(seed.reveal()).at(self._ports.clock.now()))
-        self.code_is_final = False
-        whose = f"{self.username()}, {label}" if label else self.username()
-        return Secret(self._ports.ui.code(f"One-time code of {whose}"))
+            code = Secret(given)
+        elif seed:
+            code = next_code(seed, self._ports)
+        else:
+            what = f" ({about})" if about else ""
+            code = Secret(self._ports.ui.code(f"One-time code of {self.username()}{what}"))
+        self._given.append(code.reveal())
+        return code
 
     def answer(self, question: str) -> Secret:
         """The answer to a security question: the environment's code, or a typed one."""
@@ -105,6 +114,14 @@ class Person:
         """A kept secret that does not work is not tried again."""
         if not self._ports.ui.given_client_secret():
             self._ports.secrets.delete(f"client-secret/{client}")
+
+    def _seed(self) -> Secret | None:
+        return self._ports.secrets.get(f"totp/{self.username()}")
+
+    def _kept_password(self) -> Secret | None:
+        kept = self._ports.secrets.get(self._entry()) if self._remember else None
+        self._kept = kept is not None
+        return kept
 
     def _entry(self) -> str:
         return f"password/{self.username()}"

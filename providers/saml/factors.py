@@ -17,13 +17,8 @@ T = TypeVar("T")
 
 CODES = 3
 """Codes that a person may type; a machine sends one."""
-IN_A_BROWSER_ALONE = {
-    "webauthn": "a security key or passkey",
-    "duo": "Duo",
-    "other": "another kind",
-}
-"""Kinds that a terminal cannot do, and how they are called."""
-
+IN_A_BROWSER_ALONE = frozenset({"webauthn", "duo", "unknown"})
+"""Kinds that a terminal cannot do."""
 PUSH_PATIENCE = 120.0
 """Seconds that a person has for a push, however often the provider lets us ask."""
 
@@ -45,7 +40,7 @@ class Factor:
 
 
 def choose(factors: Sequence[Factor], wanted: str | None, ui: Ui) -> Factor:
-    """The factor that `mfa:` names, else the only one, else the person's pick.
+    """The factor that `mfa:` names by its kind or its label, else the only one, else the pick.
 
     Raises:
         ConfigError: `mfa:` names one that is not offered.
@@ -65,7 +60,7 @@ def choose(factors: Sequence[Factor], wanted: str | None, ui: Ui) -> Factor:
             "the identity provider wants a second factor and this account has none that works here",
             hint="register one, or sign in with `idp: browser`",
         )
-    fitting = [factor for factor in factors if wanted in {None, factor.kind}]
+    fitting = [factor for factor in factors if wanted in {None, factor.kind, factor.label}]
     kinds = sorted({factor.kind for factor in factors})
     if not fitting:
         raise ConfigError(
@@ -75,7 +70,7 @@ def choose(factors: Sequence[Factor], wanted: str | None, ui: Ui) -> Factor:
     if len(fitting) > 1 and not ui.interactive:
         raise InteractionRequired(
             f"the account has several second factors: {', '.join(f.label for f in fitting)}",
-            hint="set `mfa` of the provider",
+            hint="set `mfa` of the provider to the kind or the name of one",
         )
     labels = [factor.label for factor in fitting]
     return fitting[ui.choose("Which second factor?", labels, hint="`mfa` of the provider")]

@@ -1,40 +1,56 @@
 """The follow loop: from the start address, page by page, to the SAMLResponse.
 
 Owns the order of things and where secrets go: a password is posted once and only to the provider's
-own sites, a code only to the site whose page asked for it. Pages are read by `page`.
+own sites, a code only to the site whose page asked for it. Pages are read by `page`; what only one
+provider's pages do is asked of the readers in `idps/`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urlsplit
 
-from broker.errors import LoginRefused, UnexpectedReply
+from broker.errors import (
+    AwsLoginError,
+    InteractionRequired,
+    LoginRefused,
+    NetworkError,
+    UnexpectedReply,
+)
 from broker.ports import Ports
 from broker.ports.http import HttpSession, Reply
 from broker.ports.urls import origin, without_query
+from providers.saml import factors
+from providers.saml.assertion import is_for_another
 from providers.saml.credentials import Person
-from providers.saml.page import Form, Kind, Page
+from providers.saml.factors import Factor
+from providers.saml.idp import PageReader
+from providers.saml.page import Form, Kind, Option, Page, kind_of
+
+T = TypeVar("T")
 
 MAX_PAGES = 40
 CODES_OF_A_PERSON = 3
+BROWSER = "`idp: browser` can sign in through any page"
 
 
 class UnknownPageError(UnexpectedReply):
-    """A page that we do not understand.
+    """A page that we do not understand, or that asks for what cannot be given here.
 
-    Attributes:
-        page: Its text, for `--debug-page`.
+    Args:
+        page: The page.
+        why: What about it; that it is not understood, if nothing is said.
     """
 
-    def __init__(self, page: Page, text: str, *, name: str = "", said: str = "") -> None:
-        said = said or page.error()
+    def __init__(self, page: Page, why: str = "") -> None:
         super().__init__(
-            f"{without_query(page.url)} shows {page.title}{f' ({name})' if name else ''},"
-            " which awslogin does not understand" + (f"; it says: {said}" if said else ""),
-            hint="`idp: browser` can sign in through any page; --debug-page FILE saves this one",
+            f"{without_query(page.url)} shows {page.title}, which"
+            f" {why or 'awslogin does not understand'}"
+            + (f"; it says: {page.error()}" if page.error() else ""),
+            hint=f"{BROWSER}; --debug-page FILE saves this one",
         )
-        self.page = text
 
 
 @dataclass
@@ -44,17 +60,29 @@ class SignIn:
     Args:
         allowed: Origins that may receive the password.
         selectors: CSS selectors of the YAML.
-        readers: Asked first what follows a page, for those that are not read by their forms.
+        mfa: `mfa` of the YAML: the second factor to take.
+        readers: Those who know the pages of one provider.
+
+    Attributes:
+        http: The browser's part: requests that share cookies.
+        password_sent: Whether the password is gone; it goes once.
+        factor: The second factor that was chosen.
+        factors_taken: How many second factors readers have led through.
     """
 
     ports: Ports
     person: Person
     allowed: Collection[str]
     selectors: dict[str, str] = field(default_factory=dict)
-    readers: Sequence[Callable[[Reply], Reply | None]] = ()
-    _password_sent: bool = False
+    mfa: str | None = None
+    readers: Sequence[type[PageReader]] = ()
+    password_sent: bool = False
+    factor: Factor | None = None
+    factors_taken: int = 0
     _username_sent: bool = False
-    _codes_sent: int = 0
+    _codes_sent: dict[str, int] = field(default_factory=dict)
+    _shown: str = ""
+    _waited: float = 0
 
     def __post_init__(self) -> None:
         self.http: HttpSession = self.ports.http.session()
@@ -64,70 +92,185 @@ class SignIn:
 
         Raises:
             LoginRefused: Wrong password or code, or the account may not sign in.
-            UnexpectedReply: A page that is not understood, or one that leads astray.
+            UnexpectedReply: A page that is not understood, or one that leads astray; its attribute
+                `page` is a copy without secrets.
         """
         return self.onward(self.http.get(url))
 
     def onward(self, reply: Reply) -> str:
-        """Walk from a page that is here already to the SAMLResponse."""
+        """Walk from a page that is here already to the SAMLResponse; raises as `response`."""
         start = reply.url
         for _ in range(MAX_PAGES):
             page = Page.parse(reply.url, reply.text, self.selectors)
-            done = page.first(Kind.RESPONSE)
-            if done:
-                return str(done.value("SAMLResponse"))
-            read = (reader(reply) for reader in self.readers)
-            reply = next((known for known in read if known), None) or self._next(page, reply)
+            try:
+                done = page.first(Kind.RESPONSE)
+                if done and not self._passes_through(done):
+                    return str(done.value("SAMLResponse"))
+                reply = self._post(done, {}, self.allowed) if done else self._next(page, reply)
+            except UnexpectedReply as error:
+                self._keep(error, reply.text)
+                raise
         raise UnexpectedReply(f"{without_query(start)} leads on without end")
 
-    def _next(self, page: Page, reply: Reply) -> Reply:
-        password, code = page.first(Kind.PASSWORD), page.first(Kind.CODE)
-        username, onward = page.first(Kind.USERNAME), page.first(Kind.ONWARD)
-        if page.page_id in _DEAD_ENDS:
-            raise LoginRefused(
-                f"the identity provider {_DEAD_ENDS[page.page_id]}: {page.title}",
-                hint=f"do that in a browser at {without_query(reply.url)}, then sign in again",
-            )
-        if code and not (password and not self._password_sent):
-            return self._send_code(page, code)
-        if password:
-            return self.send_password(password, page.error())
-        if username:
-            return self._send_username(page, username)
-        if self._password_sent and page.error():
-            raise LoginRefused(
-                f"the identity provider says: {page.error()}", hint="ask its helpdesk"
-            )
-        if onward:
-            return self._follow(onward)
-        if page.refresh:
-            return self.http.get(page.refresh)
-        raise UnknownPageError(page, reply.text)
+    def send(self, form: Form, **values: str) -> Reply:
+        """Send a form that asks for no secret, with these values put in."""
+        return self._post(form, values, None)
 
-    def send_password(self, form: Form, said: str = "") -> Reply:
-        """Post the password; a form for it again means that it was refused.
+    def choose(self, options: Sequence[tuple[Option, Form]]) -> Reply:
+        """Let the person, or `mfa`, choose among the ways that a page offers, and take that one."""
+        option, form = self.pick(options)
+        return self.send(form, **option.values)
+
+    def pick(self, options: Sequence[tuple[Option, Form]]) -> tuple[Option, Form]:
+        """The way that the person, or `mfa`, chooses among those that a page offers."""
+        offered = [Factor(option.kind, option.label, (option, form)) for option, form in options]
+        self.factor = factors.choose(offered, self.mfa, self.ports.ui)
+        chosen: tuple[Option, Form] = self.factor.handle
+        return chosen
+
+    def wait(self, page: Page, ask: Callable[[], T | None], *, every: float) -> T:
+        """Poll a push, its number shown.
 
         Args:
-            form: Where to; its names for user and password.
-            said: What the page says went wrong.
+            page: The page that waits.
+            ask: None as long as the person has not decided.
+            every: Seconds between two questions.
         """
-        if self._password_sent:
+        self.ports.ui.progress("waiting for the approval on your other device")
+        self.show_number(page)
+        return factors.poll(ask, self.ports.clock, every=every)
+
+    def show_number(self, page: Page) -> None:
+        """Show the number to match, once."""
+        if page.number and page.number != self._shown:
+            self._shown = page.number
+            self.ports.ui.show(f"Choose or enter {page.number} on your other device.")
+
+    def refuse(self, page: Page, otherwise: str, *, hint: str = "") -> LoginRefused:
+        """What the provider says when it refuses, in its own words."""
+        said = page.error()
+        return LoginRefused(
+            f"the identity provider says: {said}" if said else otherwise,
+            hint=hint or "ask its helpdesk",
+        )
+
+    def demand(self, page: Page, what: str) -> LoginRefused:
+        """The provider wants something set up before it lets the person in."""
+        words = page.error() or page.heading()
+        return LoginRefused(
+            f"the identity provider {what}: {words}",
+            hint=f"do that in a browser at {without_query(page.url)}, then sign in again",
+        )
+
+    def _next(self, page: Page, reply: Reply) -> Reply:
+        for reader in self.readers:
+            if reader.recognises(page):
+                answer = reader.answer(page, self)
+                if answer is not None:
+                    return answer
+        asked = self._asked(page)
+        if asked:
+            return asked
+        if self.password_sent and page.error() and not (page.onward and page.onward.automatic):
+            raise self.refuse(page, "")
+        onward = self._lead(page)
+        if onward:
+            return onward
+        if reply.status in {429, 500, 502, 503, 504}:
+            raise NetworkError(
+                f"{urlsplit(reply.url).netloc} answered {reply.status}", hint="try again later"
+            )
+        raise UnknownPageError(page)
+
+    def _asked(self, page: Page) -> Reply | None:
+        """Answer the page's question, if it has one."""
+        code = page.first(Kind.CODE) or self._unnamed_code(page)
+        password, username = page.first(Kind.PASSWORD), page.first(Kind.USERNAME)
+        if page.captcha and (code or password or username):
+            raise UnknownPageError(page, "asks for a captcha")
+        if page.first(Kind.NEW_PASSWORD) and not password and self.password_sent:
+            raise self.demand(page, "wants a new password")
+        if password:
+            return self.send_password(page, password)
+        if code:
+            return self._send_code(page, code)
+        if username:
+            return self._send_username(page, username)
+        choices = [(option, form) for form in page.forms for option in form.options]
+        if choices and self._username_sent | self.password_sent:
+            return self._declinable(page, choices[0][1]) or self.choose(choices)
+        return None
+
+    def _lead(self, page: Page) -> Reply | None:
+        """Go where the page would lead a browser by itself."""
+        script = page.script_target
+        if script and "SAMLRequest=" in script:
+            return self.http.get(script)
+        if page.onward:
+            return self._declinable(page, page.onward) or self.send(page.onward)
+        consent = next((form for form in page.forms if form.fields and form.can_be_declined), None)
+        if consent:
+            return self._declinable(page, consent)
+        if page.refresh:
+            return self._refresh(page, *page.refresh)
+        if script and not any(form.typed for form in page.forms):
+            return self.http.get(script)
+        return None
+
+    def _refresh(self, page: Page, seconds: float, target: str) -> Reply:
+        self.show_number(page)
+        if seconds:
+            self._waited += seconds
+            if self._waited > factors.PUSH_PATIENCE:
+                raise self.refuse(page, "nobody answered the second factor in time")
+            self.ports.clock.sleep(seconds)
+        return self.http.get(target)
+
+    def _declinable(self, page: Page, form: Form) -> Reply | None:
+        """Agree to what a page asks the person to agree to, if the person does."""
+        if not form.can_be_declined:
+            return None
+        what = page.heading()
+        if not self.ports.ui.interactive:
+            raise InteractionRequired(
+                f"the identity provider asks for consent: {what}",
+                hint=f"answer it once in a browser at {without_query(page.url)}, or on a terminal",
+            )
+        if not self.ports.ui.confirm(f"The identity provider asks for consent: {what}. Agree?"):
+            raise LoginRefused("consent was declined", hint="sign in again and agree")
+        return self.send(form)
+
+    def _unnamed_code(self, page: Page) -> Form | None:
+        """After the password, the one form with one input asks for a second factor."""
+        if not self.password_sent:
+            return None
+        lone = [form for form in page.forms if form.lone_input and form.kind is Kind.OTHER]
+        if len(lone) != 1:
+            return None
+        lone[0].code = lone[0].lone_input
+        return lone[0]
+
+    def send_password(self, page: Page, form: Form) -> Reply:
+        """Post the password; the same form again means that it was refused."""
+        if self.password_sent:
             self.person.password_was_refused()
             raise LoginRefused(
-                said or "the identity provider refused the password",
-                hint="check the user name and the password",
+                page.error() or "the identity provider refused the password",
+                hint="check the user name and the password, and whether the account is locked",
             )
-        self._check_target(form)
+        self._check_target(form, self.allowed, "password")
         values = {}
         if form.username:
             values[form.username] = self.person.username()
         assert form.password
         values[form.password] = self.person.password().reveal()
-        self._password_sent = True
+        if form.code:
+            values[form.code] = self.person.code().reveal()
+        self.password_sent = True
         return self._post(form, values, self.allowed)
 
     def _send_username(self, page: Page, form: Form) -> Reply:
-        if self._username_sent or self._password_sent:
+        if self._username_sent or self.password_sent:
             raise LoginRefused(
                 page.error() or "the identity provider does not take the user name",
                 hint="check `username` of the provider",
@@ -137,56 +280,78 @@ class SignIn:
         return self._post(form, {form.username: self.person.username()}, None)
 
     def _send_code(self, page: Page, form: Form) -> Reply:
-        """Post a one-time code to the page's own site."""
+        """Choose the device where the form offers several, and post its code."""
+        assert form.code
+        sent = self._codes_sent.get(form.code, 0)
         said = page.error()
-        if self._codes_sent and (
-            self.person.code_is_final or self._codes_sent >= CODES_OF_A_PERSON
-        ):
+        if sent and (self.person.code_is_final or sent >= CODES_OF_A_PERSON):
             raise LoginRefused(
                 said or "the identity provider refused the code",
                 hint="wait for the next code and try again",
             )
-        if self._codes_sent and said:
+        if sent and said:
             self.ports.ui.show(said)
+        here = {origin(page.url)}
+        self._check_target(form, here, "code")
+        values: dict[str, str] = {}
+        if form.username and not form.value(form.username):
+            values[form.username] = self.person.username()
+        if form.options:
+            option = self._chosen_again(form) or self.pick([(o, form) for o in form.options])[0]
+            values |= option.values
+        if self.factor and self.factor.kind == "push":
+            self._codes_sent[form.code] = CODES_OF_A_PERSON  # once, like a machine's code
+            return self.send(form, **values)
+        values[form.code] = self.person.code(self._kind_of(form), self._about(form)).reveal()
+        self._codes_sent[form.code] = sent + 1
+        return self._post(form, values, here)
+
+    def _chosen_again(self, form: Form) -> Option | None:
+        """The device that was chosen already, when its code is asked again."""
+        label = self.factor.label if self.factor else None
+        return next((option for option in form.options if option.label == label), None)
+
+    def _kind_of(self, form: Form) -> str:
+        """Which kind of code a form wants; only a TOTP seed's own kind is answered by it."""
+        if self.factor and self.factor.kind != "other":
+            return self.factor.kind
+        kind = kind_of(f"{form.code} {form.id}")
+        return kind if kind in {"sms", "call", "email"} else "totp"
+
+    def _about(self, form: Form) -> str:
         assert form.code
-        code = self.person.code()
-        self._codes_sent += 1
-        return self._post(form, {form.code: code.reveal()}, {origin(page.url)})
+        return self.factor.label if self.factor else form.label(form.code)
 
-    def _follow(self, form: Form) -> Reply:
-        """Send a form that asks for nothing."""
-        if form.method == "get":
-            return self.http.get(form.action, params=dict(form.fields))
-        return self.http.post(form.action, form=form.fields)
+    def _passes_through(self, form: Form) -> bool:
+        """Whether a response is one provider's answer to the provider that asked it, not to AWS."""
+        encoded = form.value("SAMLResponse") or ""
+        return origin(form.action) in self.allowed and is_for_another(encoded)
 
-    def _check_target(self, form: Form) -> None:
-        """Refuse a form that would show the password or send it elsewhere, before anyone types."""
+    def _check_target(self, form: Form, allowed: Collection[str], what: str) -> None:
+        """Refuse a form that would show a secret or send it elsewhere, before anyone types."""
         if form.method == "get":
             raise UnexpectedReply(
-                "the sign-in page would put the password into an address; nothing was sent"
+                f"the sign-in page would put the {what} into an address; nothing was sent",
+                hint=BROWSER,
             )
-        if origin(form.action) not in self.allowed:
-            host = form.action.split("/")[2]
+        if origin(form.action) not in allowed:
+            host = urlsplit(form.action).netloc.rpartition("@")[2]
             raise UnexpectedReply(
-                f"the sign-in page wants the password sent to {host}, which is not this provider's"
+                f"the sign-in page wants the {what} sent to {host}, which is not this provider's"
                 " site; nothing was sent",
-                hint="if that host is right, add it to `hosts` of the provider",
+                hint="if that host is right, add it to `hosts` of the provider"
+                if what == "password"
+                else BROWSER,
             )
 
     def _post(self, form: Form, values: dict[str, str], only_to: Collection[str] | None) -> Reply:
+        filled = form.filled(**values)
         if form.method == "get":
-            if only_to is not None:
-                raise UnexpectedReply("the page would put a code into an address; nothing was sent")
-            return self.http.get(form.action, params=dict(form.filled(**values)))
-        return self.http.post(form.action, form=form.filled(**values), only_to=only_to)
+            # A form sent by GET replaces the query of its address (HTML, "mutate action URL").
+            return self.http.get(without_query(form.action), params=dict(filled))
+        return self.http.post(form.action, form=filled, only_to=only_to)
 
+    def _keep(self, error: AwsLoginError, text: str) -> None:
+        from providers.saml.debug_page import masked_copy
 
-_DEAD_ENDS = {
-    "login-login-update-password": "wants a new password",
-    "login-login-config-totp": "wants an authenticator set up",
-    "login-webauthn-register": "wants a security key registered",
-    "login-terms": "wants its terms accepted",
-    "login-login-update-profile": "wants the profile completed",
-    "login-login-verify-email": "wants the e-mail address verified",
-}
-"""Keycloak's required actions by page id: they set things up, they do not sign in."""
+        error.page = masked_copy(text, self.person.typed)  # type: ignore[attr-defined]

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from broker.ports import Ports
+    from broker.ports.http import Reply
     from providers.saml.credentials import Person
+    from providers.saml.forms import SignIn
+    from providers.saml.page import Page
     from providers.saml.provider import SamlOptions
 
 
@@ -47,3 +50,28 @@ class IdentityProvider(ABC):
 
     def forget(self) -> None:
         """Drop what a later sign-in would be shortened by (a remembered device, a browser)."""
+
+
+class PageReader(ABC):
+    """Knows the pages of one provider that the common rules would misread.
+
+    The follow loop asks those in `idps.READERS` about every page, whatever `idp` says: one
+    provider's sign-in often leads through another's. Both methods keep no state; what must last
+    from page to page is the walk's.
+    """
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, page: Page) -> bool:
+        """Whether this page is this provider's, told by its structure."""
+
+    @classmethod
+    @abstractmethod
+    def answer(cls, page: Page, walk: SignIn) -> Reply | None:
+        """Take the next step, or return None to leave the page to the common rules.
+
+        It may put values into the page's forms before it leaves them to those.
+
+        Raises:
+            LoginRefused, UnexpectedReply, InteractionRequired: as `IdentityProvider.response`.
+        """

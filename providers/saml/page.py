@@ -1,37 +1,64 @@
-"""A sign-in page: its forms, what each asks for, and what it says. Owns reading HTML."""
+"""A sign-in page: its forms, what each asks for, and what it says. Owns reading HTML.
+
+Told by structure (types, names, autocomplete, what is hidden), never by the words of a language.
+What only one provider's pages do is in its file in `idps/`.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
 _CODE = re.compile(
-    r"(?i)otp|totp|passcode|pass_code|one.?time|mfa|2fa|two.?factor|verif|token_?code|oathcode"
-    r"|authenticator|^code$|security_?code|sms_?code"
+    r"(?i)otp|passcode|pass_code|one.?time|mfa.?(token|code)|2fa|two.?factor|verif.{0,9}code"
+    r"|token_?(code|num)|ecom_?token|oath|authenticator|^code$|(security|sms|auth|login)_?code|^pin$"
+    r"|challenge.?(question|response|answer)"
 )
-_USER = re.compile(r"(?i)user|login|email|e-mail|identifier|account|uid|^name$|signin")
-_SWITCH = re.compile(r"(?i)try.?another|select.?auth|webauthn|sign.?out|logout|cancel|locale|lang")
-_CANCEL = re.compile(r"(?i)cancel|back|reset|help|forgot|switch|resend")
+_USER = re.compile(
+    r"(?i)user|login|e-?mail|identifier|account|uid|^name$|signin|subject|principal|upn"
+)
+_NEW = re.compile(r"(?i)new|confirm|again|retype|repeat|verify|old|current|cpass")
+_SWITCH = re.compile(
+    r"(?i)try.?another|select.?auth|authn_?select|web_?auth|sign.?out|log.?out|cancel|locale|lang"
+    r"|reset|forgot|regist|help|search|error.?repon?se"
+)
+_CANCEL = re.compile(r"(?i)cancel|back|reset|help|forgot|switch|resend|send.?again|call.?again")
+_REJECT = re.compile(r"(?i)reject|declin|deny|disagree|refuse|^no$")
+_CAPTCHA = (
+    ".g-recaptcha, .h-captcha, .cf-turnstile, iframe[src*=aptcha], img[src*=aptcha],"
+    " audio[src*=aptcha], input[name*=aptcha]:not([type=hidden]),"
+    " input[id*=aptcha]:not([type=hidden])"
+)
 _ERRORS = (
     "#errorText",
-    "#input-error",
-    "#input-error-username",
-    "#input-error-password",
-    ".kc-feedback-text",
-    ".alert-error",
-    ".ping-error",
-    ".form-error",
-    ".error",
-    ".errors",
-    ".message-box.error",
-    "[role=alert]",
+    "#input-error, #input-error-username, #input-error-password, .kc-feedback-text",
+    "#kc-error-message .instruction, #kc-error-message",
+    ".alert-error, .alert-danger, .pf-m-danger",
+    ".ping-error, .form-error, .output--error, .error-message, .login-failure",
+    ".message-box.error, .error, .errors",
+    "[role=alert], [aria-live=assertive]",
+    "[class*=error i]:not(input, form, body), [id*=error i]:not(input, form, body)",
 )
+_NUMBER = (
+    "#validEntropyNumber, .numbermatching, .number-matching, [id*=numberMatch i],"
+    " [class*=numbermatch i], [id*=entropy i], .displaySign"
+)
+_KINDS = (
+    ("webauthn", r"webauthn|passkey|fido|u2f|security.?key|certificate"),
+    ("totp", r"otp|oath|passcode|verification.?code|authenticator.?app"),
+    ("push", r"push|swipe|notif|azuremfa|approve|prompt"),
+    ("sms", r"sms|text.?message|\btext\b"),
+    ("call", r"call|voice|phone"),
+    ("email", r"mail"),
+    ("totp", r"token|authenticator|code|generator|mobile|securid"),
+)
+_TYPED = frozenset({"text", "email", "tel", "number", "password", "search", "url"})
 
 
 class Kind(Enum):
@@ -39,10 +66,26 @@ class Kind(Enum):
 
     RESPONSE = "the SAML response"
     PASSWORD = "a password"  # noqa: S105
+    NEW_PASSWORD = "a new password"  # noqa: S105
     USERNAME = "a user name"
     CODE = "a one-time code"
     ONWARD = "nothing: it leads on by itself"
     OTHER = "something else"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One of several ways that a form offers.
+
+    Attributes:
+        label: As the page names it, in its language.
+        kind: A word of `mfa:`, or `other`.
+        values: The fields that choose it.
+    """
+
+    label: str
+    kind: str
+    values: dict[str, str]
 
 
 @dataclass
@@ -52,16 +95,21 @@ class Form:
     Attributes:
         action: Absolute address; `method` is `get` or `post`.
         fields: What would be sent if nothing were typed, in the page's order.
-        names: The names of the inputs that take user name, password and code, where there are.
+        typed: The controls that somebody would type into.
+        automatic: The page sends it without a person.
+        username: With `password` and `code` the names of the inputs that take those, if any.
     """
 
+    tag: Tag
     action: str
     method: str
     fields: list[tuple[str, str]]
-    tag: Tag | None = None
+    typed: list[Tag]
     username: str | None = None
     password: str | None = None
     code: str | None = None
+    new_password: bool = False
+    automatic: bool = False
 
     def filled(self, **values: str) -> list[tuple[str, str]]:
         """The fields with these values put in, whatever stood there."""
@@ -72,11 +120,22 @@ class Form:
         """What a field holds."""
         return next((value for key, value in self.fields if key == name), None)
 
+    def has(self, name: str) -> bool:
+        """Whether there is a field of this name."""
+        return self.value(name) is not None
+
+    @property
+    def id(self) -> str:
+        """Its id, else its name."""
+        return str(self.tag.get("id") or self.tag.get("name") or "")
+
     @cached_property
     def kind(self) -> Kind:
         """What it asks for."""
         if self.value("SAMLResponse"):
             return Kind.RESPONSE
+        if self.new_password:
+            return Kind.NEW_PASSWORD
         if self.password:
             return Kind.PASSWORD
         if self.code:
@@ -85,14 +144,39 @@ class Form:
             return Kind.USERNAME
         return Kind.ONWARD if self._leads_on() else Kind.OTHER
 
+    @cached_property
+    def options(self) -> list[Option]:
+        """Ways to choose from: radio buttons, a list of methods, or several buttons of one name."""
+        return _radios(self.tag) or _methods(self.tag) or _buttons(self.tag)
+
+    @property
+    def can_be_declined(self) -> bool:
+        """Whether a button of it says no: then to press the other one is a person's decision."""
+        names = [str(button.get("name") or "") for button in _submits(self.tag)]
+        return any(_REJECT.search(name) for name in names) or {"accept", "cancel"} <= set(names)
+
+    @property
+    def lone_input(self) -> str | None:
+        """The name of its only input, where there is just one to type into."""
+        names = [str(control["name"]) for control in self.typed]
+        return names[0] if len(names) == 1 else None
+
+    def label(self, name: str) -> str:
+        """What the page calls an input."""
+        control = next((i for i in _controls(self.tag) if i.get("name") == name), None)
+        return _label(self.tag, control) if control else ""
+
     def _leads_on(self) -> bool:
         """Hidden fields and at most a button: a page that posts itself onwards."""
-        assert self.tag
-        label = f"{self.tag.get('id', '')} {self.tag.get('name', '')} {self.action}"
-        if self.value("SAMLRequest"):
+        if self.has("SAMLRequest") or self.has("wresult"):
             return True
-        seen = [i for i in self.tag.find_all(["input", "select", "textarea"]) if not _is_quiet(i)]
-        return bool(self.fields) and not seen and not _SWITCH.search(label)
+        return (
+            bool(self.fields)
+            and not self.typed
+            and not self.options
+            and not _SWITCH.search(f"{self.id} {urlsplit(self.action).path}")
+            and not any(_SWITCH.search(name) for name, _ in self.fields)
+        )
 
 
 @dataclass
@@ -106,15 +190,21 @@ class Page:
     @classmethod
     def parse(cls, url: str, text: str, selectors: dict[str, str] | None = None) -> Page:
         """Read a page; `selectors` are CSS selectors of the YAML that say where the fields are."""
-        return cls(url, BeautifulSoup(text, "html.parser"), selectors or {})
+        soup = BeautifulSoup(text, "html.parser")
+        for hint in soup.find_all(["noscript", "template"]):
+            # What only complains about scripts, or is a whole second document, is not the page.
+            helps = hint.find(["input", "button", "form"]) and not hint.find(["html", "body"])
+            if hint.name == "template" or not helps:
+                hint.decompose()
+        return cls(url, soup, selectors or {})
 
     @cached_property
     def title(self) -> str:
         """The page's own name: its title and id."""
-        title = " ".join(self.soup.title.get_text().split()) if self.soup.title else "no title"
+        title = _words(self.soup.title) if self.soup.title else ""
         body = self.soup.body
         page_id = (body.get("data-page-id") or body.get("id")) if body else None
-        return f"“{title[:120]}”" + (f" ({page_id})" if page_id else "")
+        return f"“{title[:120] or 'no title'}”" + (f" ({page_id})" if page_id else "")
 
     @cached_property
     def page_id(self) -> str:
@@ -126,49 +216,116 @@ class Page:
         """Every form."""
         base = self.soup.find("base", href=True)
         root = urljoin(self.url, str(base["href"])) if isinstance(base, Tag) else self.url
-        return [self._form(tag, root) for tag in self.soup.find_all("form")]
+        forms = [self._form(tag, root) for tag in self.soup.find_all("form")]
+        for form in forms:
+            form.automatic = self._submits_itself or form.tag.find("noscript") is not None
+        return forms
+
+    @cached_property
+    def refresh(self) -> tuple[float, str] | None:
+        """Where a `<meta http-equiv=refresh>` leads, after at most 30 seconds."""
+        for tag in self.soup.find_all("meta", content=True):
+            if str(tag.get("http-equiv", "")).lower() == "refresh":
+                match = re.fullmatch(
+                    r"\s*(\d{1,2})(?:\.\d*)?\s*(?:[;,]\s*(?:url\s*=)?\s*(.*))?",
+                    str(tag["content"]),
+                    re.IGNORECASE | re.DOTALL,
+                )
+                if match and int(match[1]) <= 30:
+                    return float(match[1]), urljoin(self.url, (match[2] or "").strip("'\" \n"))
+        return None
+
+    @cached_property
+    def script_target(self) -> str | None:
+        """Where a script sends the browser: a plain assignment of a whole address."""
+        found = re.findall(
+            r"(?:window|document|self|top)\.location(?:\.href\s*=|\.replace\(|\.assign\(|\s*=)"
+            r"""\s*(['"])(.+?)\1""",
+            self._script,
+        )
+        targets = {target.replace(r"\/", "/").replace(r"\u0026", "&") for _, target in found}
+        asking = {target for target in targets if "SAMLRequest=" in target}
+        chosen = asking or targets
+        return urljoin(self.url, chosen.pop()) if len(chosen) == 1 else None
 
     @property
-    def refresh(self) -> str | None:
-        """Where a `<meta http-equiv=refresh>` leads, without delay."""
-        tag = self.soup.find("meta", attrs={"http-equiv": re.compile("^refresh$", re.IGNORECASE)})
-        match = (
-            re.fullmatch(r"\s*[0-5]\s*;\s*url=(.+)", str(tag.get("content", "")), re.IGNORECASE)
-            if isinstance(tag, Tag)
-            else None
-        )
-        return urljoin(self.url, match.group(1).strip("'\" ")) if match else None
+    def captcha(self) -> bool:
+        """Whether it wants a proof that a person is there."""
+        return self.soup.select_one(_CAPTCHA) is not None
 
     def first(self, kind: Kind) -> Form | None:
         """The first form of a kind."""
         return next((form for form in self.forms if form.kind is kind), None)
 
+    def form(self, selector: str) -> Form | None:
+        """The first form that a CSS selector finds."""
+        tag = self.soup.select_one(selector)
+        return next((form for form in self.forms if form.tag is tag), None) if tag else None
+
+    def form_with(self, name: str) -> Form | None:
+        """The first form that has a field of this name."""
+        return next((form for form in self.forms if form.has(name)), None)
+
+    @cached_property
+    def onward(self) -> Form | None:
+        """The form that a browser would post by itself, else the only one there is."""
+        leading = [form for form in self.forms if form.kind is Kind.ONWARD]
+        only = leading[0] if leading and len(self.forms) == 1 else None
+        return next((form for form in leading if form.automatic), only)
+
+    @property
+    def number(self) -> str:
+        """The number that the person is to match on another device; empty if there is none."""
+        tag = self.soup.select_one(_NUMBER)
+        words = _words(tag) if tag else ""
+        return words if re.fullmatch(r"\d{1,6}", words) else ""
+
+    def text(self, selector: str) -> str:
+        """The words at a CSS selector; empty where it finds none or they are hidden."""
+        for tag in self.soup.select(selector):
+            words = _words(tag)
+            if words and not _is_hidden(tag):
+                return words[:300]
+        return ""
+
     def error(self) -> str:
         """What the page says went wrong, in its own words and language; empty if nothing."""
         chosen = self.selectors.get("error")
         for selector in [chosen] if chosen else _ERRORS:
-            for tag in self.soup.select(selector):
-                hidden = re.search(r"display:\s*none", str(tag.get("style", "")))
-                words = " ".join(tag.get_text(" ").split())
-                if words and not hidden:
-                    return words[:300]
+            words = self.text(selector)
+            if words:
+                return words
         return ""
+
+    def heading(self) -> str:
+        """What the page says it is about: its first heading, else its title."""
+        return self.text("#kc-page-title, h1, h2") or self.title
+
+    @cached_property
+    def _script(self) -> str:
+        return "\n".join(tag.get_text() for tag in self.soup.find_all("script"))
+
+    @cached_property
+    def _submits_itself(self) -> bool:
+        body = str(self.soup.body.get("onload") or "") if self.soup.body else ""
+        return "submit" in body or re.search(r"\.submit\(\s*\)", self._script) is not None
 
     def _form(self, tag: Tag, root: str) -> Form:
         # A form without action posts to the page's own address, whatever <base> says.
         action = str(tag.get("action") or "").strip()
+        controls = list(_controls(tag))
         form = Form(
             tag=tag,
             action=urljoin(root, action) if action else self.url,
             method="get" if str(tag.get("method", "")).lower() == "get" else "post",
-            fields=_fields(tag),
+            fields=_fields(controls),
+            typed=[control for control in controls if _is_typed(control)],
         )
-        inputs = [i for i in tag.find_all("input") if i.get("name") and not _is_quiet(i)]
-        form.password = self._selected(tag, "password") or _password(inputs)
-        form.code = self._selected(tag, "code") or _code(inputs)
-        if form.code == form.password:
-            form.password = None
-        form.username = self._selected(tag, "username") or _username(inputs, form)
+        form.code = self._selected(tag, "code") or _code(form.typed)
+        passwords = [i for i in form.typed if _type(i) == "password" and i["name"] != form.code]
+        form.password = self._selected(tag, "password") or _password(passwords)
+        form.new_password = not self.selectors.get("password") and _sets_password(passwords)
+        form.username = self._selected(tag, "username") or _username(form)
         return form
 
     def _selected(self, tag: Tag, what: str) -> str | None:
@@ -177,20 +334,36 @@ class Page:
         return str(found["name"]) if found and found.get("name") else None
 
 
-def _fields(tag: Tag) -> list[tuple[str, str]]:
+def kind_of(words: str) -> str:
+    """The word of `mfa:` for a method that the page names so; `other` where it does not tell."""
+    lower = words.lower()
+    return next((kind for kind, pattern in _KINDS if re.search(pattern, lower)), "other")
+
+
+def _controls(form: Tag) -> Iterator[Tag]:
+    """The form's controls, and those elsewhere that name it as theirs."""
+    own = form.get("id")
+    root = form.find_parents()[-1] if own and form.find_parents() else form
+    for control in root.find_all(["input", "select", "textarea", "button"]):
+        owner = control.get("form")
+        if owner == own if owner else control.find_parent("form") is form:
+            yield control
+
+
+def _fields(controls: list[Tag]) -> list[tuple[str, str]]:
     """The successful controls (HTML, "constructing the form data set"), first button included."""
     fields: list[tuple[str, str]] = []
     pressed = False
-    for control in tag.find_all(["input", "select", "textarea", "button"]):
+    for control in controls:
         name, kind = control.get("name"), _type(control)
-        if not name or control.has_attr("disabled"):
+        if not name or (control.has_attr("disabled") and kind not in {"submit", "image"}):
             continue
         if kind in {"submit", "image"}:
-            if not pressed and not _CANCEL.search(f"{name} {control.get('value', '')}"):
+            if not pressed and not _CANCEL.search(_name_and_id(control)):
                 fields.append((str(name), str(control.get("value", ""))))
                 pressed = True
         elif control.name == "select":
-            fields.append((str(name), _option(control)))
+            fields.append((str(name), _chosen_option(control)))
         elif kind in {"checkbox", "radio"}:
             if control.has_attr("checked"):
                 fields.append((str(name), str(control.get("value", "on"))))
@@ -200,52 +373,151 @@ def _fields(tag: Tag) -> list[tuple[str, str]]:
     return fields
 
 
-def _option(select: Tag) -> str:
+def _chosen_option(select: Tag) -> str:
     options = select.find_all("option")
     chosen = next((o for o in options if o.has_attr("selected")), options[0] if options else None)
-    if chosen is None:
-        return ""
-    return str(chosen["value"]) if chosen.has_attr("value") else chosen.get_text().strip()
+    return _option_value(chosen) if chosen else ""
 
 
-def _type(control: Any) -> str:
+def _option_value(option: Tag) -> str:
+    return str(option["value"]) if option.has_attr("value") else _words(option)
+
+
+def _radios(form: Tag) -> list[Option]:
+    groups: dict[str, list[Tag]] = {}
+    for radio in _controls(form):
+        if _type(radio) == "radio" and radio.get("name") and not radio.has_attr("disabled"):
+            groups.setdefault(str(radio["name"]), []).append(radio)
+    name = next((name for name, radios in groups.items() if len(radios) > 1), None)
+    return [
+        _option(form, radio, str(radio.get("value", "on"))) for radio in groups.get(name or "", ())
+    ]
+
+
+def _methods(form: Tag) -> list[Option]:
+    """The options of a `<select>` of sign-in methods; other lists keep what the page chose."""
+    for select in _controls(form):
+        options = select.find_all("option") if select.name == "select" else []
+        found = [
+            Option(
+                _words(option) or _option_value(option),
+                kind_of(f"{_option_value(option)} {_words(option)}"),
+                {str(select["name"]): _option_value(option)},
+            )
+            for option in options
+            if select.get("name") and _option_value(option)
+        ]
+        named = re.search(r"(?i)mfa|factor|method|device|auth", _name_and_id(select))
+        if len(found) > 1 and named and any(option.kind != "other" for option in found):
+            return found
+    return []
+
+
+def _buttons(form: Tag) -> list[Option]:
+    """Several submit buttons that share a name and differ in what they send."""
+    groups: dict[str, list[Tag]] = {}
+    for button in _submits(form):
+        if button.get("name") and button.get("value"):
+            groups.setdefault(str(button["name"]), []).append(button)
+    several = next((buttons for buttons in groups.values() if len(buttons) > 1), [])
+    return [_option(form, button, str(button["value"])) for button in several]
+
+
+def _option(form: Tag, control: Tag, value: str) -> Option:
+    label = _label(form, control)
+    if control.name == "button" or _type(control) == "submit":
+        label = _words(control) or value
+    hints = f"{value} {control.get('id', '')} {control.get('class', '')} {label}"
+    return Option(label or value, kind_of(hints), {str(control["name"]): value})
+
+
+def _submits(form: Tag) -> list[Tag]:
+    return [control for control in _controls(form) if _type(control) in {"submit", "image"}]
+
+
+def _label(form: Tag, control: Tag) -> str:
+    """What the page writes beside a control."""
+    own = control.get("id")
+    label = form.find("label", attrs={"for": own}) if own else None
+    label = label or control.find_parent("label")
+    words = _words(label) if isinstance(label, Tag) else ""
+    return words or str(control.get("aria-label") or control.get("placeholder") or "")
+
+
+def _words(tag: Tag) -> str:
+    return " ".join(tag.get_text(" ").split())
+
+
+def _type(control: Tag) -> str:
     default = "submit" if control.name == "button" else "text"
-    return str(control.get("type") or default).lower()
+    return str(control.get("type") or default).strip().lower()
 
 
-def _is_quiet(control: Tag) -> bool:
-    """Whether nobody types into it."""
-    if control.name == "input" and _type(control) in {"hidden", "submit", "button", "image"}:
-        return True
-    style = str(control.get("style", ""))
-    return bool(re.search(r"display:\s*none", style))
+def _is_typed(control: Tag) -> bool:
+    """Whether a person types into it; a hidden one is a decoy or a script's."""
+    fits = control.name == "textarea" or (control.name == "input" and _type(control) in _TYPED)
+    if not fits or not control.get("name") or control.has_attr("disabled"):
+        return False
+    decoy = control.get("aria-hidden") == "true" or str(control.get("tabindex")) == "-1"
+    return not decoy and not _hides(control)
 
 
-def _words(control: Tag) -> str:
-    return " ".join(str(control.get(name, "")) for name in ("name", "id", "autocomplete"))
+def _hides(tag: Tag) -> bool:
+    style = re.sub(r"\s", "", str(tag.get("style") or "").lower())
+    return tag.has_attr("hidden") or "display:none" in style or "visibility:hidden" in style
 
 
-def _password(inputs: list[Tag]) -> str | None:
-    return next((str(i["name"]) for i in inputs if _type(i) == "password"), None)
+def _is_hidden(tag: Tag) -> bool:
+    return any(
+        _hides(one) for one in [tag, *tag.parents] if isinstance(one, Tag) and one.name != "body"
+    )
 
 
-def _code(inputs: list[Tag]) -> str | None:
+def _name_and_id(control: Tag) -> str:
+    return " ".join(str(control.get(name) or "") for name in ("name", "id"))
+
+
+def _password(passwords: list[Tag]) -> str | None:
+    """The password's input; one in a hidden part counts only where there is no other."""
+    shown = [control for control in passwords if not _is_hidden(control)] or passwords
+    return str(shown[0]["name"]) if shown else None
+
+
+def _sets_password(passwords: list[Tag]) -> bool:
+    """Whether a form changes the password rather than asking for it."""
+    shown = [control for control in passwords if not _is_hidden(control)]
+    marked = [
+        control
+        for control in shown
+        if control.get("autocomplete") == "new-password" and _NEW.search(_name_and_id(control))
+    ]
+    return bool(marked) or (
+        len(shown) > 1 and any(_NEW.search(_name_and_id(control)) for control in shown)
+    )
+
+
+def _code(typed: list[Tag]) -> str | None:
     """An input for a code. RSA's and others' are of type password, but named for what they take."""
-    for control in inputs:
-        name, kind = str(control["name"]), _type(control)
-        if kind in {"text", "tel", "number", "password"} and (
-            control.get("autocomplete") == "one-time-code" or _CODE.search(name)
-        ):
-            return name
-        if kind in {"tel", "number", "text"} and _CODE.search(str(control.get("id", ""))):
-            return name
+    marked = [i for i in typed if i.get("autocomplete") == "one-time-code"]
+    named = [i for i in typed if _CODE.search(str(i["name"]))]
+    by_id = [i for i in typed if _type(i) != "password" and _CODE.search(str(i.get("id") or ""))]
+    for control in [*marked, *named, *by_id]:
+        if _type(control) in {"text", "tel", "number", "password"}:
+            return str(control["name"])
     return None
 
 
-def _username(inputs: list[Tag], form: Form) -> str | None:
+def _username(form: Form) -> str | None:
     """An input for the user name: named so, or the only text beside a password."""
-    texts = [i for i in inputs if _type(i) in {"text", "email"} and i["name"] != form.code]
+    texts = [
+        control
+        for control in form.typed
+        if _type(control) in {"text", "email", "tel"} and control["name"] != form.code
+    ]
     for control in texts:
-        if _USER.search(_words(control)):
+        if str(control.get("autocomplete") or "").split(" ")[0] in {"username", "email"}:
+            return str(control["name"])
+    for control in texts:
+        if _USER.search(_name_and_id(control)):
             return str(control["name"])
     return str(texts[0]["name"]) if form.password and len(texts) == 1 else None

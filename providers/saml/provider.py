@@ -120,7 +120,9 @@ class Saml(Provider):
             kept = self.ports.secrets.recall("assertion")
             if kept:
                 return saml.read(kept["response"], now)
-            encoded = self._idp().response()
+            idp = self._idp()
+            encoded = idp.response()
+            idp.person.password_was_taken()
             read = saml.read(encoded, self.ports.clock.now())
             if read.usable_until <= self.ports.clock.now():
                 raise LoginRefused(

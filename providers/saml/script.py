@@ -1,4 +1,4 @@
-"""What stands in a page's scripts: a string, Microsoft's `$Config`, the address that comes next.
+"""What stands in a page's scripts: the value of a variable, Microsoft's `$Config`.
 
 Owns reading them as text; no script is ever run.
 """
@@ -12,9 +12,6 @@ from typing import Any
 _CONFIG = re.compile(r"\$Config\s*=\s*(?=\{)")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _STRING = r"""(["'])((?:\\.|(?!\1)[^\\])+)\1"""
-_LOCATION = re.compile(
-    r"\blocation(?:\s*\.\s*(?:href|replace|assign))?\s*[=(]\s*" + _STRING, re.DOTALL
-)
 
 
 def config(text: str) -> dict[str, Any] | None:
@@ -27,12 +24,6 @@ def config(text: str) -> dict[str, Any] | None:
         if isinstance(found, dict):
             return found
     return None
-
-
-def location(text: str, holding: str) -> str | None:
-    """The first address with `holding` in it that a script sends the browser to."""
-    found = (string(match.group(2)) for match in _LOCATION.finditer(text))
-    return next((address for address in found if holding in address), None)
 
 
 def variable(text: str, name: str) -> str | None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from providers.saml.idp import IdentityProvider
+    from providers.saml.idp import IdentityProvider, PageReader
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,10 @@ KINDS = {
     "form": Kind("form:FormIdp", takes=("fields",)),
     "auto": Kind("form:FormIdp"),
     "keycloak": Kind("form:FormIdp"),
-    "simplesamlphp": Kind("form:FormIdp"),
+    "adfs": Kind("adfs:Adfs"),
+    "shibboleth": Kind("shibboleth:Shibboleth"),
+    "pingfederate": Kind("pingfederate:PingFederate"),
+    "simplesamlphp": Kind("simplesamlphp:SimpleSamlPhp"),
     "okta": Kind("okta:Okta", takes=("client_id", "app_id")),
     "entra": Kind(
         "entra:Entra",
@@ -47,6 +50,15 @@ KINDS = {
     ),
     "onelogin": Kind("onelogin:OneLogin", needs=(("url", "app_id", "subdomain", "client_id"),)),
 }
+
+READERS = (
+    "entra_pages:EntraPages",
+    "keycloak:KeycloakPages",
+    "adfs:AdfsPages",
+    "pingfederate:PingPages",
+    "f5:F5Pages",
+)
+"""Who knows one provider's pages; the follow loop asks them in this order, whatever `idp` says."""
 
 COMMON = frozenset({"idp", "username", "saml_provider_arn", "mfa", "hosts", "remember_password"})
 """Options that every kind takes."""
@@ -67,9 +79,18 @@ def problem(idp: str, given: set[str]) -> str | None:
 
 def load(idp: str) -> type[IdentityProvider]:
     """The class of a kind."""
-    module, name = KINDS[idp].place.split(":")
-    loaded: type[IdentityProvider] = getattr(import_module(f"{__name__}.{module}"), name)
+    loaded: type[IdentityProvider] = _load(KINDS[idp].place)
     return loaded
+
+
+def readers() -> list[type[PageReader]]:
+    """The classes of `READERS`."""
+    return [_load(place) for place in READERS]
+
+
+def _load(place: str) -> Any:
+    module, name = place.split(":")
+    return getattr(import_module(f"{__name__}.{module}"), name)
 
 
 def _own(idp: str) -> set[str]:

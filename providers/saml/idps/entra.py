@@ -12,9 +12,9 @@ from html import escape
 from urllib.parse import quote, urlencode, urlsplit
 
 from broker.ports.clock import to_text
+from providers.saml import idps
 from providers.saml.forms import SignIn
 from providers.saml.idp import IdentityProvider
-from providers.saml.idps.entra_pages import EntraPages
 
 PUBLIC_CLOUD = "https://login.microsoftonline.com"
 _REQUEST = (
@@ -32,9 +32,14 @@ class Entra(IdentityProvider):
         """Walk to the SAMLResponse."""
         start = self.start()
         self.ports.ui.progress(f"signing in at {urlsplit(start).netloc}")
-        sign_in = SignIn(self.ports, self.person, self.options.password_origins())
-        sign_in.readers = [EntraPages(sign_in, self.options.mfa)]
-        return sign_in.response(start)
+        walk = SignIn(
+            self.ports,
+            self.person,
+            allowed=self.options.password_origins(),
+            mfa=self.options.mfa,
+            readers=idps.readers(),
+        )
+        return walk.response(start)
 
     def start(self) -> str:
         """`url`, unless it names a cloud alone; else the app's AuthnRequest at that cloud."""

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
+from bs4 import Tag
+
 from broker.errors import LoginRefused, NetworkError, UnexpectedReply
 from broker.ports.http import Reply
 from broker.ports.urls import origin
 from providers.saml import api, factors, script
 from providers.saml.factors import Factor, WrongCode
 from providers.saml.forms import SignIn, UnknownPageError
+from providers.saml.idp import PageReader
 from providers.saml.page import Form, Page
 
 Answer = dict[str, Any]
@@ -86,11 +89,25 @@ _FAILURES = {
 }
 
 
-@dataclass(frozen=True)
-class EntraPage:
-    """One page: where it came from, and its `$Config`."""
+class EntraPages(PageReader):
+    """All pages that say their id."""
 
-    reply: Reply
+    @classmethod
+    def recognises(cls, page: Page) -> bool:
+        """By the page id in `$Config`."""
+        return bool(_config(page).name)
+
+    @classmethod
+    def answer(cls, page: Page, walk: SignIn) -> Reply | None:
+        """What the page id calls for."""
+        return _Step(walk, page, _config(page)).taken()
+
+
+@dataclass(frozen=True)
+class Config:
+    """A page's `$Config`, and the page's own address."""
+
+    base: str
     config: Answer
 
     @property
@@ -122,7 +139,7 @@ class EntraPage:
 
     def url(self, name: str) -> str:
         """One address of the config, absolute; empty where it is missing."""
-        return urljoin(self.reply.url, self.text(name)) if self.text(name) else ""
+        return urljoin(self.base, self.text(name)) if self.text(name) else ""
 
     def required(self, name: str) -> str:
         """One address of the config without which nothing goes on.
@@ -160,22 +177,24 @@ class EntraPage:
         return {name: value for name, value in values.items() if value}
 
 
-class EntraPages:
-    """A reader for the follow loop.
+class _Step:
+    """The way on from one self._config.
 
     Args:
-        sign_in: The walk; it posts the password, once and to its own sites alone.
-        mfa: `mfa` of the YAML.
+        walk: It posts the password, once and to its own sites alone.
+        page: Where it stands.
+        config: What the page says.
     """
 
-    def __init__(self, sign_in: SignIn, mfa: str | None) -> None:
-        self._walk = sign_in
-        self._http = sign_in.http
-        self._ports = sign_in.ports
-        self._person = sign_in.person
-        self._mfa = mfa
-        self._factors_done = 0
-        self._pages = {
+    def __init__(self, walk: SignIn, page: Page, config: Config) -> None:
+        self._walk = walk
+        self._page = page
+        self._config = config
+        self._ports = walk.ports
+
+    def taken(self) -> Reply:
+        """The reply that it leads to."""
+        ways = {
             "ConvergedSignIn": self._sign_in,
             "BssoInterrupt": self._reload,
             "ConvergedTFA": self._second_factor,
@@ -183,36 +202,28 @@ class EntraPages:
             "KmsiInterrupt": self._interrupt,
             "CmsiInterrupt": self._interrupt,
         }
-
-    def __call__(self, reply: Reply) -> Reply | None:
-        """What follows a page of Microsoft's; None for any other's."""
-        config = script.config(reply.text)
-        page = EntraPage(reply, config or {})
-        if not page.name:
-            target = script.location(reply.text, "SAMLRequest=")
-            return self._http.get(urljoin(reply.url, target)) if target else None
-        handle = self._pages.get(page.name)
-        if handle:
-            return handle(page)
-        raise self._dead_end(page)
+        way = ways.get(self._config.name)
+        if way is None:
+            raise self._dead_end()
+        return way()
 
     # Password
 
-    def _sign_in(self, page: EntraPage) -> Reply:
-        if page.error:
-            if page.error in {"50126", "50034", "50056"}:
-                self._person.password_was_refused()
+    def _sign_in(self) -> Reply:
+        if self._config.error:
+            if self._config.error in {"50126", "50034", "50056"}:
+                self._walk.person.password_was_refused()
             raise LoginRefused(
-                f"Microsoft refused the sign-in: {page.said}",
+                f"Microsoft refused the sign-in: {self._config.said}",
                 hint="check the user name and the password",
             )
-        user = self._person.username()
-        known = self._credential_type(page, user)
+        user = self._walk.person.username()
+        known = self._credential_type(user)
         credentials = known.get("Credentials") or {}
         if credentials.get("FederationRedirectUrl"):
-            target = urljoin(page.reply.url, str(credentials["FederationRedirectUrl"]))
+            target = urljoin(self._config.base, str(credentials["FederationRedirectUrl"]))
             self._ports.ui.progress(f"going on to {urlsplit(target).netloc}")
-            return self._http.get(target)
+            return self._walk.http.get(target)
         if known.get("IfExistsResult") == 1 and not known.get("ThrottleStatus"):
             raise LoginRefused(
                 f"Microsoft does not know the user {api.words(user, 80)}",
@@ -223,15 +234,23 @@ class EntraPages:
                 f"{api.words(user, 80)} signs in with a passkey or an app alone, without password",
                 hint="`idp: browser` does it",
             )
-        fields = page.fields(
-            str(known.get("FlowToken") or ""), ctx=page.text("sCtx"), loginfmt=user
+        fields = self._config.fields(
+            str(known.get("FlowToken") or ""), ctx=self._config.text("sCtx"), loginfmt=user
         )
-        form = Form(page.required("urlPost"), "post", fields, username="login", password="passwd")  # noqa: S106
-        return self._walk.send_password(form, page.said)
+        form = Form(
+            Tag(name="form"),
+            self._config.required("urlPost"),
+            "post",
+            fields,
+            typed=[],
+            username="login",
+            password="passwd",  # noqa: S106 - the field's name
+        )
+        return self._walk.send_password(self._page, form)
 
-    def _credential_type(self, page: EntraPage, user: str) -> Answer:
+    def _credential_type(self, user: str) -> Answer:
         """Whether the user signs in here, or at a federated provider."""
-        address = page.url("urlGetCredentialType")
+        address = self._config.url("urlGetCredentialType")
         if not address:
             return {}
         body = {
@@ -241,42 +260,40 @@ class EntraPages:
             "isRemoteNGCSupported": False,
             "isCookieBannerShown": False,
             "isFidoSupported": False,
-            "originalRequest": page.text("sCtx"),
-            "flowToken": page.text("sFT"),
+            "originalRequest": self._config.text("sCtx"),
+            "flowToken": self._config.text("sFT"),
         }
-        return api.answer(self._http.post(address, json=body, headers=page.headers()))
+        return api.answer(self._walk.http.post(address, json=body, headers=self._config.headers()))
 
-    def _reload(self, page: EntraPage) -> Reply:
+    def _reload(self) -> Reply:
         """A try at single sign-on by the browser, which we are not: the same page again."""
-        address = page.url("urlPost") or page.reply.url
+        address = self._config.url("urlPost") or self._config.base
         parts = urlsplit(address)
-        reloaded = "sso_reload" in parse_qs(urlsplit(page.reply.url).query)
+        reloaded = "sso_reload" in parse_qs(urlsplit(self._config.base).query)
         if reloaded:
-            raise self._dead_end(page)
+            raise self._dead_end()
         if "sso_reload" not in parse_qs(parts.query):
             more = urlencode({"sso_reload": "True"})
             query = f"{parts.query}&{more}" if parts.query else more
             address = parts._replace(query=query).geturl()
-        fields = page.config.get("oPostParams")
+        fields = self._config.config.get("oPostParams")
         if isinstance(fields, dict) and fields:
-            return self._http.post(address, form={str(k): str(v) for k, v in fields.items()})
-        return self._http.get(address)
+            return self._walk.http.post(address, form={str(k): str(v) for k, v in fields.items()})
+        return self._walk.http.get(address)
 
     # Second factors
 
-    def _second_factor(self, page: EntraPage) -> Reply:
-        self._factors_done += 1
-        if page.error or self._factors_done > MOST_FACTORS:
-            raise LoginRefused(
-                f"Microsoft refused the second factor: {page.said or 'it asks again and again'}",
-                hint="run it again",
-            )
-        proofs = [_factor(proof) for proof in page.config.get("arrUserProofs") or []]
-        skip = page.url("urlSkipMfaRegistration")
+    def _second_factor(self) -> Reply:
+        self._walk.factors_taken += 1
+        if self._config.error or self._walk.factors_taken > MOST_FACTORS:
+            why = self._config.said or "it asks again and again"
+            raise LoginRefused(f"Microsoft refused the second factor: {why}", hint="run it again")
+        proofs = [_factor(proof) for proof in self._config.config.get("arrUserProofs") or []]
+        skip = self._config.url("urlSkipMfaRegistration")
         if not proofs and skip:
-            return self._http.get(skip)
-        chosen = factors.choose(proofs, self._mfa, self._ports.ui)
-        begun = self._ask(page, "urlBeginAuth", chosen, {"Method": "BeginAuth"}, {})
+            return self._walk.http.get(skip)
+        chosen = factors.choose(proofs, self._walk.mfa, self._ports.ui)
+        begun = self._ask("urlBeginAuth", chosen, {"Method": "BeginAuth"}, {})
         if not begun.get("Success"):
             raise _failure(begun)
         number = begun.get("Entropy")
@@ -284,41 +301,43 @@ class EntraPages:
             self._ports.ui.show(f"Enter {api.words(number, 20)} in the Authenticator app")
         elif chosen.kind not in _CODES:
             self._ports.ui.show(f"Answer the {chosen.label}")
-        done = self._code(page, chosen, begun) if chosen.kind in _CODES else (
-            self._poll(page, chosen, begun)
+        done = self._code(chosen, begun) if chosen.kind in _CODES else (
+            self._poll(chosen, begun)
         )  # fmt: skip
-        fields = page.fields(
+        fields = self._config.fields(
             str(done.get("FlowToken") or ""),
-            request=str(done.get("Ctx") or page.text("sCtx")),
-            login=page.text("sPOST_Username") or self._person.username(),
-            **{page.text("sAuthMethodInputFieldName") or "mfaAuthMethod": str(chosen.handle)},
+            request=str(done.get("Ctx") or self._config.text("sCtx")),
+            login=self._config.text("sPOST_Username") or self._walk.person.username(),
+            **{
+                self._config.text("sAuthMethodInputFieldName") or "mfaAuthMethod": str(
+                    chosen.handle
+                )
+            },
         )
-        return self._http.post(page.required("urlPost"), form=fields)
+        return self._walk.http.post(self._config.required("urlPost"), form=fields)
 
-    def _ask(
-        self, page: EntraPage, where: str, chosen: Factor, more: Answer, last: Answer
-    ) -> Answer:
+    def _ask(self, where: str, chosen: Factor, more: Answer, last: Answer) -> Answer:
         """One JSON request of the page's script; the newest flow token and context count."""
         body = {
             "AuthMethodId": chosen.handle,
-            "Ctx": last.get("Ctx") or page.text("sCtx"),
-            "FlowToken": last.get("FlowToken") or page.text("sFT"),
+            "Ctx": last.get("Ctx") or self._config.text("sCtx"),
+            "FlowToken": last.get("FlowToken") or self._config.text("sFT"),
             **({"SessionId": last["SessionId"]} if last.get("SessionId") else {}),
             **more,
         }
-        site = {origin(page.reply.url)}
-        reply = self._http.post(
-            page.required(where), json=body, headers=page.headers(), only_to=site
+        site = {origin(self._config.base)}
+        reply = self._walk.http.post(
+            self._config.required(where), json=body, headers=self._config.headers(), only_to=site
         )
         return {"SessionId": last.get("SessionId"), **api.answer(reply)}
 
-    def _code(self, page: EntraPage, chosen: Factor, begun: Answer) -> Answer:
+    def _code(self, chosen: Factor, begun: Answer) -> Answer:
         latest = begun
 
         def send(code: str) -> Answer:
             nonlocal latest
             more = {"Method": "EndAuth", "AdditionalAuthData": code}
-            latest = self._ask(page, "urlEndAuth", chosen, more, latest)
+            latest = self._ask("urlEndAuth", chosen, more, latest)
             if latest.get("Success"):
                 return latest
             result = str(latest.get("ResultValue") or "")
@@ -326,14 +345,14 @@ class EntraPages:
                 raise WrongCode(api.words(latest.get("Message")) or _WRONG_CODE[result])
             raise _failure(latest)
 
-        return factors.send_code(send, self._person, self._ports.ui, chosen)
+        return factors.send_code(send, self._walk.person, self._ports.ui, chosen)
 
-    def _poll(self, page: EntraPage, chosen: Factor, begun: Answer) -> Answer:
+    def _poll(self, chosen: Factor, begun: Answer) -> Answer:
         latest = begun
 
         def ask() -> Answer | None:
             nonlocal latest
-            latest = self._ask(page, "urlEndAuth", chosen, {"Method": "EndAuth"}, latest)
+            latest = self._ask("urlEndAuth", chosen, {"Method": "EndAuth"}, latest)
             if latest.get("Success"):
                 return latest
             result = str(latest.get("ResultValue") or "")
@@ -342,55 +361,65 @@ class EntraPages:
                 raise _failure(latest)
             return None
 
-        return factors.poll(ask, self._ports.clock, every=_interval(page, chosen))
+        return factors.poll(ask, self._ports.clock, every=_interval(self._config, chosen))
 
     # What comes after
 
-    def _proof_up(self, page: EntraPage) -> Reply:
+    def _proof_up(self) -> Reply:
         """More security information is wanted: skip it while that is allowed."""
-        skip = page.url("urlSkipMfaRegistration")
-        if skip and page.error != "502031":
-            days = page.config.get("iRemainingDaysToSkipMfaRegistration")
+        skip = self._config.url("urlSkipMfaRegistration")
+        if skip and self._config.error != "502031":
+            days = self._config.config.get("iRemainingDaysToSkipMfaRegistration")
             left = f" (in {api.words(days, 10)} days)" if days else ""
             self._ports.ui.warn(f"Microsoft wants another second factor registered{left}")
-            return self._http.get(skip)
+            return self._walk.http.get(skip)
         raise LoginRefused(
             "Microsoft wants another second factor registered before it goes on"
-            + (f": {page.said}" if page.said else ""),
+            + (f": {self._config.said}" if self._config.said else ""),
             hint="register one at https://aka.ms/mfasetup (or use `idp: browser`), then sign in"
             " again",
         )
 
-    def _interrupt(self, page: EntraPage) -> Reply:
+    def _interrupt(self) -> Reply:
         """Stay signed in? Is this the app you meant? Yes."""
-        more = {"ctx": page.text("sCtx"), "LoginOptions": "1"}
-        if page.name == "CmsiInterrupt":
+        more = {"ctx": self._config.text("sCtx"), "LoginOptions": "1"}
+        if self._config.name == "CmsiInterrupt":
             more["ContinueAuth"] = "true"
-        return self._http.post(page.required("urlPost"), form=page.fields(**more))
+        return self._walk.http.post(
+            self._config.required("urlPost"), form=self._config.fields(**more)
+        )
 
-    def _dead_end(self, page: EntraPage) -> Exception:
-        why = _DEAD_ENDS.get(page.name)
-        if not why and any(word in page.name.lower() for word in _PASSKEYS):
+    def _dead_end(self) -> Exception:
+        name, said = self._config.name, self._config.said
+        told = f"; Microsoft says: {said}" if said else ""
+        why = _DEAD_ENDS.get(name)
+        if not why and any(word in name.lower() for word in _PASSKEYS):
             why = "this account signs in with a passkey or a certificate"
         if not why:
-            parsed = Page.parse(page.reply.url, page.reply.text)
-            return UnknownPageError(parsed, page.reply.text, name=page.name, said=page.said)
+            return UnknownPageError(
+                self._page, f"is {name}, a page that awslogin does not understand{told}"
+            )
         return LoginRefused(
-            f"{why} ({page.name})" + (f"; Microsoft says: {page.said}" if page.said else ""),
+            f"{why} ({name}){told}",
             hint="`idp: browser` can sign in where a managed browser, a passkey or a new password"
             " is wanted; else ask your administrator",
         )
 
 
+def _config(page: Page) -> Config:
+    scripts = "\n".join(tag.get_text() for tag in page.soup.find_all("script"))
+    return Config(page.url, script.config(scripts) or {})
+
+
 def _factor(proof: Answer) -> Factor:
     """One of `arrUserProofs`."""
     method = str(proof.get("authMethodId") or "")
-    kind, what = _KINDS.get(method, ("other", api.words(method, 40) or "unknown"))
+    kind, what = _KINDS.get(method, ("unknown", api.words(method, 40) or "unknown"))
     label = f"{what} {api.words(proof.get('display'), 60)}".strip()
     return Factor(kind, label, method)
 
 
-def _interval(page: EntraPage, chosen: Factor) -> float:
+def _interval(page: Config, chosen: Factor) -> float:
     """Seconds between two questions: the page's wish within reason, else 1."""
     wishes = page.config.get("oPerAuthPollingInterval")
     try:

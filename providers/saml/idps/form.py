@@ -1,18 +1,43 @@
-"""Any provider that signs in by HTML forms: the follow loop, from the start address on."""
+"""Any provider that signs in by HTML forms: the follow loop, from the start address on.
+
+Serves `form`, `auto` and every kind whose pages alone are special.
+"""
 
 from __future__ import annotations
 
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from providers.saml import idps
 from providers.saml.forms import SignIn
 from providers.saml.idp import IdentityProvider
 
 
 class FormIdp(IdentityProvider):
-    """Reads each page as it comes; `fields` of the YAML says where a page's names do not tell."""
+    """Reads each page as it comes; `fields` of the YAML says where a page's names do not tell.
+
+    Attributes:
+        START: Path and query of this kind's sign-in to AWS, for a `url` that names the host alone.
+    """
+
+    START: ClassVar[str] = ""
+
+    @property
+    def start(self) -> str:
+        """Where the sign-in starts."""
+        parts = urlsplit(self.url)
+        return self.url.rstrip("/") + self.START if parts.path in {"", "/"} else self.url
 
     def response(self) -> str:
-        """Walk from `url` to the SAMLResponse."""
+        """Walk from the start to the SAMLResponse."""
         chosen = self.options.fields
-        selectors = chosen.model_dump(exclude_none=True) if chosen else {}
-        self.ports.ui.progress(f"signing in at {self.url.split('/')[2]}")
-        allowed = self.options.password_origins()
-        return SignIn(self.ports, self.person, allowed, selectors).response(self.url)
+        walk = SignIn(
+            self.ports,
+            self.person,
+            allowed=self.options.password_origins(),
+            selectors=chosen.model_dump(exclude_none=True) if chosen else {},
+            mfa=self.options.mfa,
+            readers=idps.readers(),
+        )
+        self.ports.ui.progress(f"signing in at {urlsplit(self.url).netloc.rpartition('@')[2]}")
+        return walk.response(self.start)

@@ -51,7 +51,7 @@ _NAMES = {
     "question": "security question",
     "webauthn": "security key",
     "duo": "Duo",
-    "other": "factor",
+    "unknown": "unknown factor",
 }
 _TRIGGERED = {"push", "sms", "call", "email"}
 """Kinds whose first post makes Okta send something."""
@@ -144,10 +144,9 @@ class Classic:
         self._ui = idp.ports.ui
         self._person = idp.person
         self._passwords = idp.options.password_origins()
-        self._pages = SignIn(idp.ports, idp.person, self._passwords, readers=[self._step_up])
+        self._pages = SignIn(idp.ports, idp.person, self._passwords)
         self._http = self._pages.http
         self._password_sent = False
-        self._step_ups = 0
         self._shown: set[str] = set()
         self._steps: dict[str, Callable[[Answer], Answer]] = {
             "UNAUTHENTICATED": self._password,
@@ -160,8 +159,13 @@ class Classic:
     def response(self) -> str:
         """From the password to the SAMLResponse."""
         self._be_the_same_device()
-        done = self._until_success(self._password({}))
-        encoded = self._pages.onward(self._with_session(done))
+        page = self._with_session(self._until_success(self._password({})))
+        for _ in range(MAX_STEP_UPS):
+            token = script.variable(page.text, "stateToken")
+            if not token:
+                break
+            page = self._step_up(token)
+        encoded = self._pages.onward(page)
         self._keep_the_device()
         return encoded
 
@@ -336,16 +340,11 @@ class Classic:
             )
         return self._http.get(urljoin(self._idp.url, _link(done, "next")))
 
-    def _step_up(self, page: Reply) -> Reply | None:
-        """The app asks for more: a page that carries a state token of its own."""
-        token = script.variable(page.text, "stateToken")
-        if not token or origin(page.url) != origin(self._idp.url):
-            return None
-        self._step_ups += 1
-        if self._step_ups > MAX_STEP_UPS:
-            raise LoginRefused("Okta asks for one more factor again and again", hint="run it again")
+    def _step_up(self, token: str) -> Reply:
+        """The app asks for more: its page carries a state token of its own."""
+        site = {origin(self._idp.url)}
         try:
-            answer = self._post("/api/v1/authn", {"stateToken": token}, {origin(self._idp.url)})
+            answer = self._post("/api/v1/authn", {"stateToken": token}, site)
         except _RefusedError as refused:
             if refused.code == "E0000011":
                 raise needs_identity_engine(self._idp.url, ["client_id", "app_id"]) from None
@@ -374,13 +373,13 @@ class Classic:
 
 def _factor(data: Answer) -> Factor:
     """One of `_embedded.factors`."""
-    kind = _KINDS.get(str(data.get("factorType")), "other")
+    kind = _KINDS.get(str(data.get("factorType")), "unknown")
     profile = data.get("profile") or {}
     names = ("phoneNumber", "email", "name", "authenticatorName", "questionText", "credentialId")
     detail = next((api.words(profile[name], 60) for name in names if profile.get(name)), "")
     maker = str(data.get("provider") or "")
     what = f"{_NAMES[kind]} ({api.words(maker.title(), 20)})" if kind in {"totp", "token"} else ""
-    if kind == "other":
+    if kind == "unknown":
         what = api.words(data.get("factorType") or "unknown factor", 40)
     return Factor(kind, " ".join(filter(None, [what or _NAMES[kind], detail])), data)
 

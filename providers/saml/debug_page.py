@@ -1,0 +1,57 @@
+"""The copy of a page that goes into a bug report: its structure and words, without its secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from bs4 import BeautifulSoup, Comment, Tag
+from bs4.element import NavigableString
+
+from broker.secret import Secret, masked
+
+_KEPT = {"class", "id", "name", "type", "for", "autocomplete"}
+_TOKEN = re.compile(r"[A-Za-z0-9+/=_.%~-]{24,}")
+_PATH_TOKEN = re.compile(r"[A-Za-z0-9_=%-]{24,}")
+
+
+def masked_copy(text: str, typed: Iterable[str]) -> str:
+    """A page whose inputs, queries and long tokens are masked, and whatever the person typed.
+
+    Args:
+        text: The page.
+        typed: What was typed on the way to it.
+    """
+    soup = BeautifulSoup(text, "html.parser")
+    for tag in soup.find_all(True):
+        if tag.name == "textarea":
+            tag.string = Secret.MASK
+        for name, value in tag.attrs.items():
+            if isinstance(value, str) and name not in _KEPT:
+                tag[name] = Secret.MASK if _is_input(tag, name) else _attribute(value)
+    for string in soup.find_all(string=True):
+        if isinstance(string, Comment):
+            string.extract()
+        elif isinstance(string, NavigableString) and _TOKEN.search(string):
+            string.replace_with(type(string)(_TOKEN.sub(_unless_address, string)))
+    plain = masked(str(soup))
+    for value in sorted(filter(None, typed), key=len, reverse=True):
+        plain = plain.replace(value, Secret.MASK)
+    return plain
+
+
+def _is_input(tag: Tag, attribute: str) -> bool:
+    buttons = {"submit", "button", "reset"}
+    return attribute == "value" and tag.name == "input" and tag.get("type") not in buttons
+
+
+def _attribute(value: str) -> str:
+    """An address keeps its path and the names in its query; anything else loses its tokens."""
+    if not re.match(r"(https?:|/|\?)", value):
+        return _TOKEN.sub(Secret.MASK, value)
+    path, mark, query = value.partition("?")
+    return _PATH_TOKEN.sub(Secret.MASK, path) + mark + re.sub(r"=[^&]*", f"={Secret.MASK}", query)
+
+
+def _unless_address(found: re.Match[str]) -> str:
+    return found[0] if found[0].startswith("//") else Secret.MASK

@@ -1,0 +1,103 @@
+"""ADFS: methods as links, Azure MFA as a page that is posted again until the phone has answered.
+
+Source: AD FS 2012 R2 to 2022, `/adfs/ls/`; Microsoft Learn, "AD FS and Azure MFA".
+"""
+
+from __future__ import annotations
+
+from bs4 import Tag
+
+from broker.ports.http import Reply
+from providers.saml.forms import SignIn
+from providers.saml.idp import PageReader
+from providers.saml.idps.form import FormIdp
+from providers.saml.page import Form, Kind, Option, Page, kind_of
+
+_WAITING = {"AzureMfaAuthentication", "AzureMfaServerAuthentication"}
+_EVERY = 1.0
+"""Seconds between two posts of the waiting page, as its script does it."""
+_PASSWORD = "FormsAuthentication"  # noqa: S105
+_BROWSERS = ("Certificate", "Windows", "Device", "Passport", "MicrosoftPassport")
+"""Methods that a browser alone can use."""
+
+
+class Adfs(FormIdp):
+    """`url` is the IdP-initiated address, or the federation server's host."""
+
+    START = "/adfs/ls/IdpInitiatedSignOn.aspx?loginToRp=urn:amazon:webservices"
+
+
+class AdfsPages(PageReader):
+    """What the common rules would misread."""
+
+    @classmethod
+    def recognises(cls, page: Page) -> bool:
+        """By the field that names the method."""
+        return page.form_with("AuthMethod") is not None
+
+    @classmethod
+    def answer(cls, page: Page, walk: SignIn) -> Reply | None:
+        """Wait for the phone, or choose the method."""
+        waiting = next((form for form in page.forms if _waits(form)), None)
+        if waiting:
+            return cls._wait(page, waiting, walk)
+        chooser = page.form("form#options")
+        if chooser:
+            chooser.kind = Kind.OTHER  # a script sends it, when a link is clicked
+        options = _options(page)
+        if not options or page.first(Kind.PASSWORD):
+            return None
+        code = page.first(Kind.CODE)
+        if not walk.password_sent:
+            return next((walk.choose([o]) for o in options if _PASSWORD in str(o[0].values)), None)
+        if code is None:
+            return walk.choose(options)
+        switch = [one for one in options if one[0].kind == walk.mfa]
+        return walk.choose(switch) if switch and walk.factor is None else None
+
+    @classmethod
+    def _wait(cls, page: Page, form: Form, walk: SignIn) -> Reply:
+        """Post the page again and again: each reply brings the next one's fields."""
+        current = [form]
+
+        def ask() -> Reply | None:
+            reply = walk.send(current[0])
+            after = Page.parse(reply.url, reply.text)
+            again = next((one for one in after.forms if _waits(one)), None)
+            if again is None:
+                return reply
+            if after.error():
+                raise walk.refuse(after, "", hint="approve it on your device next time")
+            walk.show_number(after)
+            current[0] = again
+            return None
+
+        if page.error():
+            raise walk.refuse(page, "", hint="approve it on your device next time")
+        return walk.wait(page, ask, every=_EVERY)
+
+
+def _waits(form: Form) -> bool:
+    return form.value("AuthMethod") in _WAITING and not form.typed
+
+
+def _options(page: Page) -> list[tuple[Option, Form]]:
+    """The methods that the page lists as links; a script would put a link's id into the form."""
+    form = page.form("form#options")
+    links = page.soup.select("#authOptions a[id], form#options a[id]") if form else []
+    return [
+        (
+            Option(
+                _words(link),
+                kind_of(f"{link['id']} {_words(link)}"),
+                {"AuthMethod": str(link["id"])},
+            ),
+            form,
+        )
+        for link in links
+        if form and not str(link["id"]).startswith(_BROWSERS)
+    ]
+
+
+def _words(link: Tag) -> str:
+    return " ".join(link.get_text(" ").split())

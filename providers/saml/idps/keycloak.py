@@ -1,0 +1,110 @@
+"""Keycloak's pages: devices as tiles, methods behind “try another way”, things to set up first.
+
+Source: Keycloak's themes `base` and `keycloak.v2`, versions 4 to 26.
+"""
+
+from __future__ import annotations
+
+import re
+
+from broker.ports.http import Reply
+from providers.saml.forms import SignIn, UnknownPageError
+from providers.saml.idp import PageReader
+from providers.saml.page import Form, Kind, Option, Page, kind_of
+
+_ANOTHER_WAY = "#kc-select-try-another-way-form"
+_METHODS = "kc-select-credential-form"
+_TILES = "[id^=kc-otp-credential-][onclick]"
+_SET_UP = {
+    "#kc-passwd-update-form, [data-page-id=login-login-update-password]": "wants a new password",
+    "#kc-totp-settings-form, [data-page-id=login-login-config-totp]": (
+        "wants an authenticator set up"
+    ),
+    "form#register, [data-page-id=login-webauthn-register]": "wants a security key registered",
+    "#kc-update-profile-form, [data-page-id=login-login-update-profile],"
+    " [data-page-id=login-idp-review-user-profile]": "wants the profile completed",
+    "[data-page-id=login-login-verify-email]": "wants the e-mail address verified",
+    "[data-page-id=login-login-recovery-authn-code-config]": "wants recovery codes set up",
+    "[data-page-id=login-terms], #kc-terms-text": "wants its terms accepted",
+}
+"""Required actions: they set things up, they do not sign in."""
+
+
+class KeycloakPages(PageReader):
+    """What the common rules would misread."""
+
+    @classmethod
+    def recognises(cls, page: Page) -> bool:
+        """By the ids that every theme keeps."""
+        marks = "[id^=kc-], form#webauth, form#authn_select, body[data-page-id^=login-]"
+        return page.soup.select_one(marks) is not None
+
+    @classmethod
+    def answer(cls, page: Page, walk: SignIn) -> Reply | None:
+        """Choose method and device; stop at what only a person in a browser can do."""
+        for marks, demand in _SET_UP.items():
+            if page.soup.select_one(marks) and not page.first(Kind.PASSWORD):
+                raise walk.demand(page, demand)
+        methods = [(_method(form), form) for form in page.forms if form.id == _METHODS]
+        if methods:
+            return cls._choose_method(page, walk, methods)
+        another = page.form(_ANOTHER_WAY)
+        code = page.first(Kind.CODE)
+        if page.form("form#webauth") and not (code or page.first(Kind.PASSWORD)):
+            if another and walk.mfa != "webauthn":
+                return walk.send(another)
+            raise UnknownPageError(page, "asks for a security key or a passkey")
+        if code and another and walk.mfa not in {None, "totp"} and walk.factor is None:
+            return walk.send(another)
+        if code:
+            cls._choose_device(page, walk, code)
+        return None
+
+    @classmethod
+    def _choose_method(cls, page: Page, walk: SignIn, methods: list[tuple[Option, Form]]) -> Reply:
+        """Security keys cannot be used here, so they are not offered; nor is the password again."""
+        usable = [(option, form) for option, form in methods if option.kind not in _UNUSABLE]
+        if not usable or walk.mfa == "webauthn":
+            raise UnknownPageError(page, "offers only security keys and passkeys here")
+        return walk.choose(usable)
+
+    @classmethod
+    def _choose_device(cls, page: Page, walk: SignIn, form: Form) -> None:
+        """Put the chosen tile's credential into the hidden field that a script would fill."""
+        found = [
+            (re.search(r"[0-9a-f-]{36}", str(t["onclick"])), t) for t in page.soup.select(_TILES)
+        ]
+        tiles = [
+            (Option(" ".join(tile.get_text(" ").split()), "totp", {_DEVICE: match[0]}), form)
+            for match, tile in found
+            if match
+        ]
+        if len(tiles) < 2:
+            return
+        known = [tile for tile in tiles if walk.factor and tile[0].label == walk.factor.label]
+        option, _ = known[0] if known else walk.pick(tiles)
+        form.fields = form.filled(**option.values)
+
+
+_DEVICE = "selectedCredentialId"
+_UNUSABLE = {"webauthn", "password"}
+_ICONS = (
+    ("password", r"password|fa-unlock|fa-lock"),
+    ("webauthn", r"webauthn|fa-key|passkey"),
+    ("email", r"mail|fa-envelope"),
+    ("totp", r"otp|mobile|recovery|fa-list"),
+)
+
+
+def _method(form: Form) -> Option:
+    """One of the methods, told by its icon: its words are in any language."""
+    icons = " ".join(
+        " ".join(tag.get("class") or []) for tag in form.tag.select("i, svg, [class*=icon]")
+    ).lower()
+    words = (
+        form.tag.select_one("[class*=headline], [class*=title], .select-auth-box-headline, h2")
+        or form.tag
+    )
+    label = " ".join(words.get_text(" ").split())
+    kind = next((kind for kind, pattern in _ICONS if re.search(pattern, icons)), kind_of(label))
+    return Option(label, kind, {})
