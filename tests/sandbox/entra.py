@@ -92,6 +92,14 @@ class Entra:
     _sent: dict[str, str] = field(default_factory=dict)
     _codes: dict[str, str] = field(default_factory=dict)
 
+    def tokens(self) -> list[str]:
+        """What the latest page of each visit must have back."""
+        return [
+            token
+            for visit in self._visits.values()
+            for token in (visit.token, visit.canary, visit.api_canary, visit.ctx)
+        ]
+
     @property
     def start_page(self) -> str:
         """The app's start page."""
