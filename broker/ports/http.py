@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http.cookiejar import Cookie
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests.cookies import RequestsCookieJar
@@ -20,7 +20,7 @@ from requests.cookies import RequestsCookieJar
 from broker import __version__
 from broker.errors import NetworkError, UnexpectedReply
 from broker.ports.tls import ca_bundle, trust_the_system
-from broker.ports.urls import is_loopback, origin, require_safe, without_query
+from broker.ports.urls import is_loopback, join, origin, require_safe, without_query
 
 if TYPE_CHECKING:
     from broker.ports.clock import Clock
@@ -71,7 +71,7 @@ class Reply:
 
         try:
             return json.loads(self.text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UnexpectedReply(
                 f"{without_query(self.url)} answered {self.status} with something that is not JSON"
             ) from error
@@ -155,7 +155,7 @@ class HttpSession:
             target = reply.headers.get("Location")
             if not (follow and target and reply.status in {301, 302, 303, 307, 308}):
                 return reply
-            url = urljoin(reply.url, target)
+            url = join(reply.url, target)
             body.pop("params", None)
             if reply.status not in {307, 308} and method != "GET":
                 method, tries, only_to = "GET", TRIES, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from broker.errors import UnexpectedReply
 
@@ -33,9 +33,24 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
+def join(base: str, target: str) -> str:
+    """An address that a page or a reply names, absolute.
+
+    Raises:
+        UnexpectedReply: Not an address.
+    """
+    try:
+        return urljoin(base, target)
+    except ValueError as error:
+        raise UnexpectedReply(f"{without_query(base)} names a broken address") from error
+
+
 def without_query(url: str) -> str:
     """A URL as it may be shown: its query, fragment and user part may hold secrets."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "a broken address"
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else parts.path
 

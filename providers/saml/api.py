@@ -34,6 +34,27 @@ def answer(reply: Reply) -> dict[str, Any]:
     return found
 
 
+def at(value: Any, *path: str) -> Any:
+    """What stands at the end of a path of keys; None where it ends early."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; nothing where it is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def seconds(value: object, otherwise: float, *, least: float, most: float) -> float:
+    """A number of seconds that a provider names, within bounds; `otherwise` where it is none."""
+    try:
+        found = float(value or otherwise)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        found = otherwise
+    return min(max(found, least), most) if found == found else otherwise  # noqa: PLR0124 - NaN
+
+
 def words(text: object, most: int = MOST_WORDS) -> str:
     """A provider's sentence as it may be shown: one line, no markup, no control characters."""
     plain = html.unescape(re.sub(r"<[^>]*>", " ", str(text or "")))

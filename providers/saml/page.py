@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
+
+from broker.ports.urls import join
 
 _CODE = re.compile(
     r"(?i)otp|passcode|pass_code|one.?time|mfa.?(token|code)|2fa|two.?factor|verif.{0,9}code"
@@ -215,7 +217,7 @@ class Page:
     def forms(self) -> list[Form]:
         """Every form."""
         base = self.soup.find("base", href=True)
-        root = urljoin(self.url, str(base["href"])) if isinstance(base, Tag) else self.url
+        root = join(self.url, str(base["href"])) if isinstance(base, Tag) else self.url
         forms = [self._form(tag, root) for tag in self.soup.find_all("form")]
         for form in forms:
             form.automatic = self._submits_itself or form.tag.find("noscript") is not None
@@ -232,7 +234,7 @@ class Page:
                     re.IGNORECASE | re.DOTALL,
                 )
                 if match and int(match[1]) <= 30:
-                    return float(match[1]), urljoin(self.url, (match[2] or "").strip("'\" \n"))
+                    return float(match[1]), join(self.url, (match[2] or "").strip("'\" \n"))
         return None
 
     @cached_property
@@ -246,7 +248,7 @@ class Page:
         targets = {target.replace(r"\/", "/").replace(r"\u0026", "&") for _, target in found}
         asking = {target for target in targets if "SAMLRequest=" in target}
         chosen = asking or targets
-        return urljoin(self.url, chosen.pop()) if len(chosen) == 1 else None
+        return join(self.url, chosen.pop()) if len(chosen) == 1 else None
 
     @property
     def captcha(self) -> bool:
@@ -316,7 +318,7 @@ class Page:
         controls = list(_controls(tag))
         form = Form(
             tag=tag,
-            action=urljoin(root, action) if action else self.url,
+            action=join(root, action) if action else self.url,
             method="get" if str(tag.get("method", "")).lower() == "get" else "post",
             fields=_fields(controls),
             typed=[control for control in controls if _is_typed(control)],

@@ -11,7 +11,7 @@ from typing import Any
 
 _CONFIG = re.compile(r"\$Config\s*=\s*(?=\{)")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
-_STRING = r"""(["'])((?:\\.|(?!\1)[^\\])+)\1"""
+_STRING = r"""(["'])((?:\\.|(?!\1)[^\\]){1,8192})\1"""
 
 
 def config(text: str) -> dict[str, Any] | None:
@@ -19,7 +19,7 @@ def config(text: str) -> dict[str, Any] | None:
     for match in _CONFIG.finditer(text):
         try:
             found, _ = json.JSONDecoder(strict=False).raw_decode(text, match.end())
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(found, dict):
             return found

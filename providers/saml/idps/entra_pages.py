@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from bs4 import Tag
 
 from broker.errors import LoginRefused, NetworkError, UnexpectedReply
 from broker.ports.http import Reply
-from broker.ports.urls import origin
+from broker.ports.urls import join, origin
 from providers.saml import api, factors, script
 from providers.saml.factors import Factor, WrongCode
 from providers.saml.forms import SignIn, UnknownPageError
@@ -139,7 +139,7 @@ class Config:
 
     def url(self, name: str) -> str:
         """One address of the config, absolute; empty where it is missing."""
-        return urljoin(self.base, self.text(name)) if self.text(name) else ""
+        return join(self.base, self.text(name)) if self.text(name) else ""
 
     def required(self, name: str) -> str:
         """One address of the config without which nothing goes on.
@@ -191,6 +191,7 @@ class _Step:
         self._page = page
         self._config = config
         self._ports = walk.ports
+        self._number = ""
 
     def taken(self) -> Reply:
         """The reply that it leads to."""
@@ -219,9 +220,9 @@ class _Step:
             )
         user = self._walk.person.username()
         known = self._credential_type(user)
-        credentials = known.get("Credentials") or {}
-        if credentials.get("FederationRedirectUrl"):
-            target = urljoin(self._config.base, str(credentials["FederationRedirectUrl"]))
+        federated = api.at(known, "Credentials", "FederationRedirectUrl")
+        if federated:
+            target = join(self._config.base, str(federated))
             self._ports.ui.progress(f"going on to {urlsplit(target).netloc}")
             return self._walk.http.get(target)
         if known.get("IfExistsResult") == 1 and not known.get("ThrottleStatus"):
@@ -229,7 +230,7 @@ class _Step:
                 f"Microsoft does not know the user {api.words(user, 80)}",
                 hint="check `username` of the provider",
             )
-        if credentials.get("HasPassword") is False:
+        if api.at(known, "Credentials", "HasPassword") is False:
             raise LoginRefused(
                 f"{api.words(user, 80)} signs in with a passkey or an app alone, without password",
                 hint="`idp: browser` does it",
@@ -288,7 +289,7 @@ class _Step:
         if self._config.error or self._walk.factors_taken > MOST_FACTORS:
             why = self._config.said or "it asks again and again"
             raise LoginRefused(f"Microsoft refused the second factor: {why}", hint="run it again")
-        proofs = [_factor(proof) for proof in self._config.config.get("arrUserProofs") or []]
+        proofs = [_factor(proof) for proof in api.objects(self._config.config.get("arrUserProofs"))]
         skip = self._config.url("urlSkipMfaRegistration")
         if not proofs and skip:
             return self._walk.http.get(skip)
@@ -296,10 +297,7 @@ class _Step:
         begun = self._ask("urlBeginAuth", chosen, {"Method": "BeginAuth"}, {})
         if not begun.get("Success"):
             raise _failure(begun)
-        number = begun.get("Entropy")
-        if number not in {None, 0, "0", ""}:
-            self._ports.ui.show(f"Enter {api.words(number, 20)} in the Authenticator app")
-        elif chosen.kind not in _CODES:
+        if chosen.kind not in _CODES and not self._number_shown(begun):
             self._ports.ui.show(f"Answer the {chosen.label}")
         done = self._code(chosen, begun) if chosen.kind in _CODES else (
             self._poll(chosen, begun)
@@ -316,7 +314,19 @@ class _Step:
         )
         return self._walk.http.post(self._config.required("urlPost"), form=fields)
 
-    def _ask(self, where: str, chosen: Factor, more: Answer, last: Answer) -> Answer:
+    def _number_shown(self, answer: Answer) -> bool:
+        """Show the number to match, once; whether there is one."""
+        number = api.words(answer.get("Entropy"), 20)
+        if number in {"", "0"}:
+            return False
+        if number != self._number:
+            self._number = number
+            self._ports.ui.show(f"Enter {number} in the Authenticator app")
+        return True
+
+    def _ask(
+        self, where: str, chosen: Factor, more: Answer, last: Answer, *, retry: bool = False
+    ) -> Answer:
         """One JSON request of the page's script; the newest flow token and context count."""
         body = {
             "AuthMethodId": chosen.handle,
@@ -327,7 +337,11 @@ class _Step:
         }
         site = {origin(self._config.base)}
         reply = self._walk.http.post(
-            self._config.required(where), json=body, headers=self._config.headers(), only_to=site
+            self._config.required(where),
+            json=body,
+            headers=self._config.headers(),
+            only_to=site,
+            retry=retry,
         )
         return {"SessionId": last.get("SessionId"), **api.answer(reply)}
 
@@ -352,7 +366,8 @@ class _Step:
 
         def ask() -> Answer | None:
             nonlocal latest
-            latest = self._ask("urlEndAuth", chosen, {"Method": "EndAuth"}, latest)
+            latest = self._ask("urlEndAuth", chosen, {"Method": "EndAuth"}, latest, retry=True)
+            self._number_shown(latest)
             if latest.get("Success"):
                 return latest
             result = str(latest.get("ResultValue") or "")
@@ -419,14 +434,10 @@ def _factor(proof: Answer) -> Factor:
     return Factor(kind, label, method)
 
 
-def _interval(page: Config, chosen: Factor) -> float:
+def _interval(config: Config, chosen: Factor) -> float:
     """Seconds between two questions: the page's wish within reason, else 1."""
-    wishes = page.config.get("oPerAuthPollingInterval")
-    try:
-        wish = float(wishes.get(chosen.handle) or 1) if isinstance(wishes, dict) else 1.0
-    except (TypeError, ValueError):
-        wish = 1.0
-    return min(max(wish, 0.5), 10.0)
+    wish = api.at(config.config, "oPerAuthPollingInterval", chosen.handle)
+    return api.seconds(wish, 1, least=0.5, most=10)
 
 
 def _failure(answer: Answer) -> Exception:

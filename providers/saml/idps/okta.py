@@ -9,11 +9,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from broker.errors import ConfigError, LoginRefused, UnexpectedReply
 from broker.ports.http import Reply
-from broker.ports.urls import is_loopback, origin
+from broker.ports.urls import is_loopback, join, origin
 from providers.saml import api, factors, script
 from providers.saml.factors import Factor, WrongCode
 from providers.saml.forms import SignIn
@@ -84,7 +84,7 @@ class _RefusedError(Exception):
     """
 
     def __init__(self, answer: Answer, status: int) -> None:
-        causes = [cause.get("errorSummary") for cause in answer.get("errorCauses") or []]
+        causes = [cause.get("errorSummary") for cause in api.objects(answer.get("errorCauses"))]
         self.code = str(answer.get("errorCode") or f"HTTP {status}")
         self.said = api.words(next(filter(None, causes), answer.get("errorSummary")))
         super().__init__(self.code)
@@ -108,7 +108,7 @@ class Okta(IdentityProvider):
     def _runs_identity_engine(self) -> bool:
         """What the org says of itself; one that does not say is a Classic one."""
         reply = self.ports.http.session().get(
-            urljoin(self.url, "/.well-known/okta-organization"),
+            join(self.url, "/.well-known/okta-organization"),
             headers={"Accept": "application/json"},
         )
         try:
@@ -173,7 +173,7 @@ class Classic:
 
     def _post(self, href: str, body: Answer, only_to: set[str], *, retry: bool = False) -> Answer:
         reply = self._http.post(
-            urljoin(self._idp.url, href),
+            join(self._idp.url, href),
             json=body,
             headers={"Accept": "application/json"},
             only_to=only_to,
@@ -218,7 +218,7 @@ class Classic:
         )
 
     def _dead_end(self, status: str) -> LoginRefused:
-        place = urljoin(self._idp.url, "/")
+        place = join(self._idp.url, "/")
         return LoginRefused(
             f"Okta says {status}: {_DEAD_ENDS[status]}",
             hint=f"do that in a browser at {place} (or use `idp: browser`), then sign in again",
@@ -248,9 +248,9 @@ class Classic:
             ) from None
 
     def _skip_warning(self, answer: Answer) -> Answer:
-        policy = _embedded(answer, "policy", "expiration")
-        days = policy.get("passwordExpireDays") if isinstance(policy, dict) else None
-        self._ui.warn(f"the Okta password expires in {days} days" if days else "it expires soon")
+        days = api.at(answer, "_embedded", "policy", "expiration", "passwordExpireDays")
+        when = f"in {api.words(days, 10)} days" if days else "soon"
+        self._ui.warn(f"the Okta password expires {when}")
         return self._skip(answer)
 
     def _skip(self, answer: Answer) -> Answer:
@@ -263,7 +263,7 @@ class Classic:
     # Second factors
 
     def _choose_factor(self, answer: Answer) -> Answer:
-        offered = [_factor(data) for data in _embedded(answer, "factors") or []]
+        offered = [_factor(data) for data in api.objects(api.at(answer, "_embedded", "factors"))]
         chosen = factors.choose(offered, self._idp.options.mfa, self._ui)
         href = _remembering(_link(chosen.handle, "verify"))
         if chosen.kind in _TRIGGERED:
@@ -273,7 +273,7 @@ class Classic:
 
     def _challenge(self, answer: Answer) -> Answer:
         """A factor has been triggered: a push is waited for, anything else brings a code."""
-        factor = _factor(_embedded(answer, "factor") or {})
+        factor = _factor(api.at(answer, "_embedded", "factor"))
         result = str(answer.get("factorResult") or "")
         if factor.kind in factors.IN_A_BROWSER_ALONE:
             factors.choose([factor], None, self._ui)
@@ -303,15 +303,16 @@ class Classic:
         return factors.poll(ask, self._idp.ports.clock, every=PUSH_EVERY)
 
     def _show_number(self, answer: Answer) -> None:
-        number = _embedded(answer, "factor", "_embedded", "challenge")
-        shown = str(number.get("correctAnswer") or "") if isinstance(number, dict) else ""
+        path = ("_embedded", "factor", "_embedded", "challenge", "correctAnswer")
+        number = api.at(answer, *path)
+        shown = "" if number is None else api.words(str(number), 20)
         if shown and shown not in self._shown:
             self._shown.add(shown)
-            self._ui.show(f"Tap {api.words(shown, 20)} in Okta Verify")
+            self._ui.show(f"Tap {shown} in Okta Verify")
 
     def _send_code(self, answer: Answer, factor: Factor, href: str) -> Answer:
         if factor.kind == "question":
-            question = api.words(factor.handle.get("profile", {}).get("questionText"))
+            question = api.words(api.at(factor.handle, "profile", "questionText"))
             reply = self._person.answer(question or "Answer to the security question")
             return self._step(answer, href, answer=reply.reveal())
 
@@ -331,14 +332,14 @@ class Classic:
         """Open the app with what the transaction gave."""
         if done.get("sessionToken"):
             return self._http.get(
-                urljoin(self._idp.url, "/login/sessionCookieRedirect"),
+                join(self._idp.url, "/login/sessionCookieRedirect"),
                 params={
                     "checkAccountSetupComplete": "true",
                     "token": str(done["sessionToken"]),
                     "redirectUrl": self._idp.url,
                 },
             )
-        return self._http.get(urljoin(self._idp.url, _link(done, "next")))
+        return self._http.get(join(self._idp.url, _link(done, "next")))
 
     def _step_up(self, token: str) -> Reply:
         """The app asks for more: its page carries a state token of its own."""
@@ -371,33 +372,25 @@ class Classic:
             self._idp.ports.secrets.remember("device", {"token": tokens[-1]}, until=None)
 
 
-def _factor(data: Answer) -> Factor:
+def _factor(data: Any) -> Factor:
     """One of `_embedded.factors`."""
-    kind = _KINDS.get(str(data.get("factorType")), "unknown")
-    profile = data.get("profile") or {}
+    kind = _KINDS.get(str(api.at(data, "factorType")), "unknown")
     names = ("phoneNumber", "email", "name", "authenticatorName", "questionText", "credentialId")
-    detail = next((api.words(profile[name], 60) for name in names if profile.get(name)), "")
-    maker = str(data.get("provider") or "")
-    what = f"{_NAMES[kind]} ({api.words(maker.title(), 20)})" if kind in {"totp", "token"} else ""
+    told = (api.words(api.at(data, "profile", name), 60) for name in names)
+    what = _NAMES[kind]
+    if kind in {"totp", "token"}:
+        what += f" ({api.words(api.at(data, 'provider'), 20).title()})"
     if kind == "unknown":
-        what = api.words(data.get("factorType") or "unknown factor", 40)
-    return Factor(kind, " ".join(filter(None, [what or _NAMES[kind], detail])), data)
+        what = api.words(api.at(data, "factorType"), 40) or what
+    return Factor(kind, f"{what} {next(filter(None, told), '')}".strip(), data)
 
 
-def _link(answer: Answer, name: str) -> str:
+def _link(answer: Any, name: str) -> str:
     """`_links.name.href`; Okta may give a list of links."""
-    link = (answer.get("_links") or {}).get(name) or {}
+    link = api.at(answer, "_links", name)
     if isinstance(link, list):
-        link = link[0] if link else {}
-    return str(link.get("href") or "")
-
-
-def _embedded(answer: Answer, *path: str) -> Any:
-    """`_embedded` and on along the path; None where it ends early."""
-    found: Any = answer.get("_embedded")
-    for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
+        link = next(iter(link), None)
+    return str(api.at(link, "href") or "")
 
 
 def _remembering(href: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from broker.errors import (
     ConfigError,
@@ -17,6 +17,7 @@ from broker.errors import (
     NetworkError,
     UnexpectedReply,
 )
+from broker.ports.urls import join, require_safe
 from providers.saml import api
 from providers.saml.forms import SignIn
 
@@ -62,12 +63,12 @@ class IdentityEngine:
         token = self._web_sso_token(kept, quietly=True) if kept else None
         if token is None:
             token = self._web_sso_token(self._signed_in())
-        address = urljoin(self._idp.url, "/login/token/sso")
+        address = join(self._idp.url, "/login/token/sso")
         return self._pages.onward(self._pages.http.post(address, form={"token": token or ""}))
 
     def _post(self, path: str, form: dict[str, str], *, retry: bool = False) -> Answer:
         reply = self._pages.http.post(
-            urljoin(self._idp.url, path),
+            join(self._idp.url, path),
             form={"client_id": self._client, **form},
             headers={"Accept": "application/json"},
             retry=retry,
@@ -100,20 +101,21 @@ class IdentityEngine:
         address = started.get("verification_uri_complete") or started.get("verification_uri")
         if not address or not started.get("device_code"):
             raise UnexpectedReply("Okta's device authorization holds no code")
+        require_safe(str(address))
         code = api.words(started.get("user_code"), 40)
         ui.show(f"Sign in at {api.words(address)}\nand check that it shows the code {code}")
         ui.browse(str(address))
         tokens = self._polled(started)
-        lives = timedelta(seconds=float(tokens.get("expires_in") or 3600))
-        until = self._ports.clock.now() + lives
+        lives = api.seconds(tokens.get("expires_in"), 3600, least=0, most=86400)
+        until = self._ports.clock.now() + timedelta(seconds=lives)
         self._ports.secrets.remember("okta-tokens", tokens, until=until)
         return tokens
 
     def _polled(self, started: Answer) -> Answer:
         """The tokens, once the person has confirmed the code."""
         form = {"device_code": str(started["device_code"]), "grant_type": DEVICE_CODE}
-        every = float(started.get("interval") or 5)
-        lives = min(float(started.get("expires_in") or 600), LONGEST)
+        every = api.seconds(started.get("interval"), 5, least=1, most=60)
+        lives = api.seconds(started.get("expires_in"), 600, least=30, most=LONGEST)
         clock = self._ports.clock
         end = clock.monotonic() + lives
         while True:
@@ -195,15 +197,14 @@ class IdentityEngine:
             "Authorization": f"Bearer {tokens['access_token']}",
         }
         try:
-            address = urljoin(self._idp.url, "/api/v1/users/me/appLinks")
+            address = join(self._idp.url, "/api/v1/users/me/appLinks")
             reply = self._pages.http.get(address, headers=headers, follow=False)
             links = reply.json() if reply.status == 200 else []
         except (NetworkError, UnexpectedReply):
             return ""
-        found = [link for link in links if isinstance(link, dict)]
         return ", ".join(
             f"{api.words(link.get('appInstanceId') or link.get('id'), 40)}"
             f" ({api.words(link.get('label'), 40)})"
-            for link in found
+            for link in api.objects(links)
             if link.get("appName", link.get("name")) == "amazon_aws"
         )

@@ -7,10 +7,10 @@ its v1, which wrap all in `status` and `data`, are read too.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from broker.errors import LoginRefused, UnexpectedReply
-from broker.ports.urls import origin
+from broker.ports.urls import join, origin
 from providers.saml import api, factors
 from providers.saml.factors import Factor, WrongCode
 from providers.saml.idp import IdentityProvider
@@ -56,7 +56,7 @@ class OneLogin(IdentityProvider):
         """The API client's token."""
         client = str(self.options.client_id)
         reply = self._http.post(
-            urljoin(self.url, "/auth/oauth2/v2/token"),
+            join(self.url, "/auth/oauth2/v2/token"),
             json={"grant_type": "client_credentials"},
             auth=(client, self.person.client_secret(client).reveal()),
             only_to=self._site,
@@ -82,7 +82,7 @@ class OneLogin(IdentityProvider):
             "subdomain": self.options.subdomain,
         }
         reply = self._http.post(
-            urljoin(self.url, "/api/2/saml_assertion"),
+            join(self.url, "/api/2/saml_assertion"),
             json=body,
             headers=self._headers,
             only_to=self.options.password_origins(),
@@ -102,7 +102,7 @@ class OneLogin(IdentityProvider):
     # Second factors
 
     def _verified(self, answer: Answer) -> Answer:
-        devices = [self._factor(device) for device in answer.get("devices") or []]
+        devices = [self._factor(device) for device in api.objects(answer.get("devices"))]
         chosen = factors.choose(devices, self.options.mfa, self.ports.ui)
         state = {"token": str(answer["state_token"])}
         if chosen.kind == "push":
@@ -137,10 +137,11 @@ class OneLogin(IdentityProvider):
             **more,
         }
         reply = self._http.post(
-            urljoin(self.url, "/api/2/saml_assertion/verify_factor"),
+            join(self.url, "/api/2/saml_assertion/verify_factor"),
             json=body,
             headers=self._headers,
             only_to=self._site,
+            retry="do_not_notify" in more and "otp_token" not in more,  # a poll
         )
         answer = _flat(api.answer(reply))
         state["token"] = str(answer.get("state_token") or state["token"])
@@ -175,8 +176,7 @@ def _flat(answer: Answer) -> Answer:
 
 def _said(answer: Answer) -> str:
     message = answer.get("message")
-    if isinstance(message, dict):
-        message = message.get("description")
+    message = api.at(message, "description") if isinstance(message, dict) else message
     return api.words(message or answer.get("error_description") or answer.get("name")) or "no word"
 
 
