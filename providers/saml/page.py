@@ -60,6 +60,8 @@ _KINDS = (
     ("email", r"mail"),
     ("totp", r"token|authenticator|code|generator|mobile|securid"),
 )
+_POLLS = r"XMLHttpRequest|\bfetch\(|\.ajax\(|getJSON\(|setInterval\(|WebSocket"
+"""A script that asks the server first, and submits once something has happened."""
 _TYPED = frozenset({"text", "email", "tel", "number", "password", "search", "url"})
 
 
@@ -270,10 +272,12 @@ class Page:
 
     @cached_property
     def onward(self) -> Form | None:
-        """The form that a browser would post by itself, else the only one there is."""
+        """The form that a browser would post by itself, else the only one, if it has a button."""
         leading = [form for form in self.forms if form.kind is Kind.ONWARD]
-        only = leading[0] if leading and len(self.forms) == 1 else None
-        return next((form for form in leading if form.automatic), only)
+        pressed = leading[0] if len(self.forms) == 1 and leading else None
+        if pressed and (self.soup.find("iframe") or not _submits(pressed.tag)):
+            pressed = None
+        return next((form for form in leading if form.automatic), pressed)
 
     @property
     def number(self) -> str:
@@ -310,7 +314,8 @@ class Page:
     @cached_property
     def _submits_itself(self) -> bool:
         body = str(self.soup.body.get("onload") or "") if self.soup.body else ""
-        return "submit" in body or re.search(r"\.submit\(\s*\)", self._script) is not None
+        submits = re.search(r"\.submit\(\s*\)", self._script) is not None
+        return "submit" in body or (submits and not re.search(_POLLS, self._script))
 
     def _form(self, tag: Tag, root: str) -> Form:
         # A form without action posts to the page's own address, whatever <base> says.
@@ -361,7 +366,8 @@ def _fields(controls: list[Tag]) -> list[tuple[str, str]]:
         if not name or (control.has_attr("disabled") and kind not in {"submit", "image"}):
             continue
         if kind in {"submit", "image"}:
-            if not pressed and not _CANCEL.search(_name_and_id(control)):
+            says_no = _CANCEL.search(_name_and_id(control)) or _REJECT.search(str(name))
+            if not pressed and not says_no:
                 fields.append((str(name), str(control.get("value", ""))))
                 pressed = True
         elif control.name == "select":

@@ -2,9 +2,10 @@
 
     with Sandbox() as sandbox:
         sandbox.env()              # AWS_ENDPOINT_URL_… and AWSLOGIN_FEDERATION_URL
-        sandbox.urls               # by name: sts, iam, oidc, portal, signin, idp, okta, …
+        sandbox.urls               # sts, iam, oidc, portal, signin, idp, issuer, control, twins
         sandbox.start_url          # Identity Center's; sandbox.idp.url is the form provider's
-        sandbox.okta, sandbox.entra, sandbox.onelogin   # their APIs and pages; knobs in each
+        sandbox.adfs, sandbox.shibboleth, sandbox.ping   # twins: .url, .habits, .seen
+        sandbox.okta, sandbox.entra, sandbox.onelogin    # twins: .url and knobs of their own
         sandbox.ann, sandbox.bob   # IAM users' own keys; ann has an MFA device
         sandbox.code("ann")        # the current one-time code of that device
         sandbox.approve(code)      # a person confirms a device code; also deny(code)
@@ -28,7 +29,8 @@ from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from tests.sandbox import saml
+from tests.sandbox import adfs, saml, shibboleth
+from tests.sandbox.adfs import Adfs
 from tests.sandbox.control import Control
 from tests.sandbox.entra import Entra
 from tests.sandbox.form_idp import PATH, FormIdp
@@ -38,7 +40,9 @@ from tests.sandbox.keys import rsa_key
 from tests.sandbox.oidc import AUDIENCE, Issuer, keys_of
 from tests.sandbox.okta import Okta
 from tests.sandbox.onelogin import OneLogin
+from tests.sandbox.pingfederate import PingFederate
 from tests.sandbox.server import FOR_EVER, Answer, Asked, Fault, Service, urls
+from tests.sandbox.shibboleth import Shibboleth
 from tests.sandbox.signin import Signin
 from tests.sandbox.sts import Sts
 from tests.sandbox.world import Keys, OidcProvider, SamlProvider, User, World
@@ -64,6 +68,9 @@ class Sandbox:
         self.okta = Okta(self.world, self.idp)
         self.entra = Entra(self.world, self.idp)
         self.onelogin = OneLogin(self.world, self.idp)
+        self.adfs = Adfs(self.world, self.idp)
+        self.shibboleth = Shibboleth(self.world, self.idp)
+        self.ping = PingFederate(self.world, self.idp)
         self.oidc = Oidc(self.world)
         self.issuer = Issuer(self.world)
         self.signin = Signin(self.world)
@@ -78,6 +85,10 @@ class Sandbox:
             "entra": self.entra.handle,
             "entra-adfs": self.entra.adfs,
             "onelogin": self.onelogin.handle,
+            "adfs": self.adfs.handle,
+            "shibboleth": self.shibboleth.handle,
+            "ping": self.ping.handle,
+            "pingid": self.ping.handle_pingid,
             "issuer": self.issuer.handle,
             "control": Control(self).handle,
         }
@@ -91,6 +102,9 @@ class Sandbox:
         self.idp.url = self.urls["idp"] + PATH
         self.okta.url, self.onelogin.url = self.urls["okta"], self.urls["onelogin"]
         self.entra.url, self.entra.adfs_url = self.urls["entra"], self.urls["entra-adfs"]
+        self.adfs.url = self.urls["adfs"] + adfs.START
+        self.shibboleth.url = self.urls["shibboleth"] + shibboleth.START
+        self.ping.url, self.ping.pingid_url = self.urls["ping"], self.urls["pingid"]
         self.issuer.url = self.urls["issuer"]
         arn = f"arn:aws:iam::{DEV}:oidc-provider/ci"
         self.register_oidc(arn, self.issuer.url, self.issuer.jwks)

@@ -71,13 +71,10 @@ class KeycloakPages(PageReader):
     @classmethod
     def _choose_device(cls, page: Page, walk: SignIn, form: Form) -> None:
         """Put the chosen tile's credential into the hidden field that a script would fill."""
-        found = [
-            (re.search(r"[0-9a-f-]{36}", str(t["onclick"])), t) for t in page.soup.select(_TILES)
-        ]
         tiles = [
-            (Option(" ".join(tile.get_text(" ").split()), "totp", {_DEVICE: match[0]}), form)
-            for match, tile in found
-            if match
+            (Option(" ".join(tile.get_text(" ").split()), "totp", {_DEVICE: quoted[1]}), form)
+            for tile in page.soup.select(_TILES)
+            if (quoted := re.search(r"""['"]([^'"]+)['"]""", str(tile["onclick"])))
         ]
         if len(tiles) < 2:
             return
@@ -98,13 +95,9 @@ _ICONS = (
 
 def _method(form: Form) -> Option:
     """One of the methods, told by its icon: its words are in any language."""
-    icons = " ".join(
-        " ".join(tag.get("class") or []) for tag in form.tag.select("i, svg, [class*=icon]")
-    ).lower()
-    words = (
-        form.tag.select_one("[class*=headline], [class*=title], .select-auth-box-headline, h2")
-        or form.tag
-    )
+    around = form.tag if form.tag.get_text(strip=True) else form.tag.parent or form.tag
+    icons = " ".join(" ".join(tag.get("class") or []) for tag in around.select("i")).lower()
+    words = around.select_one("h2, [class*=headline], [class*=title]") or around
     label = " ".join(words.get_text(" ").split())
     kind = next((kind for kind, pattern in _ICONS if re.search(pattern, icons)), kind_of(label))
     return Option(label, kind, {})

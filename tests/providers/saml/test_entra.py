@@ -22,7 +22,7 @@ from broker.errors import (
 )
 from providers.saml import script
 from providers.saml.idps.entra import Entra
-from tests.providers.saml_support import ADMIN, SignIn
+from tests.providers.saml.services import ADMIN, SignIn
 from tests.sandbox import Sandbox
 from tests.sandbox.entra import APP_ID, TENANT
 

@@ -16,7 +16,7 @@ from broker.errors import (
     NetworkError,
     UnexpectedReply,
 )
-from tests.providers.saml_support import ADMIN, SignIn
+from tests.providers.saml.services import ADMIN, SignIn
 from tests.sandbox import Sandbox
 from tests.sandbox.okta import APP, APP_ID, CLIENT_ID
 

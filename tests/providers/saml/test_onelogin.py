@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from broker import registry
 from broker.errors import AwsLoginError, InteractionRequired, LoginRefused, UnexpectedReply
-from tests.providers.saml_support import ADMIN, SignIn
+from tests.providers.saml.services import ADMIN, SignIn
 from tests.sandbox import Sandbox
 from tests.sandbox.onelogin import APP_ID, CLIENT_ID, CLIENT_SECRET, SUBDOMAIN
 
