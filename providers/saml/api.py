@@ -49,7 +49,7 @@ def objects(value: Any) -> list[dict[str, Any]]:
 def seconds(value: object, otherwise: float, *, least: float, most: float) -> float:
     """A number of seconds that a provider names, within bounds; `otherwise` where it is none."""
     try:
-        found = float(value or otherwise)  # type: ignore[arg-type]
+        found = float(otherwise if value is None else value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         found = otherwise
     return min(max(found, least), most) if found == found else otherwise  # noqa: PLR0124 - NaN

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from bs4 import Tag
 
@@ -268,18 +268,12 @@ class _Step:
 
     def _reload(self) -> Reply:
         """A try at single sign-on by the browser, which we are not: the same page again."""
-        address = self._config.url("urlPost") or self._config.base
-        parts = urlsplit(address)
-        reloaded = "sso_reload" in parse_qs(urlsplit(self._config.base).query)
-        if reloaded:
+        if "sso_reload" in urlsplit(self._config.base).query:
             raise self._dead_end()
-        if "sso_reload" not in parse_qs(parts.query):
-            more = urlencode({"sso_reload": "True"})
-            query = f"{parts.query}&{more}" if parts.query else more
-            address = parts._replace(query=query).geturl()
-        fields = self._config.config.get("oPostParams")
-        if isinstance(fields, dict) and fields:
-            return self._walk.http.post(address, form={str(k): str(v) for k, v in fields.items()})
+        address = self._config.url("urlPost")
+        if "sso_reload" not in address:
+            parts = urlsplit(self._config.base)
+            address = parts._replace(query=f"{parts.query}&sso_reload=True".lstrip("&")).geturl()
         return self._walk.http.get(address)
 
     # Second factors

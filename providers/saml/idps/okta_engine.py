@@ -180,7 +180,7 @@ class IdentityEngine:
             return LoginRefused(
                 f"Okta: {said}",
                 hint="the AWS app's policy asks for more than the device app's: give both the same"
-                " authentication policy, device state Any, and re-authentication at least every 2"
+                " authentication policy, device state Any, and re-authentication after at least 2"
                 " minutes (not at every sign-in); or use `idp: browser`",
             )
         apps = self._apps(tokens)

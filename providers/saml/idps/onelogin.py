@@ -145,13 +145,13 @@ class OneLogin(IdentityProvider):
         )
         answer = _flat(api.answer(reply))
         state["token"] = str(answer.get("state_token") or state["token"])
-        if reply.status < 400:
-            return answer
-        if "otp_token" in more and reply.status in {400, 401, 403}:
+        if "otp_token" in more and not answer.get("data"):
             raise WrongCode(_said(answer))
-        raise LoginRefused(
-            f"OneLogin refused the second factor: {_said(answer)}", hint="run it again"
-        )
+        if reply.status >= 400:
+            raise LoginRefused(
+                f"OneLogin refused the second factor: {_said(answer)}", hint="run it again"
+            )
+        return answer
 
     def _factor(self, device: Answer) -> Factor:
         """One device. OneLogin Protect shows codes too: `mfa: totp` takes those."""
