@@ -6,6 +6,8 @@ import pyotp
 import pytest
 
 from tests.sandbox import Sandbox
+from tests.sandbox.adfs import NUMBER
+from tests.sandbox.twin import Habits
 from tests.support import Home
 from tests.terminal import Terminal
 
@@ -142,3 +144,15 @@ def test_nothing_secret_lies_in_plain(team: Home, sandbox: Sandbox) -> None:
     team.run("prod").ok()
     secrets = [*sandbox.secrets(), sandbox.world.people["ann"].password]
     assert [p for p in team.holds_in_plain(secrets) if p.name != "config.yaml"] == []
+
+
+def test_the_number_to_match_is_shown_even_when_quiet(team: Home, sandbox: Sandbox) -> None:
+    sandbox.adfs.habits["ann"] = Habits("azure", after=0)
+    team.config(
+        "version: 1\nproviders: {corp: {type: saml, idp: adfs, "
+        f'url: "{sandbox.adfs.url}", username: ann}}}}\nprofiles: {{prod: {{provider: corp}}}}\n'
+    )
+    done = team.run("prod", "--quiet", "--output", "json")
+    assert NUMBER in done.err
+    assert done.code == 4  # three roles, and nobody to pick one
+    assert sandbox.adfs.seen.polls == 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -219,7 +220,8 @@ class HttpSession:
                     raise UnexpectedReply(f"{without_query(url)} sent more than {MAX_BODY} bytes")
                 if self._clock.monotonic() > end:
                     raise requests.exceptions.ReadTimeout("the reply did not end")
-            encoding = response.encoding if "charset" in _content_type(response) else "utf-8"
+            stated = response.encoding if "charset" in _content_type(response) else None
+            encoding = stated or _charset_of(bytes(content[:2048]))
             return Reply(
                 url=response.url,
                 status=response.status_code,
@@ -243,6 +245,12 @@ class Http:
 
 def _content_type(response: requests.Response) -> str:
     return str(response.headers.get("Content-Type", "")).lower()
+
+
+def _charset_of(start: bytes) -> str:
+    """The character set that a page's own head declares; UTF-8 where it does not."""
+    found = re.search(rb"<meta[^>]{1,200}charset\s*=\s*[\"']?([\w:-]{1,40})", start, re.IGNORECASE)
+    return found[1].decode("ascii", "replace") if found else "utf-8"
 
 
 def _decode(content: bytes, encoding: str | None) -> str:

@@ -23,6 +23,8 @@ SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
 ATTRIBUTES = "https://aws.amazon.com/SAML/Attributes/"
 REDEEM_WITHIN = timedelta(minutes=5)
 """STS takes an assertion until five minutes after it was issued."""
+SHORTEST, LONGEST = 900, 43200
+"""Seconds of a session, as STS bounds them."""
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
 
@@ -152,7 +154,8 @@ def _require_success(root: ET.Element) -> None:
         return
     said = root.findtext(f"{PROTOCOL}Status/{PROTOCOL}StatusMessage") or ""
     reasons = [code.rpartition(":")[2] for code in codes]
-    words = " ".join(said.split())[:200] or ", ".join(reasons) or "no status"
+    said = "".join(letter for letter in " ".join(said.split()) if letter.isprintable())
+    words = said[:200] or ", ".join(reasons) or "no status"
     raise LoginRefused(
         f"the identity provider refused the sign-in: {words}", hint="ask its administrator"
     )
@@ -170,7 +173,10 @@ def _roles(assertion: ET.Element) -> tuple[Role, ...]:
 
 
 def _seconds(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"\d{1,6}", text, re.ASCII) else None
+    """A SessionDuration, within what STS takes."""
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        return None
+    return min(max(int(text), SHORTEST), LONGEST)
 
 
 def _attribute(assertion: ET.Element, name: str) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bs4 import BeautifulSoup, Comment, Tag
+from bs4 import Comment, Tag
 from bs4.element import NavigableString
 
 from broker.secret import Secret, masked
+from providers.saml.page import read_html
 
 _KEPT = {"class", "id", "name", "type", "for", "autocomplete"}
 _TOKEN = re.compile(r"[A-Za-z0-9+/=_.%~-]{24,}")
@@ -22,7 +23,7 @@ def masked_copy(text: str, typed: Iterable[str]) -> str:
         text: The page.
         typed: What was typed on the way to it.
     """
-    soup = BeautifulSoup(text, "html.parser")
+    soup = read_html("", text)
     for tag in soup.find_all(True):
         if tag.name == "textarea":
             tag.string = Secret.MASK

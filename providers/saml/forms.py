@@ -27,7 +27,7 @@ from providers.saml.assertion import is_for_another
 from providers.saml.credentials import Person
 from providers.saml.factors import Factor
 from providers.saml.idp import PageReader
-from providers.saml.page import Form, Kind, Option, Page, kind_of
+from providers.saml.page import Form, Kind, Option, Page, kind_of, printable
 
 T = TypeVar("T")
 
@@ -335,7 +335,7 @@ class SignIn:
                 hint=BROWSER,
             )
         if origin(form.action) not in allowed:
-            host = urlsplit(form.action).netloc.rpartition("@")[2]
+            host = printable(urlsplit(form.action).netloc.rpartition("@")[2])
             raise UnexpectedReply(
                 f"the sign-in page wants the {what} sent to {host}, which is not this provider's"
                 " site; nothing was sent",

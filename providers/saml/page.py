@@ -11,11 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
+from bs4.exceptions import ParserRejectedMarkup
 
-from broker.ports.urls import join
+from broker.errors import UnexpectedReply
+from broker.ports.urls import without_query
+
+MAX_TEXT = 2_000_000
+"""Characters of a page."""
+MAX_DEPTH = 300
+"""Elements within elements."""
 
 _CODE = re.compile(
     r"(?i)otp|passcode|pass_code|one.?time|mfa.?(token|code)|2fa|two.?factor|verif.{0,9}code"
@@ -193,8 +200,12 @@ class Page:
 
     @classmethod
     def parse(cls, url: str, text: str, selectors: dict[str, str] | None = None) -> Page:
-        """Read a page; `selectors` are CSS selectors of the YAML that say where the fields are."""
-        soup = BeautifulSoup(text, "html.parser")
+        """Read a page; `selectors` are CSS selectors of the YAML that say where the fields are.
+
+        Raises:
+            UnexpectedReply: It is longer or deeper than any sign-in page.
+        """
+        soup = read_html(url, text)
         for hint in soup.find_all(["noscript", "template"]):
             # What only complains about scripts, or is a whole second document, is not the page.
             helps = hint.find(["input", "button", "form"]) and not hint.find(["html", "body"])
@@ -208,7 +219,8 @@ class Page:
         title = _words(self.soup.title) if self.soup.title else ""
         body = self.soup.body
         page_id = (body.get("data-page-id") or body.get("id")) if body else None
-        return f"“{title[:120] or 'no title'}”" + (f" ({page_id})" if page_id else "")
+        named = f" ({printable(str(page_id))[:60]})" if page_id else ""
+        return f"“{title[:120] or 'no title'}”{named}"
 
     @cached_property
     def page_id(self) -> str:
@@ -219,7 +231,7 @@ class Page:
     def forms(self) -> list[Form]:
         """Every form."""
         base = self.soup.find("base", href=True)
-        root = join(self.url, str(base["href"])) if isinstance(base, Tag) else self.url
+        root = _join(self.url, str(base["href"])) if isinstance(base, Tag) else self.url
         forms = [self._form(tag, root) for tag in self.soup.find_all("form")]
         for form in forms:
             form.automatic = self._submits_itself or form.tag.find("noscript") is not None
@@ -236,7 +248,7 @@ class Page:
                     re.IGNORECASE | re.DOTALL,
                 )
                 if match and int(match[1]) <= 30:
-                    return float(match[1]), join(self.url, (match[2] or "").strip("'\" \n"))
+                    return float(match[1]), _join(self.url, (match[2] or "").strip("'\" \n"))
         return None
 
     @cached_property
@@ -250,7 +262,7 @@ class Page:
         targets = {target.replace(r"\/", "/").replace(r"\u0026", "&") for _, target in found}
         asking = {target for target in targets if "SAMLRequest=" in target}
         chosen = asking or targets
-        return join(self.url, chosen.pop()) if len(chosen) == 1 else None
+        return _join(self.url, chosen.pop()) if len(chosen) == 1 else None
 
     @property
     def captcha(self) -> bool:
@@ -323,7 +335,7 @@ class Page:
         controls = list(_controls(tag))
         form = Form(
             tag=tag,
-            action=join(root, action) if action else self.url,
+            action=_join(root, action) if action else self.url,
             method="get" if str(tag.get("method", "")).lower() == "get" else "post",
             fields=_fields(controls),
             typed=[control for control in controls if _is_typed(control)],
@@ -339,6 +351,33 @@ class Page:
         selector = self.selectors.get(what)
         found = tag.select_one(selector) if selector else None
         return str(found["name"]) if found and found.get("name") else None
+
+
+def read_html(url: str, text: str) -> BeautifulSoup:
+    """Parse a page of bounded size.
+
+    Raises:
+        UnexpectedReply: It is longer or deeper than any sign-in page, or not markup.
+    """
+    try:
+        if len(text) <= MAX_TEXT:
+            soup = BeautifulSoup(text, "html.parser")
+            if _depth(soup) <= MAX_DEPTH:
+                return soup
+    except (ParserRejectedMarkup, RecursionError):
+        pass
+    raise UnexpectedReply(
+        f"{without_query(url)} answers with something that is not a sign-in page",
+        hint="check `url` of the provider",
+    )
+
+
+def _depth(soup: BeautifulSoup) -> int:
+    deepest, level = 0, [soup]
+    while level and deepest <= MAX_DEPTH:
+        deepest += 1
+        level = [child for tag in level for child in tag.children if isinstance(child, Tag)]  # type: ignore[misc]
+    return deepest
 
 
 def kind_of(words: str) -> str:
@@ -388,7 +427,12 @@ def _chosen_option(select: Tag) -> str:
 
 
 def _option_value(option: Tag) -> str:
-    return str(option["value"]) if option.has_attr("value") else _words(option)
+    return str(option["value"]) if option.has_attr("value") else _own_words(option)
+
+
+def _own_words(option: Tag) -> str:
+    """An option's words; one that is not closed seems to hold those that follow."""
+    return " ".join("".join(option.find_all(string=True, recursive=False)).split())
 
 
 def _radios(form: Tag) -> list[Option]:
@@ -408,8 +452,8 @@ def _methods(form: Tag) -> list[Option]:
         options = select.find_all("option") if select.name == "select" else []
         found = [
             Option(
-                _words(option) or _option_value(option),
-                kind_of(f"{_option_value(option)} {_words(option)}"),
+                _own_words(option) or _option_value(option),
+                kind_of(f"{_option_value(option)} {_own_words(option)}"),
                 {str(select["name"]): _option_value(option)},
             )
             for option in options
@@ -453,7 +497,22 @@ def _label(form: Tag, control: Tag) -> str:
 
 
 def _words(tag: Tag) -> str:
-    return " ".join(tag.get_text(" ").split())
+    return printable(tag.get_text(" "))
+
+
+def printable(text: str) -> str:
+    """A page's words as a terminal may show them: one line, no control characters."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+
+
+def _join(base: str, target: str) -> str:
+    """An absolute address; one that is none is nowhere."""
+    try:
+        joined = urljoin(base, target.strip())
+        urlsplit(joined)
+    except ValueError:
+        return "about:invalid"
+    return joined
 
 
 def _type(control: Tag) -> str:
@@ -522,6 +581,7 @@ def _username(form: Form) -> str | None:
         for control in form.typed
         if _type(control) in {"text", "email", "tel"} and control["name"] != form.code
     ]
+    texts = [control for control in texts if not _is_hidden(control)] or texts
     for control in texts:
         if str(control.get("autocomplete") or "").split(" ")[0] in {"username", "email"}:
             return str(control["name"])

@@ -7,6 +7,7 @@ serves all its roles until it runs out.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -27,6 +28,17 @@ class FieldSelectors(ProviderOptions):
     password: str | None = None
     code: str | None = None
     error: str | None = None
+
+    @field_validator("*")
+    @classmethod
+    def _is_css(cls, selector: str | None) -> str | None:
+        import soupsieve
+
+        try:
+            soupsieve.compile(selector or "x")
+        except soupsieve.SelectorSyntaxError as error:
+            raise ValueError(f"not a CSS selector: {str(error).splitlines()[0]}") from None
+        return selector
 
 
 class SamlOptions(ProviderOptions):
@@ -82,44 +94,40 @@ class Saml(Provider):
     def __init__(self, name: str, options: Any, ports: Any) -> None:
         super().__init__(name, options, ports)
         self._lock = threading.Lock()
+        self._has_signed_in = False
 
     def login(self, request: Request) -> Credentials:
         """The request's role, taken with the assertion that still holds or with a new one."""
-        from providers.saml import roles
-
-        assertion = self._assertion()
-        role = roles.choose(assertion, request, self.options.saml_provider_arn, self.ports.ui)
-        wanted = request.duration or assertion.session_duration or HOUR
+        assertion, is_kept = self._assertion()
         try:
-            return self._assume(role, assertion.encoded, wanted, request)
-        except RoleRefused as error:
-            if "DurationSeconds" not in error.message or wanted <= HOUR:
+            return self._take(assertion, request)
+        except LoginRefused as error:
+            if not (is_kept and "Expired" in error.message):
                 raise
-            self.ports.ui.warn(
-                f"{role.role_arn} does not give {wanted} s; the session lasts 1 hour"
-            )
-            return self._assume(role, assertion.encoded, HOUR, request)
+            self.ports.secrets.forget("assertion")  # this machine's clock thought otherwise
+            return self._take(self._assertion()[0], request)
 
     def discover(self) -> list[Account]:
         """The accounts and roles that the assertion holds."""
         from providers.saml import roles
 
-        return roles.accounts(self._assertion())
+        return roles.accounts(self._assertion()[0])
 
     def logout(self) -> None:
         """Drop the assertion, and what would make the next sign-in a silent one."""
         self.ports.secrets.forget("assertion")
         self._idp().forget()
 
-    def _assertion(self) -> Any:
-        """The assertion of an earlier command while STS takes it, else a new sign-in's."""
+    def _assertion(self) -> tuple[Any, bool]:
+        """The assertion of an earlier sign-in while STS takes it, else a new one's; which it is."""
         from providers.saml import assertion as saml
 
         with self._lock:
-            now = self.ports.clock.now()
             kept = self.ports.secrets.recall("assertion")
             if kept:
-                return saml.read(kept["response"], now)
+                return saml.read(kept["response"], self.ports.clock.now()), True
+            if self._has_signed_in:
+                self.ports.ui.progress("the assertion has run out: signing in again")
             idp = self._idp()
             encoded = idp.response()
             idp.person.password_was_taken()
@@ -130,7 +138,8 @@ class Saml(Provider):
                     hint=f"it says {to_text(read.usable_until)}: check this machine's clock",
                 )
             self.ports.secrets.remember("assertion", {"response": encoded}, until=read.usable_until)
-            return read
+            self._has_signed_in = True
+            return read, False
 
     def _idp(self) -> Any:
         """This kind of identity provider, and the person who signs in there."""
@@ -139,15 +148,37 @@ class Saml(Provider):
         person = Person(self.ports, self.options.username, remember=self.options.remember_password)
         return idps.load(self.options.idp)(self.options, self.ports, person)
 
-    def _assume(self, role: Any, encoded: str, seconds: int, request: Request) -> Credentials:
+    def _take(self, assertion: Any, request: Request) -> Credentials:
+        """The role for as long as it is asked for, else as the assertion says, else for an hour."""
+        from providers.saml import roles
+
+        role = roles.choose(assertion, request, self.options.saml_provider_arn, self.ports.ui)
+        wanted = request.duration or assertion.session_duration or HOUR
+        try:
+            taken = self._assume(role, assertion, wanted, request)
+        except RoleRefused as error:
+            if "durationseconds" not in error.message.lower() or wanted <= HOUR:
+                raise
+            self.ports.ui.warn(
+                f"{role.role_arn} does not give {wanted} s; the session lasts 1 hour"
+            )
+            taken = self._assume(role, assertion, HOUR, request)
+        ends = assertion.session_ends
+        if ends and taken.expires_at and ends < taken.expires_at:
+            return replace(taken, expires_at=ends)
+        return taken
+
+    def _assume(self, role: Any, assertion: Any, seconds: int, request: Request) -> Credentials:
+        arns = [{"arn": arn} for arn in request.policy_arns]
         client = self.ports.aws.client("sts", request.region)
         with self.ports.aws.errors(f"AssumeRoleWithSAML {role.role_arn}"):
             return credentials_of(
                 client.assume_role_with_saml(
                     RoleArn=role.role_arn,
                     PrincipalArn=role.provider_arn,
-                    SAMLAssertion=encoded,
+                    SAMLAssertion=assertion.encoded,
                     DurationSeconds=seconds,
                     **({"Policy": request.policy} if request.policy else {}),
+                    **({"PolicyArns": arns} if arns else {}),
                 )
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from broker.errors import InteractionRequired, RoleRefused, UnexpectedReply
 from broker.ports.ui import Ui
 from broker.provider import Account, Request
@@ -33,25 +35,36 @@ def choose(assertion: Assertion, request: Request, provider_arn: str | None, ui:
     wanted = [role for role in held if _is_wanted(role, request)]
     if not wanted:
         names = ", ".join(role.role_arn for role in held) or "none at all"
+        near = _nearest(request, held)
         raise RoleRefused(
             f"the sign-in does not hold {_words(request)}; it holds {names}",
-            hint="ask for the role, or name one of those in the profile",
+            hint=f"did you mean {near}?" if near else "ask for the role, or name one of those",
         )
     if len(wanted) > 1 and not ui.interactive:
         raise InteractionRequired(
             f"the sign-in holds {len(wanted)} roles and the profile does not say which",
-            hint="set `account` and `role`, or `role_arn`",
+            hint="set `account` and `role`, or `role_arn`; of one role through several providers,"
+            " `saml_provider_arn`",
         )
-    lines = [role.role_arn for role in wanted]
+    lines = [_line(role, wanted) for role in wanted]
     return wanted[ui.choose("Which role?", lines, hint="`role_arn` in the profile")]
 
 
 def accounts(assertion: Assertion) -> list[Account]:
-    """The assertion's roles by account."""
-    found: dict[str, list[str]] = {}
+    """The assertion's roles by account.
+
+    Raises:
+        UnexpectedReply: It is encrypted.
+    """
+    if assertion.encrypted:
+        raise UnexpectedReply(
+            "the assertion is encrypted, so its roles cannot be read here",
+            hint="ask the identity provider's administrator for the list",
+        )
+    found: dict[str, set[str]] = {}
     for role in assertion.roles:
         account, name = role.role_arn.split(":")[4], role.role_arn.partition(":role/")[2]
-        found.setdefault(account, []).append(name)
+        found.setdefault(account, set()).add(name)
     return [Account(account, None, tuple(sorted(names))) for account, names in found.items()]
 
 
@@ -61,6 +74,19 @@ def _is_wanted(role: Role, request: Request) -> bool:
     if request.account and role.role_arn.split(":")[4] != request.account:
         return False
     return request.role is None or role.role_arn.partition(":role/")[2] == request.role
+
+
+def _line(role: Role, among: list[Role]) -> str:
+    """The role, with its provider where the same role comes through several."""
+    several = sum(other.role_arn == role.role_arn for other in among) > 1
+    return f"{role.role_arn} through {role.provider_arn}" if several else role.role_arn
+
+
+def _nearest(request: Request, held: list[Role]) -> str:
+    """The held role whose name is like the one asked for."""
+    wanted = request.role_arn or f"arn:aws:iam::{request.account}:role/{request.role}"
+    near = get_close_matches(wanted, [role.role_arn for role in held], n=1, cutoff=0.85)
+    return near[0] if near else ""
 
 
 def _words(request: Request) -> str:
