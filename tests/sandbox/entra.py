@@ -63,8 +63,9 @@ class Entra:
 
     Knobs: `proofs` (by person: method ids), `number`, `push_after`, `push_result`, `interval`,
     `proof_up` (None, "skippable" or "required"), `dead_end` (page id and message after the
-    password), `federated` (people of the ADFS), `passwordless`, `bsso`, `cmsi`, `post_to` (where
-    the password form points, for hostile pages), `errors` (by person: sErrorCode and sErrTxt).
+    password), `federated` (people of the ADFS), `passwordless`, `bsso`, `cmsi`, `post_to` and
+    `codes_to` (where a hostile page wants password and codes), `errors` (by person: sErrorCode and
+    sErrTxt).
     """
 
     world: World
@@ -84,6 +85,7 @@ class Entra:
     bsso: bool = False
     cmsi: bool = False
     post_to: str = ""
+    codes_to: str = ""
     passwords_seen: int = 0
     polls: int = 0
     requests_seen: set[str] = field(default_factory=set)
@@ -264,7 +266,7 @@ class Entra:
             "ConvergedTFA",
             arrUserProofs=proofs,
             urlBeginAuth=f"{self.url}/common/SAS/BeginAuth",
-            urlEndAuth=f"{self.url}/common/SAS/EndAuth",
+            urlEndAuth=f"{self.codes_to or self.url}/common/SAS/EndAuth",
             urlPost=f"{self.url}/common/SAS/ProcessAuth",
             oPerAuthPollingInterval=wait,
             sPOST_Username=visit.person.name,
@@ -364,6 +366,7 @@ class Entra:
         if visit.page != "ConvergedSignIn" or not self._knows(
             asked, visit, "flowToken", "originalRequest"
         ):
+            visit.token = secrets.token_urlsafe(8)
             return as_json({"error": {"code": 6001}}, 400)
         user = asked.json["username"]
         name = user.partition("@")[0]

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from broker.errors import ConfigError, LoginRefused, UnexpectedReply
 from broker.ports.http import Reply
-from broker.ports.urls import is_loopback, join, origin
+from broker.ports.urls import is_loopback, join
 from providers.saml import api, factors, script
 from providers.saml.factors import Factor, WrongCode
 from providers.saml.forms import SignIn
@@ -143,8 +143,8 @@ class Classic:
         self._idp = idp
         self._ui = idp.ports.ui
         self._person = idp.person
-        self._passwords = idp.options.password_origins()
-        self._pages = SignIn(idp.ports, idp.person, self._passwords)
+        self._sites = idp.options.password_origins()
+        self._pages = SignIn(idp.ports, idp.person, self._sites)
         self._http = self._pages.http
         self._password_sent = False
         self._shown: set[str] = set()
@@ -171,12 +171,12 @@ class Classic:
 
     # The API
 
-    def _post(self, href: str, body: Answer, only_to: set[str], *, retry: bool = False) -> Answer:
+    def _post(self, href: str, body: Answer, *, retry: bool = False) -> Answer:
         reply = self._http.post(
             join(self._idp.url, href),
             json=body,
             headers={"Accept": "application/json"},
-            only_to=only_to,
+            only_to=self._sites,
             retry=retry,
         )
         answer = api.answer(reply)
@@ -187,8 +187,7 @@ class Classic:
     def _step(self, answer: Answer, href: str, /, *, retry: bool = False, **more: str) -> Answer:
         """The next step of a transaction; the newest state token counts."""
         token = answer.get("stateToken") or ""
-        site = {origin(self._idp.url)}
-        fresh = self._post(href, {"stateToken": token, **more}, site, retry=retry)
+        fresh = self._post(href, {"stateToken": token, **more}, retry=retry)
         return {"stateToken": token, **fresh}
 
     def _until_success(self, answer: Answer) -> Answer:
@@ -238,7 +237,7 @@ class Classic:
             body["stateToken"] = answer["stateToken"]
         self._password_sent = True
         try:
-            return self._post(_link(answer, "next") or "/api/v1/authn", body, self._passwords)
+            return self._post(_link(answer, "next") or "/api/v1/authn", body)
         except _RefusedError as refused:
             if refused.code == "E0000004":
                 self._person.password_was_refused()
@@ -343,9 +342,8 @@ class Classic:
 
     def _step_up(self, token: str) -> Reply:
         """The app asks for more: its page carries a state token of its own."""
-        site = {origin(self._idp.url)}
         try:
-            answer = self._post("/api/v1/authn", {"stateToken": token}, site)
+            answer = self._post("/api/v1/authn", {"stateToken": token})
         except _RefusedError as refused:
             if refused.code == "E0000011":
                 raise needs_identity_engine(self._idp.url, ["client_id", "app_id"]) from None

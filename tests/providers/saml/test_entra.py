@@ -191,6 +191,14 @@ class TestSecondFactor:
         assert sign_in.login() == f"{ADMIN}/otto"
         assert sign_in.ui.shown == ["The code is wrong."]
 
+    def test_a_code_goes_to_the_pages_own_site_alone(self, sandbox: Sandbox) -> None:
+        sandbox.entra.proofs["otto"] = ["PhoneAppOTP"]
+        sandbox.entra.codes_to = sandbox.urls["okta"]
+        code = {"AWSLOGIN_MFA_CODE": "123456"}
+        error = refusal(entra(sandbox, "otto", environ=code), UnexpectedReply)
+        assert urlsplit(sandbox.urls["okta"]).netloc in error.message
+        assert sandbox.calls("okta") == []
+
     def test_an_sms(self, sandbox: Sandbox) -> None:
         sandbox.entra.proofs["ann"] = ["OneWaySMS"]
         sign_in = entra(sandbox, answers=[])

@@ -140,6 +140,20 @@ class TestClassic:
         refusal(okta(sandbox, "otto", answers=["000000"] * 9))
         assert len(sandbox.calls("okta", VERIFY)) == 6
 
+    @pytest.mark.parametrize(
+        ("code", "hint"), [("E0000011", "took too long"), ("E0000069", "helpdesk")]
+    )
+    def test_no_code_is_asked_again_when_all_is_over(
+        self, sandbox: Sandbox, code: str, hint: str
+    ) -> None:
+        sandbox.okta.factors["otto"] = ["token"]
+        body = f'{{"errorCode":"{code}","errorSummary":"It is over"}}'
+        sandbox.fault("okta", status=403, body=body, action=VERIFY)
+        error = refusal(okta(sandbox, "otto", answers=["000000"] * 9))
+        assert "It is over" in error.message
+        assert hint in error.hint
+        assert len(sandbox.calls("okta", VERIFY)) == 1
+
     @pytest.mark.parametrize("kind", ["sms", "call", "email"])
     def test_codes_that_are_sent(self, sandbox: Sandbox, kind: str) -> None:
         sandbox.okta.factors["ann"] = [(kind, {"phoneNumber": "+1 XXX-89"})]
