@@ -11,17 +11,23 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TypeVar
 
 from broker.cache import SessionCache, fingerprint
 from broker.config import Config, Profile, ProviderSpec
-from broker.errors import AwsLoginError, ConfigError, InteractionRequired, RoleRefused
+from broker.errors import (
+    AwsLoginError,
+    ConfigError,
+    InteractionRequired,
+    RoleRefused,
+    UnexpectedReply,
+)
 from broker.paths import state_dir
 from broker.ports import Ports
 from broker.ports.aws import Aws, account_of, partition_of
-from broker.ports.clock import Clock
+from broker.ports.clock import Clock, to_text
 from broker.ports.keychain import LazyKeychain, pinned
 from broker.ports.secrets import Keychain, Secrets
 from broker.ports.ui import Ui
@@ -209,6 +215,7 @@ class Broker:
 
     def _stamped(self, profile: Profile, credentials: Credentials) -> Session:
         spec = self.spec(profile)
+        _require_usable(credentials, self._clock.now())
         return Session(
             profile=profile.name,
             provider=spec.name,
@@ -343,9 +350,13 @@ class Broker:
         for session, sign_in in self._cache.all():
             if session.profile not in self._config:
                 continue
-            profile = self._config.profile(session.profile)
+            try:
+                profile = self._config.profile(session.profile)
+                is_ours = sign_in == self.sign_in(profile)
+            except AwsLoginError:  # spoiled, or none of its providers can work here
+                continue
             other = found.get(profile.name)
-            if sign_in == self.sign_in(profile) and (not other or _later(session, other[1])):
+            if is_ours and (not other or _later(session, other[1])):
                 found[profile.name] = profile, session
         return [found[name] for name in self._config.names if name in found]
 
@@ -413,6 +424,24 @@ class Broker:
         """The keychain whose key seals sessions: none in CI, unless the job names one."""
         in_ci = self._environ.get("CI", "").lower() == "true"
         return None if in_ci and not pinned(self._environ) else self.keychain
+
+
+def _require_usable(credentials: Credentials, now: datetime) -> None:
+    """Refuse what no client could use, before it is cached or printed.
+
+    Raises:
+        UnexpectedReply: It has ended already, or holds no keys.
+    """
+    token = credentials.session_token
+    texts = [credentials.access_key_id, credentials.secret_access_key.reveal()]
+    texts += [token.reveal()] if token else []
+    if not all(isinstance(text, str) and re.fullmatch(r"[!-~]+", text) for text in texts):
+        raise UnexpectedReply("the sign-in gave credentials that no client could use")
+    if credentials.expires_at and credentials.expires_at <= now:
+        raise UnexpectedReply(
+            f"the sign-in gave a session that ended at {to_text(credentials.expires_at)}",
+            hint="check this machine's clock",
+        )
 
 
 def _later(one: Session, other: Session) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from broker.environment import UNSET, variables
 from broker.errors import UsageError
 from broker.session import Session
+from broker.visible import visible
 
 MACHINE_FORMATS = (
     "json",
@@ -38,7 +39,7 @@ def text(session: Session, now: datetime | None = None) -> str:
         ("until", left or "no end: these are a user's own keys"),
         ("session", "cached" if session.from_cache else "new"),
     ]
-    return "".join(f"{name + ':':<10}{value}\n" for name, value in lines if value)
+    return "".join(f"{name + ':':<10}{visible(value)}\n" for name, value in lines if value)
 
 
 def process(session: Session) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hmac
+from html import escape
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 _SHORTEST_MASKED = 6
 _seen: set[str] = set()
 
 
 def masked(text: str) -> str:
-    """The text with every secret of this process masked, for pages and tracebacks."""
+    """The text with every secret of this process masked, in HTML's and URLs' spelling too."""
     for value in sorted(_seen, key=len, reverse=True):
-        text = text.replace(value, Secret.MASK)
+        for form in {value, escape(value), quote(value, safe=""), quote_plus(value)}:
+            text = text.replace(form, Secret.MASK)
     return text
 
 

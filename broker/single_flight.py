@@ -19,6 +19,7 @@ from broker import errors
 from broker.paths import private_dir, read_or_none, write_private
 from broker.ports.clock import Clock
 from broker.ports.ui import Ui
+from broker.secret import masked
 
 SAY_AFTER = 1.0
 """Seconds of waiting before the person is told what for."""
@@ -96,8 +97,8 @@ def _leave(path: Path, error: errors.AwsLoginError, now: float) -> None:
         "at": now,
         "pid": os.getpid(),
         "error": type(error).__name__,
-        "message": error.message,
-        "hint": error.hint,
+        "message": masked(error.message),
+        "hint": masked(error.hint),
     }
     write_private(path, json.dumps(record).encode())
 

@@ -100,8 +100,9 @@ class ScriptedUi(Ui):
         answer = self.ask(title, variable=hint)
         return next(i for i, option in enumerate(options) if answer in option)
 
-    def confirm(self, question: str) -> bool:
+    def confirm(self, question: str, *, about: str = "") -> bool:
         """The next prepared answer is `y` or not."""
+        del about
         return self.ask(question) == "y"
 
     def show(self, message: str) -> None:

@@ -23,6 +23,7 @@ import click
 from broker import __version__
 from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
 from broker.secret import masked
+from broker.visible import visible
 
 if TYPE_CHECKING:
     from broker.config import Config, Profile
@@ -47,6 +48,9 @@ COMMANDS = {
     "providers": "broker.cli.show:providers",
 }
 """Name → `module:attribute`, in the order of the help; a module is loaded when it is asked for."""
+
+GROUPS = ("config",)
+"""Commands that have commands of their own."""
 
 FORMATS = ("text", "json", "process", "env", "fish", "powershell", "cmd", "dotenv", "github")
 PLAIN_FORMATS = ("text", "json")
@@ -104,7 +108,7 @@ class App:
         """The config, whether trusted or not: for commands that only look."""
         from broker.config import load
 
-        return load(self.config_option, self.environ, Path.cwd())
+        return load(self.config_option, self.environ, _working_directory())
 
     @property
     def broker(self) -> Broker:
@@ -129,8 +133,18 @@ class App:
         Raises:
             UsageError: None is named and nobody can pick.
         """
-        profile = self.config.profile(name or self._default_name())
-        return profile.with_duration(duration) if duration else profile
+        if name == "":
+            raise UsageError("the profile's name is empty", hint="is a variable of yours unset?")
+        profile = self.config.profile(self._default_name() if name is None else name)
+        return profile if duration is None else profile.with_duration(duration)
+
+    def sound_profiles(self) -> Iterator[Profile]:
+        """Every profile that is not spoiled; of the others the person is warned."""
+        for name in self.config.names:
+            try:
+                yield self.config.profile(name)
+            except AwsLoginError as error:
+                self.ui.warn(f"{name}: {error.message}")
 
     def _default_name(self) -> str:
         config = self.config
@@ -267,10 +281,21 @@ def _patience(function: Callable[..., Any]) -> int:
 def _save_page(error: AwsLoginError, path: str | None) -> None:
     page = getattr(error, "page", None)
     if path and page:
-        from broker.paths import write_private
-
-        write_private(Path(path), masked(page).encode())
+        with open(path, "wb", opener=_private) as file:
+            file.write(masked(page).encode())
         error.hint = f"{error.hint}; the page was saved to {path}".lstrip("; ")
+
+
+def _working_directory() -> Path:
+    """Where the walk up begins; nowhere, where the directory has been deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class Root(click.Group):
@@ -299,6 +324,8 @@ def _command_first(args: list[str]) -> list[str]:
     options, rest = args[:place], args[place:]
     if not rest and {"--help", "--version"} & set(options):
         return options
+    if rest and rest[0] in GROUPS and len(rest) > 1 and not rest[1].startswith("-"):
+        return [*rest[:2], *options, *rest[2:]]
     if rest and rest[0] in COMMANDS:
         return [rest[0], *options, *rest[1:]]
     return ["login", *options, *rest]
@@ -316,22 +343,26 @@ def root() -> None:
 
 def run(args: list[str]) -> int:
     """The error boundary: run a command line and return its exit code."""
+    _keep_streams()
     machine = _is_machine(args)
+    verbose = "--verbose" in _own(args)
     try:
         code = root.main(args, prog_name="awslogin", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
         _report("interrupted", EXIT_INTERRUPTED, "interrupted", "", None, machine=machine)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         return EXIT_INTERRUPTED
     except AwsLoginError as error:
-        return report(error, machine=machine, verbose="--verbose" in args)
+        return report(error, machine=machine, verbose=verbose)
     except click.ClickException as error:
         return report(_usage(error), machine=machine)
+    except OSError as error:
+        _drop_stdout()
+        return report(_machine_trouble(error), machine=machine, verbose=verbose)
     except Exception as error:  # noqa: BLE001 - the boundary: what is not ours is a bug
-        return report(_bug(error), machine=machine, verbose="--verbose" in args)
+        return report(_bug(error), machine=machine, verbose=verbose)
     return code if isinstance(code, int) else 0
 
 
@@ -359,8 +390,8 @@ def _report(
         line = json.dumps({"error": document})
     else:
         prefix = f"{profile}: " if profile and profile not in message else ""
-        line = f"awslogin: {prefix}{masked(message)}"
-        line += f"\n  → {masked(hint)}" if hint else ""
+        line = visible(f"awslogin: {prefix}{masked(message)}")
+        line += visible(f"\n  → {masked(hint)}") if hint else ""
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 
@@ -369,6 +400,42 @@ def _usage(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "awslogin"
     return UsageError(" ".join(error.format_message().split()), hint=f"`{path} --help`")
+
+
+def _drop_stdout() -> None:
+    """Nothing more goes to stdout: what it still holds would fail again as the process ends."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _machine_trouble(error: OSError) -> AwsLoginError:
+    """A full disk, a folder that is not ours: the machine's trouble, not a defect."""
+    where = error.filename or "input or output"
+    told = UsageError(
+        f"{where}: {error.strerror or type(error).__name__}",
+        hint="make room or access there; AWSLOGIN_HOME moves awslogin's own files",
+    )
+    told.__cause__ = error
+    return told
+
+
+def _keep_streams() -> None:
+    """Put the null device where a standard stream was closed: a file must not take its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+        if number and hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _own(args: list[str]) -> list[str]:
+    """The words before `--`: those behind it are another command's."""
+    return args[: args.index("--")] if "--" in args else args
 
 
 def _bug(error: Exception) -> Bug:
@@ -382,7 +449,7 @@ def _bug(error: Exception) -> Bug:
 
 def _is_machine(args: list[str]) -> bool:
     """Whether failures are JSON lines; told by the words, as parsing them may be what fails."""
-    words = args[: args.index("--")] if "--" in args else args
+    words = _own(args)
     chosen = "text"
     for place, word in enumerate(words):
         if word.startswith("--output="):

@@ -14,6 +14,7 @@ from broker.config.models import json_schema
 from broker.config.trust import Trust
 from broker.errors import ConfigError, UsageError
 from broker.session import SCHEMA as SESSION_SCHEMA
+from broker.visible import visible
 
 
 @click.group()
@@ -33,7 +34,8 @@ def check(app: App) -> int:
             {"file": path, "ok": not problems, "problems": [_problem(p) for p in problems]}
         )
     elif problems:
-        app.say("".join(f"{p.message}{f' ({p.hint})' if p.hint else ''}\n" for p in problems))
+        lines = [f"{p.message}{f' ({p.hint})' if p.hint else ''}\n" for p in problems]
+        app.say(visible("".join(lines)))
     else:
         app.say(f"{path}: ok, {len(app.config.names)} profiles\n")
     return ConfigError.exit_code if problems else 0
@@ -42,14 +44,14 @@ def check(app: App) -> int:
 @command(group=config)
 def show(app: App) -> None:
     """Show each profile as it is resolved."""
-    rows = [profile_values(app.config.profile(name)) for name in app.config.names]
+    rows = [profile_values(profile) for profile in app.sound_profiles()]
     if app.output == "json":
         app.say_json({"file": str(app.config.path), "team": app.config.team, "profiles": rows})
         return
     for row in rows:
         name = row.pop("profile")
         lines = [f"  {key}: {_word(value)}\n" for key, value in row.items() if value]
-        app.say(f"{name}\n{''.join(lines)}")
+        app.say(visible(f"{name}\n{''.join(lines)}"))
 
 
 @command(group=config)
@@ -75,8 +77,8 @@ def trust(app: App, *, file: str | None, revoke: bool, yes: bool) -> None:
     if revoke:
         known.revoke(content)
     elif not (yes or known.holds(content)) and app.ui.interactive:
-        app.ui.show(content.decode("utf-8", errors="replace"))
-        agreed = app.ui.confirm(f"Trust {path} as it is shown?")
+        text = content.decode("utf-8", errors="replace")
+        agreed = app.ui.confirm(f"Trust {path} as it is shown?", about=text)
     if agreed and not revoke:
         known.add(content, path)
     if app.output == "json":

@@ -9,6 +9,7 @@ from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
 from broker.cli.config import profile_values
 from broker.config import Origin, Profile
+from broker.visible import visible
 
 
 @command()
@@ -91,4 +92,4 @@ def _where(value: dict[str, Any]) -> str:
 
 
 def _word(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return visible(value) if isinstance(value, str) else json.dumps(value)

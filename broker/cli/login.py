@@ -78,7 +78,8 @@ def _chosen(
             profile = app.profile(name, duration)
         except AwsLoginError as error:
             error.profile = name
-            chosen[name] = error
+            if every or name in names:
+                chosen[name] = error
             continue
         if every or name in names or all(profile.tags.get(key) == value for key, value in wanted):
             chosen[name] = profile

@@ -96,6 +96,8 @@ def _run(app: App, words: list[str], session: Session) -> int:
     if outer and outer != session.profile and "AWS_ACCESS_KEY_ID" in app.environ:
         app.note(f"inside the session of {outer}: that of {session.profile} wins")
     environ = for_child(session, app.environ)
+    if not words[0]:
+        return _cannot(NOT_FOUND, "the command's name is empty")
     try:
         if sys.platform == "win32":
             return _wait_for(words, environ)

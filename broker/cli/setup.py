@@ -108,5 +108,4 @@ def _agreed(app: App, change: str, *, yes: bool) -> bool:
     """On a terminal the person sees the change and agrees; elsewhere the command is the consent."""
     if yes or not app.ui.interactive:
         return True
-    app.ui.show(change)
-    return app.ui.confirm("Write this?")
+    return app.ui.confirm("Write this?", about=change)

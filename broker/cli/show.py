@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from broker.cli.app import App, command, login_options
 from broker.cli.completion import profile_argument
 from broker.cli.tables import table
-from broker.errors import AwsLoginError
 from broker.ports.aws import account_of
 from broker.ports.clock import to_text
 from broker.render import duration_words
@@ -22,12 +21,7 @@ if TYPE_CHECKING:
 @command("list")
 def list_(app: App) -> None:
     """Profiles with provider, account and role."""
-    rows = []
-    for name in app.config.names:
-        try:
-            rows.append(_row(app, app.config.profile(name)))
-        except AwsLoginError as error:
-            app.ui.warn(f"{name}: {error.message}")
+    rows = [_row(app, profile) for profile in app.sound_profiles()]
     if app.output == "json":
         app.say_json(rows)
     else:

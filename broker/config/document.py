@@ -5,6 +5,7 @@ Safe scalars alone; duplicate keys, deep nesting, and aliases that unfold withou
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,8 @@ from broker.errors import ConfigError
 MAX_BYTES = 8 * 1024 * 1024
 MAX_NODES = 1_000_000
 MAX_DEPTH = 40
+
+_OVERWRITES = re.compile(r"\r(?!\n)|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\x85]")
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
@@ -74,6 +77,15 @@ def parse(content: bytes, file: str) -> Document:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise ConfigError("not UTF-8 text", file=file, line=line) from None
+    hidden = _OVERWRITES.search(text)
+    if hidden:
+        line = text.count("\n", 0, hidden.start()) + 1
+        raise ConfigError(
+            "a lone carriage return or a character that changes the writing direction",
+            file=file,
+            line=line,
+            hint="remove it: it makes the file read otherwise than it is",
+        )
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
@@ -152,7 +164,7 @@ class _Walk:
     def _scalar(self, node: yaml.Node) -> Any:
         try:
             return self._loader.construct_object(node)
-        except (yaml.YAMLError, ValueError, OverflowError):
+        except (yaml.YAMLError, ValueError, OverflowError, LookupError, AttributeError, TypeError):
             raise self._error(node, "a value that plain YAML does not know") from None
 
     def _error(self, node: yaml.Node, message: str) -> ConfigError:

@@ -18,19 +18,21 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from broker import registry
-from broker.config.document import Document, parse
+from broker.config.document import MAX_BYTES, Document, parse
 from broker.config.document import Path as Keys
 from broker.config.models import FileModel, ProfileModel, ProviderModel
 from broker.config.profile import LONGEST_CHAINED, Origin, Profile, ProviderSpec
 from broker.config.secrets import VARIABLES, secrets_in
 from broker.config.trust import Trust
-from broker.config.values import SESSION_NAME
-from broker.errors import ConfigError, InteractionRequired
+from broker.config.values import REGION, SESSION_NAME
+from broker.errors import ConfigError, InteractionRequired, UsageError
 from broker.paths import config_dir
 from broker.ports.aws import account_of, partition_of
 from broker.provider import KeyHolder
 
 FILE_NAME = "awslogin.yaml"
+LONGEST_CHAIN = 50
+"""Sources behind one another; AWS itself sets no bound, reason does."""
 DEFAULT_REGION = {
     "aws": "us-east-1",
     "aws-cn": "cn-north-1",
@@ -85,7 +87,8 @@ def load(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Config:
     """
     path, given = find(explicit, environ, cwd)
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from error
     document = parse(content, str(path))
@@ -321,8 +324,10 @@ class Config:
                 f"there is no profile `{model.source}`",
                 hint=_did_you_mean(model.source, self.names),
             )
+        if len(chain) > LONGEST_CHAIN:
+            raise self._spoiled(name, "source", f"stands on more than {LONGEST_CHAIN} sources")
         try:
-            return self._resolve(model.source, chain)
+            source = self._resolve(model.source, chain)
         except ConfigError as error:
             if "circle" in error.reason:
                 circle = error.reason.partition(": ")[2]
@@ -330,6 +335,9 @@ class Config:
             raise self._spoiled(
                 name, "source", f"its source `{model.source}` is spoiled", hint=str(error)
             ) from error
+        if source.depth >= LONGEST_CHAIN:
+            raise self._spoiled(name, "source", f"stands on more than {LONGEST_CHAIN} sources")
+        return source
 
     def _specs_of(self, name: str, model: ProfileModel) -> list[ProviderSpec]:
         specs = []
@@ -362,8 +370,11 @@ class Config:
         if source:
             return source.region, source.origins["region"]
         for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-            if self._environ.get(variable):
-                return self._environ[variable], Origin(file=f"${variable}")
+            region = self._environ.get(variable)
+            if region:
+                if not re.fullmatch(REGION, region, re.ASCII):
+                    raise UsageError(f"{variable} is no region", hint="set it to such as eu-west-1")
+                return region, Origin(file=f"${variable}")
         own = getattr(specs[0].options, "region", None) if specs else None
         if own:
             return own, specs[0].origins.get("region", Origin())
@@ -467,6 +478,7 @@ def _model(document: Document) -> FileModel:
         if model.extends is not None:
             errors.append(document.error(("extends",), "`extends` is not supported yet"))
         errors += _option_errors(model, document)
+        errors += _account_errors(document)
     if errors or model is None:
         raise SpoiledFile(sorted(errors, key=_order))
     return model
@@ -475,6 +487,15 @@ def _model(document: Document) -> FileModel:
 def _order(error: ConfigError) -> tuple[int, bool, int]:
     """By place; of one line, what is missing comes after the unknown key that was meant for it."""
     return error.line or 0, error.reason.endswith("is missing"), error.column or 0
+
+
+def _account_errors(document: Document) -> Iterable[ConfigError]:
+    """Unquoted account ids of which YAML made another number, such as hexadecimal ones."""
+    for path, text in document.raw.items():
+        if path[:1] == ("profiles",) and path[-1:] == ("account",) and not re.fullmatch(
+            r"\d{12}", text, re.ASCII
+        ):  # fmt: skip
+            yield document.error(path, f"`{_dotted(path)}`: quote the account id")
 
 
 def _option_errors(model: FileModel, document: Document) -> Iterable[ConfigError]:
@@ -516,6 +537,8 @@ def _config_error(
         return document.error(path, f"`{path[-1]}` is no valid name: letters, digits and ._@+-")
     if error["type"] == "string_pattern_mismatch":
         return document.error(path, f"`{name}` has the wrong form", hint=_form(path))
+    if error["type"] in {"model_type", "model_attributes_type"}:
+        return document.error(path, f"`{name}` is a mapping of keys and values")
     message = str(error["msg"]).removeprefix("Value error, ")
     return document.error(path, f"`{name}`: {message[:1].lower()}{message[1:]}")
 

@@ -46,6 +46,14 @@ Names = Annotated[
 Policy = Annotated[str, BeforeValidator(_policy, json_schema_input_type=str | dict[str, Any])]
 
 
+def _version(value: object) -> object:
+    """YAML's `true` equals 1 in Python, but is no version."""
+    return None if isinstance(value, bool) else value
+
+
+Version = Annotated[Literal[1], BeforeValidator(_version)]
+
+
 class DefaultsModel(Model):
     """`defaults:` for profiles that do not say otherwise."""
 
@@ -87,7 +95,7 @@ class ProviderModel(BaseModel):
 class FileModel(Model):
     """A whole file."""
 
-    version: Literal[1]
+    version: Version
     team: Name | None = None
     default_profile: Name | None = None
     extends: list[Text] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from broker.config.values import HOUR, MINUTE
@@ -77,6 +78,11 @@ class Profile:
     tags: Mapping[str, str] = field(default_factory=dict)
     first_hop_keys: str | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    @cached_property
+    def depth(self) -> int:
+        """How many profiles stand one behind the other, this one included."""
+        return 1 + (self.source.depth if self.source else 0)
 
     @property
     def root(self) -> Profile:

@@ -15,6 +15,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._@+-]*"
 """Profile and provider names: they need no quoting anywhere."""
+REGION = r"[a-z]{2,}(-[a-z]+)+-\d+"
 SESSION_NAME = r"[\w+=,.@-]{2,64}"
 """STS API Reference, RoleSessionName and SourceIdentity."""
 
@@ -72,7 +73,7 @@ AccountId = Annotated[
     StringConstraints(pattern=r"^\d{12}$"),
     BeforeValidator(_account, json_schema_input_type=str | int),
 ]
-Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,}(-[a-z]+)+-\d+$")]
+Region = Annotated[str, StringConstraints(pattern=f"^{REGION}$")]
 RoleName = Annotated[str, StringConstraints(pattern=r"^[\w+=,.@/-]+$"), AfterValidator(_plain)]
 RoleArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,12 +24,18 @@ from broker.errors import (
     RoleRefused,
     UnexpectedReply,
 )
-from broker.ports.urls import is_loopback
+from broker.ports.deadline import TimeIsUpError, within
+from broker.ports.urls import require_safe
 from broker.provider import Credentials, Request
 from broker.secret import Secret
 
 HOUR = 3600
 """Seconds; what a session lasts that was taken from temporary credentials."""
+TRIES = 3
+DEADLINE = 20.0
+"""Seconds for one reply, all its bytes."""
+LONGEST_PAUSE = 5.0
+"""Seconds that are waited at most where AWS asks for a pause."""
 
 _ENDPOINT_NAMES = {"sts": "STS", "sso": "SSO", "sso-oidc": "SSO_OIDC", "iam": "IAM"}
 
@@ -66,20 +73,16 @@ def endpoint_override(service: str, environ: Mapping[str, str]) -> str | None:
     url = environ.get(name)
     if not url:
         return None
-    parts = urlsplit(url)
-    if not parts.hostname or parts.scheme not in {"http", "https"}:
-        raise ConfigError(f"{name} is not an http(s) address")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ConfigError(
-            f"{name} is plain http to {parts.hostname}",
-            hint="use https; plain http is accepted for loopback addresses alone",
-        )
+    try:
+        require_safe(url)
+    except UnexpectedReply as error:
+        raise ConfigError(f"{name}: {error.message}", hint=error.hint) from None
     return url
 
 
 def partition_of(region: str, arn: str | None = None) -> str:
     """The partition: an ARN says it, else the region does (`aws`, `aws-cn`, `aws-us-gov`, …)."""
-    if arn:
+    if arn and re.match(r"arn:[a-z-]+:", arn):
         return arn.split(":")[1]
     for prefix, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("eusc-", "aws-eusc")):
         if region.startswith(prefix):
@@ -90,7 +93,7 @@ def partition_of(region: str, arn: str | None = None) -> str:
 def account_of(arn: str | None) -> str | None:
     """The account id in an ARN."""
     parts = (arn or "").split(":")
-    return parts[4] if len(parts) > 5 and parts[4].isdigit() else None
+    return parts[4] if len(parts) > 5 and re.fullmatch(r"\d{12}", parts[4], re.ASCII) else None
 
 
 class Aws:
@@ -120,6 +123,7 @@ class Aws:
         session = self._boto3()
         from botocore import UNSIGNED
         from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
 
         keys = {}
         if credentials:
@@ -129,21 +133,29 @@ class Aws:
                 "aws_secret_access_key": credentials.secret_access_key.reveal(),
                 "aws_session_token": token.reveal() if token else None,
             }
-        return session.client(
-            service,
-            region_name=region,
-            endpoint_url=endpoint_override(service, self._environ),
-            config=Config(
-                signature_version=None if credentials else UNSIGNED,
-                connect_timeout=5,
-                read_timeout=20 if once else 8,
-                retries={"mode": "standard", "total_max_attempts": 1 if once else 3},
-                max_pool_connections=32,
-                parameter_validation=False,  # AWS is the judge; its rules change before botocore's
-                ignore_configured_endpoint_urls=True,
-            ),
-            **keys,
-        )
+        try:
+            client = session.client(
+                service,
+                region_name=region,
+                endpoint_url=endpoint_override(service, self._environ),
+                config=Config(
+                    signature_version=None if credentials else UNSIGNED,
+                    connect_timeout=5,
+                    read_timeout=20 if once else 8,
+                    retries={"mode": "standard", "total_max_attempts": 1 if once else TRIES},
+                    max_pool_connections=32,
+                    parameter_validation=False,  # AWS is the judge; its rules change first
+                    ignore_configured_endpoint_urls=True,
+                ),
+                **keys,
+            )
+        except (BotoCoreError, ValueError, OSError) as error:
+            raise ConfigError(
+                f"no client for {service} in {region}: {_one_line(str(error))}",
+                hint="check the region and the AWS_ variables of the environment",
+            ) from error
+        client.meta.events.register("before-send", _Sender(client, once=once))
+        return client
 
     def _boto3(self) -> Any:
         if self._session is None:
@@ -181,6 +193,7 @@ class Aws:
         from botocore.exceptions import (
             ConnectionError as Unreachable,
         )
+        from botocore.parsers import ResponseParserError
 
         try:
             yield
@@ -191,8 +204,11 @@ class Aws:
                 f"{what}: {_unreachable(error)}",
                 hint="check the network, the proxy and AWS_ENDPOINT_URL, then try again",
             ) from error
-        except BotoCoreError as error:
-            raise UnexpectedReply(f"{what}: {type(error).__name__}") from error
+        except (BotoCoreError, ResponseParserError, KeyError, ValueError, OverflowError) as error:
+            raise UnexpectedReply(
+                f"{what}: AWS's answer is not understood ({type(error).__name__})",
+                hint="check AWS_ENDPOINT_URL and whether a proxy or a sign-in page answers instead",
+            ) from error
 
     def assume_role(
         self, credentials: Credentials, request: Request, *, mfa_code: str | None = None
@@ -232,7 +248,40 @@ class Aws:
         """GetCallerIdentity: `Arn`, `Account`, `UserId`."""
         with self.errors("GetCallerIdentity"):
             reply: Mapping[str, str] = self.client("sts", region, credentials).get_caller_identity()
+        if not all(reply.get(name) for name in ("Arn", "Account", "UserId")):
+            raise UnexpectedReply("GetCallerIdentity: STS answered without an identity")
         return reply
+
+
+class _Sender:
+    """Sends a client's requests: a dripping reply ends in time, a pause that is asked for is kept.
+
+    botocore has no limit for a whole reply, and its retries do not read `Retry-After`.
+    """
+
+    def __init__(self, client: Any, *, once: bool) -> None:
+        self._send = client._endpoint.http_session.send  # noqa: SLF001 - botocore's own way is this
+        self._body_starts = b"<" if client.meta.service_model.protocol == "query" else b"{"
+        self._tries = 1 if once else TRIES
+
+    def __call__(self, request: Any, **_: Any) -> Any:
+        from botocore.exceptions import HTTPClientError, ReadTimeoutError
+
+        try:
+            reply = within(DEADLINE, lambda: self._send(request))
+        except TimeIsUpError as error:
+            raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
+        if reply.status_code == 429 or reply.status_code >= 500:
+            if f"attempt={self._tries};" not in str(request.headers.get("amz-sdk-request")):
+                time.sleep(_pause(reply.headers.get("Retry-After", "")))
+            if not reply.content.lstrip().startswith(self._body_starts):
+                raise HTTPClientError(error="", status=reply.status_code)
+        return reply
+
+
+def _pause(retry_after: str) -> float:
+    """Seconds to wait before one more try; longer ones are not worth a person's time."""
+    return min(float(retry_after), LONGEST_PAUSE) if retry_after.isdecimal() else 0.0
 
 
 def credentials_of(reply: Mapping[str, Any]) -> Credentials:
@@ -302,7 +351,10 @@ def _unreachable(error: Exception) -> str:
     """What botocore could not do, without what it was told to send."""
     from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError, SSLError
 
-    host = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", ""))).netloc or "AWS"
+    told = getattr(error, "kwargs", {})
+    host = urlsplit(str(told.get("endpoint_url", ""))).netloc or "AWS"
+    if "status" in told:
+        return f"{host} answered {told['status']}"
     if isinstance(error, ReadTimeoutError | ConnectTimeoutError):
         return f"{host} did not answer in time"
     if isinstance(error, SSLError):

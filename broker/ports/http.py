@@ -20,8 +20,9 @@ from requests.cookies import RequestsCookieJar
 
 from broker import __version__
 from broker.errors import NetworkError, UnexpectedReply
+from broker.ports.deadline import TimeIsUpError, within
 from broker.ports.tls import ca_bundle, trust_the_system
-from broker.ports.urls import is_loopback, join, origin, require_safe, without_query
+from broker.ports.urls import is_loopback, joined, origin, require_safe, without_query
 
 if TYPE_CHECKING:
     from broker.ports.clock import Clock
@@ -129,7 +130,7 @@ class HttpSession:
             auth: User and password of HTTP Basic.
             only_to: Origins (see `origin`) that may see this body; None for one without a secret.
             retry: The body holds no password, code or single-use token, and may be sent again.
-            follow: Follow redirects; a body goes along (307, 308) only within `only_to`.
+            follow: Follow redirects; a body with a secret never goes along (307, 308).
 
         Raises:
             UnexpectedReply: The address is not allowed to see the body; nothing was sent.
@@ -156,8 +157,13 @@ class HttpSession:
             target = reply.headers.get("Location")
             if not (follow and target and reply.status in {301, 302, 303, 307, 308}):
                 return reply
-            url = join(reply.url, target)
+            url = joined(reply.url, target)
             body.pop("params", None)
+            if reply.status in {307, 308} and only_to is not None:
+                raise UnexpectedReply(
+                    f"{without_query(reply.url)} wants the secret sent once more, to"
+                    f" {urlsplit(url).netloc}; it was not"
+                )
             if reply.status not in {307, 308} and method != "GET":
                 method, tries, only_to = "GET", TRIES, None
                 body = {}
@@ -178,7 +184,13 @@ class HttpSession:
         for attempt in range(1, tries + 1):
             last = attempt == tries
             try:
-                reply = self._exchange(method, url, body, end)
+                left = max(0.5, end - self._clock.monotonic())
+                reply = within(left, lambda: self._exchange(method, url, body, left))  # noqa: B023
+            except TimeIsUpError as error:
+                raise NetworkError(
+                    f"{urlsplit(url).netloc} did not end its reply within {DEADLINE:.0f} s",
+                    hint="check the network, the proxy and the address, then try again",
+                ) from error
             except requests.exceptions.SSLError as error:
                 raise NetworkError(
                     f"{urlsplit(url).netloc} shows a certificate that is not trusted here",
@@ -192,7 +204,7 @@ class HttpSession:
                     ) from error
                 self._clock.sleep(_backoff(attempt))
                 continue
-            if reply.status not in RETRIED or tries == 1:
+            if reply.status not in RETRIED:
                 return reply
             pause = _retry_after(reply, attempt)
             if last or self._clock.monotonic() + pause >= end:
@@ -200,8 +212,7 @@ class HttpSession:
             self._clock.sleep(pause)
         raise AssertionError("unreachable")
 
-    def _exchange(self, method: str, url: str, body: dict[str, Any], end: float) -> Reply:
-        left = max(0.5, end - self._clock.monotonic())
+    def _exchange(self, method: str, url: str, body: dict[str, Any], left: float) -> Reply:
         connect, read = TIMEOUT
         with self._session.request(
             method,
@@ -218,8 +229,6 @@ class HttpSession:
                 content += chunk
                 if len(content) > MAX_BODY:
                     raise UnexpectedReply(f"{without_query(url)} sent more than {MAX_BODY} bytes")
-                if self._clock.monotonic() > end:
-                    raise requests.exceptions.ReadTimeout("the reply did not end")
             stated = response.encoding if "charset" in _content_type(response) else None
             encoding = stated or _charset_of(bytes(content[:2048]))
             return Reply(
@@ -274,11 +283,11 @@ def _backoff(attempt: int) -> float:
 
 def _retry_after(reply: Reply, attempt: int) -> float:
     value = reply.headers.get("Retry-After", "")
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
         from email.utils import parsedate_to_datetime
 
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return _backoff(attempt)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from broker.errors import InteractionRequired, KeychainError
 from broker.paths import data_dir
+from broker.ports.deadline import TimeIsUpError, within
 from broker.ports.secrets import Keychain
 from broker.ports.ui import Ui
 from broker.secret import Secret
@@ -195,34 +196,25 @@ def _refuse_plain(backend: Any, name: str) -> Any:
 def _in_time(call: Callable[[], T], ui: Ui, what: str) -> T:
     """Run a call that may hang (D-Bus, an unlock dialog) and give up in time."""
     patience = PATIENCE_WITH_A_PERSON if ui.interactive else PATIENCE_ALONE
-    outcome: list[tuple[T | None, BaseException | None]] = []
 
-    def run() -> None:
-        try:
-            outcome.append((call(), None))
-        except BaseException as error:  # noqa: BLE001 - handed over to the waiting thread
-            outcome.append((None, error))
+    def say() -> None:
+        if ui.interactive:
+            ui.progress("waiting for the keychain (is an unlock dialog open?)")
 
-    worker = threading.Thread(target=run, daemon=True)
-    worker.start()
-    worker.join(min(SAY_AFTER, patience))
-    if worker.is_alive() and ui.interactive:
-        ui.progress("waiting for the keychain (is an unlock dialog open?)")
-    worker.join(max(0.0, patience - SAY_AFTER))
-    if not outcome:
+    try:
+        return within(patience, call, late=say, late_after=SAY_AFTER)
+    except KeychainError:
+        raise
+    except TimeIsUpError:
         raise KeychainError(
             f"{what} did not answer within {patience:.0f} s",
             hint="unlock the keychain, or set AWSLOGIN_KEYRING=file and AWSLOGIN_PASSPHRASE",
-        )
-    value, error = outcome[0]
-    if isinstance(error, KeychainError):
-        raise error
-    if error is not None:
+        ) from None
+    except Exception as error:
         raise KeychainError(
             f"{what} failed: {type(error).__name__}",
             hint="unlock the keychain, or set AWSLOGIN_KEYRING=file and AWSLOGIN_PASSPHRASE",
         ) from error
-    return value  # type: ignore[return-value]
 
 
 def _vault(ui: Ui, environ: Mapping[str, str]) -> Vault | None:

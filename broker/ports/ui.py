@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from typing import IO
 
 from broker.errors import InteractionRequired, UsageError
 from broker.secret import Secret
+from broker.visible import visible
 
 
 class Ui:
@@ -102,20 +104,25 @@ class Ui:
         Raises:
             InteractionRequired: Nobody can be asked.
         """
-        label = f"{question} ({self._provider})" if self._provider else question
+        label = visible(f"{question} ({self._provider})" if self._provider else question)
         with self._terminal(question, variable) as terminal:
             while True:
                 answer = _read(terminal, f"{label}: ", secret=secret).strip("\r\n")
                 if answer.strip():
                     return answer if secret else answer.strip()
 
-    def confirm(self, question: str) -> bool:
-        """A yes-or-no question; only `y` or `yes` is yes."""
+    def confirm(self, question: str, *, about: str = "") -> bool:
+        """A yes-or-no question; only `y` or `yes` is yes.
+
+        Args:
+            question: What is asked.
+            about: What the question is about, shown first and where it is asked: it may be long.
+        """
         with self._terminal(question, "--yes") as terminal:
-            return _read(terminal, f"{question} [y/N] ", secret=False).strip().lower() in {
-                "y",
-                "yes",
-            }
+            if about:
+                _write(terminal, f"{visible(about).rstrip()}\n")
+            answer = _read(terminal, f"{visible(question)} [y/N] ", secret=False)
+        return answer.strip().lower() in {"y", "yes"}
 
     def choose(self, title: str, options: Sequence[str], *, hint: str = "") -> int:
         """Let the person pick; the index of the option picked. A single option is taken unasked.
@@ -136,7 +143,7 @@ class Ui:
         with self._terminal(title, hint) as terminal:
             while True:
                 lines = [f"{place:3}  {options[index]}" for place, index in enumerate(shown, 1)]
-                _write(terminal, "\n".join([title, *lines, ""]))
+                _write(terminal, visible("\n".join([title, *lines, ""])))
                 answer = _read(terminal, "Number, or part of the name: ", secret=False).strip()
                 if answer.isdigit() and 1 <= int(answer) <= len(shown):
                     return shown[int(answer) - 1]
@@ -147,16 +154,16 @@ class Ui:
 
     def show(self, message: str) -> None:
         """What the person needs for the sign-in (a user code, a number to match): always shown."""
-        print(message, file=sys.stderr, flush=True)
+        print(visible(message), file=sys.stderr, flush=True)
 
     def progress(self, message: str) -> None:
         """What is going on; silent under `--quiet`."""
         if not self._quiet:
-            print(message, file=sys.stderr, flush=True)
+            print(visible(message), file=sys.stderr, flush=True)
 
     def warn(self, message: str) -> None:
         """Something the person should know though the command goes on."""
-        print(f"warning: {message}", file=sys.stderr, flush=True)
+        print(f"warning: {visible(message)}", file=sys.stderr, flush=True)
 
     def browse(self, url: str) -> bool:
         """Open a web page; False where no browser may or can be opened."""
@@ -256,11 +263,31 @@ def _without_echo(reader: IO[str]):  # type: ignore[no-untyped-def]
     before = termios.tcgetattr(reader.fileno())
     hidden = [*before]
     hidden[3] &= ~termios.ECHO
-    termios.tcsetattr(reader.fileno(), termios.TCSAFLUSH, hidden)
+    with _ending_tidily():
+        termios.tcsetattr(reader.fileno(), termios.TCSAFLUSH, hidden)
+        try:
+            yield
+        finally:
+            termios.tcsetattr(reader.fileno(), termios.TCSAFLUSH, before)
+
+
+@contextlib.contextmanager
+def _ending_tidily():  # type: ignore[no-untyped-def]
+    """SIGTERM and SIGHUP inside the block end the command as Ctrl-C does, with all tidied up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    import signal
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    kept = {kind: signal.signal(kind, interrupt) for kind in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        termios.tcsetattr(reader.fileno(), termios.TCSAFLUSH, before)
+        for kind, handler in kept.items():
+            signal.signal(kind, handler)
 
 
 def _matching(wanted: str, options: Sequence[str]) -> list[int]:

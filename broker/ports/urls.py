@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urljoin, urlsplit
+import re
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from broker.errors import UnexpectedReply
+
+_PORTS = {"https": 443, "http": 80}
+_ODD = re.compile(r"[\x00-\x1f\x7f]|^\s")
+_ODD_HOST = re.compile(r"[\\@\s]")
 
 
 def is_loopback(host: str | None) -> bool:
@@ -18,31 +23,47 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
+def parts_of(url: str) -> SplitResult:
+    """The parts of an http(s) address that every client reads alike.
+
+    A backslash, a user name or a control character makes one client see another host than the next,
+    so an address with one is refused.
+
+    Raises:
+        UnexpectedReply: Not such an address.
+    """
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in _PORTS and parts.hostname and (parts.port is None or parts.port)
+    except ValueError:
+        known = False
+    if not known or _ODD.search(url) or _ODD_HOST.search(parts.netloc):
+        raise UnexpectedReply(f"not a web address: {without_query(url)!r}")
+    return parts
+
+
 def origin(url: str) -> str:
     """`scheme://host:port` of a URL, in lower case, the port always written.
 
     Raises:
         UnexpectedReply: Not an http(s) URL.
     """
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"https": 443, "http": 80}[parts.scheme]
-    except (ValueError, KeyError) as error:
-        raise UnexpectedReply(f"not a web address: {without_query(url)!r}") from error
+    parts = parts_of(url)
     host = (parts.hostname or "").lower()
+    port = parts.port or _PORTS[parts.scheme]
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def join(base: str, target: str) -> str:
-    """An address that a page or a reply names, absolute.
+def joined(base: str, reference: str) -> str:
+    """A link of a page or a reply, made absolute.
 
     Raises:
-        UnexpectedReply: Not an address.
+        UnexpectedReply: It is no address.
     """
     try:
-        return urljoin(base, target)
-    except ValueError as error:
-        raise UnexpectedReply(f"{without_query(base)} names a broken address") from error
+        return urljoin(base, reference)
+    except ValueError:
+        raise UnexpectedReply(f"{without_query(base)} holds a link that is no address") from None
 
 
 def without_query(url: str) -> str:
@@ -50,7 +71,7 @@ def without_query(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "a broken address"
+        return "an address that cannot be read"
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else parts.path
 
@@ -61,7 +82,7 @@ def require_safe(url: str) -> None:
     Raises:
         UnexpectedReply: The URL leads over plain http to another machine, or is no web address.
     """
-    parts = urlsplit(origin(url))
+    parts = parts_of(url)
     if parts.scheme != "https" and not is_loopback(parts.hostname):
         raise UnexpectedReply(
             f"refusing plain http to {parts.netloc}",

@@ -80,7 +80,8 @@ class Vault:
             sealed = base64.b64decode(header["sealed"], validate=True)
             salt = base64.b64decode(header["salt"], validate=True)
             cost = {name: int(header[name]) for name in SCRYPT}
-        except (ValueError, KeyError, TypeError) as error:
+            Scrypt(salt=salt, length=32, **cost)
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise KeychainError(
                 f"the vault {self._path} is damaged",
                 hint="restore it from a backup, or move it away",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from broker.errors import NetworkError, UnexpectedReply
-from broker.ports.http import RETRIED, Reply
+from broker.ports.http import Reply
 from broker.ports.urls import without_query
 
 MOST_WORDS = 400
@@ -18,13 +19,12 @@ def answer(reply: Reply) -> dict[str, Any]:
     """The JSON object of a reply, whatever its status.
 
     Raises:
-        NetworkError: Throttled, or the server failed.
+        NetworkError: The server failed.
         UnexpectedReply: Not a JSON object; the address is named.
     """
-    if reply.status in RETRIED or reply.status >= 500:
+    if reply.status >= 500:
         raise NetworkError(
-            f"{urlsplit(reply.url).netloc} answered {reply.status}{_said(reply)}",
-            hint="try again later",
+            f"{urlsplit(reply.url).netloc} answered {reply.status}", hint="try again later"
         )
     found = reply.json()
     if not isinstance(found, dict):
@@ -52,20 +52,12 @@ def seconds(value: object, otherwise: float, *, least: float, most: float) -> fl
         found = float(otherwise if value is None else value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         found = otherwise
-    return min(max(found, least), most) if found == found else otherwise  # noqa: PLR0124 - NaN
+    return min(max(otherwise if math.isnan(found) else found, least), most)
 
 
 def words(text: object, most: int = MOST_WORDS) -> str:
     """A provider's sentence as it may be shown: one line, no markup, no control characters."""
-    plain = html.unescape(re.sub(r"<[^>]*>", " ", str(text or "")))
+    start = str(text or "")[: 8 * most]  # enough to show, little enough to search
+    plain = html.unescape(re.sub(r"<[^>]*>", " ", start))
     line = " ".join("".join(c if c.isprintable() else " " for c in plain).split())
     return line if len(line) <= most else line[:most] + "…"
-
-
-def _said(reply: Reply) -> str:
-    try:
-        found = reply.json()
-    except UnexpectedReply:
-        return ""
-    said = found.get("errorSummary") or found.get("message") if isinstance(found, dict) else ""
-    return f": {words(said)}" if said else ""

@@ -7,6 +7,7 @@ provider's pages do is asked of the readers in `idps/`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -81,6 +82,8 @@ class SignIn:
     factors_taken: int = 0
     _username_sent: bool = False
     _codes_sent: dict[str, int] = field(default_factory=dict)
+    _picked: list[str] = field(default_factory=list)
+    _left: Page | None = None
     _shown: str = ""
     _waited: float = 0
 
@@ -125,6 +128,14 @@ class SignIn:
         """The way that the person, or `mfa`, chooses among those that a page offers."""
         offered = [Factor(option.kind, option.label, (option, form)) for option, form in options]
         self.factor = factors.choose(offered, self.mfa, self.ports.ui)
+        tries = self._picked.count(self.factor.label)
+        by_person = self.mfa is None and len(offered) > 1
+        if tries and not (by_person and tries < CODES_OF_A_PERSON):
+            raise LoginRefused(
+                f"the identity provider did not accept “{self.factor.label}”",
+                hint="try again, or set `mfa` of the provider to another factor",
+            )
+        self._picked.append(self.factor.label)
         chosen: tuple[Option, Form] = self.factor.handle
         return chosen
 
@@ -163,6 +174,8 @@ class SignIn:
         )
 
     def _next(self, page: Page, reply: Reply) -> Reply:
+        if page.beyond_us:
+            raise UnknownPageError(page, page.beyond_us)
         for reader in self.readers:
             if reader.recognises(page):
                 answer = reader.answer(page, self)
@@ -180,17 +193,17 @@ class SignIn:
             raise NetworkError(
                 f"{urlsplit(reply.url).netloc} answered {reply.status}", hint="try again later"
             )
-        raise UnknownPageError(page)
+        browsers = reply.status == 401 and reply.headers.get("WWW-Authenticate")
+        raise UnknownPageError(page, "wants a browser's own sign-in" if browsers else "")
 
     def _asked(self, page: Page) -> Reply | None:
         """Answer the page's question, if it has one."""
         code = page.first(Kind.CODE) or self._unnamed_code(page)
         password, username = page.first(Kind.PASSWORD), page.first(Kind.USERNAME)
-        if page.captcha and (code or password or username):
-            raise UnknownPageError(page, "asks for a captcha")
         if page.first(Kind.NEW_PASSWORD) and not password and self.password_sent:
             raise self.demand(page, "wants a new password")
-        if password:
+        follow_up = code and self.password_sent and not self._was_there(code)
+        if password and not follow_up:
             return self.send_password(page, password)
         if code:
             return self._send_code(page, code)
@@ -244,8 +257,12 @@ class SignIn:
         """After the password, the one form with one input asks for a second factor."""
         if not self.password_sent:
             return None
-        lone = [form for form in page.forms if form.lone_input and form.kind is Kind.OTHER]
-        if len(lone) != 1:
+        lone = [
+            form
+            for form in page.forms
+            if form.lone_input and form.kind is Kind.OTHER and form.method == "post"
+        ]
+        if len(lone) != 1 or re.search(r"(?i)search|query|^q$|^s$", str(lone[0].lone_input)):
             return None
         lone[0].code = lone[0].lone_input
         return lone[0]
@@ -255,7 +272,7 @@ class SignIn:
         if self.password_sent:
             self.person.password_was_refused()
             raise LoginRefused(
-                page.error() or "the identity provider refused the password",
+                self._said(page) or "the identity provider refused the password",
                 hint="check the user name and the password, and whether the account is locked",
             )
         self._check_target(form, self.allowed, "password")
@@ -266,24 +283,24 @@ class SignIn:
         values[form.password] = self.person.password().reveal()
         if form.code:
             values[form.code] = self.person.code().reveal()
-        self.password_sent = True
+        self.password_sent, self._left = True, page
         return self._post(form, values, self.allowed)
 
     def _send_username(self, page: Page, form: Form) -> Reply:
         if self._username_sent or self.password_sent:
             raise LoginRefused(
-                page.error() or "the identity provider does not take the user name",
+                self._said(page) or "the identity provider does not take the user name",
                 hint="check `username` of the provider",
             )
         assert form.username
-        self._username_sent = True
+        self._username_sent, self._left = True, page
         return self._post(form, {form.username: self.person.username()}, None)
 
     def _send_code(self, page: Page, form: Form) -> Reply:
         """Choose the device where the form offers several, and post its code."""
         assert form.code
         sent = self._codes_sent.get(form.code, 0)
-        said = page.error()
+        said = self._said(page)
         if sent and (self.person.code_is_final or sent >= CODES_OF_A_PERSON):
             raise LoginRefused(
                 said or "the identity provider refused the code",
@@ -299,12 +316,20 @@ class SignIn:
         if form.options:
             option = self._chosen_again(form) or self.pick([(o, form) for o in form.options])[0]
             values |= option.values
-        if self.factor and self.factor.kind == "push":
-            self._codes_sent[form.code] = CODES_OF_A_PERSON  # once, like a machine's code
-            return self.send(form, **values)
+            if option.kind == "push":
+                self._codes_sent[form.code] = CODES_OF_A_PERSON  # once, like a machine's code
+                return self.send(form, **values)
         values[form.code] = self.person.code(self._kind_of(form), self._about(form)).reveal()
-        self._codes_sent[form.code] = sent + 1
+        self._codes_sent[form.code], self._left = sent + 1, page
         return self._post(form, values, here)
+
+    def _was_there(self, form: Form) -> bool:
+        """Whether the page that was left asked for this code too."""
+        return self._left is not None and any(one.code == form.code for one in self._left.forms)
+
+    def _said(self, page: Page) -> str:
+        """What a page that comes again says: its error, else what is new on it."""
+        return page.error() or page.news(self._left)
 
     def _chosen_again(self, form: Form) -> Option | None:
         """The device that was chosen already, when its code is asked again."""
@@ -313,10 +338,8 @@ class SignIn:
 
     def _kind_of(self, form: Form) -> str:
         """Which kind of code a form wants; only a TOTP seed's own kind is answered by it."""
-        if self.factor and self.factor.kind != "other":
-            return self.factor.kind
-        kind = kind_of(f"{form.code} {form.id}")
-        return kind if kind in {"sms", "call", "email"} else "totp"
+        kinds = [self.factor.kind if self.factor else "", kind_of(f"{form.code} {form.id}")]
+        return next((kind for kind in kinds if kind in {"totp", "sms", "call", "email"}), "totp")
 
     def _about(self, form: Form) -> str:
         assert form.code

@@ -14,6 +14,7 @@ from functools import cached_property
 from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
+from bs4.element import NavigableString
 from bs4.exceptions import ParserRejectedMarkup
 
 from broker.errors import UnexpectedReply
@@ -44,6 +45,8 @@ _CAPTCHA = (
     " audio[src*=aptcha], input[name*=aptcha]:not([type=hidden]),"
     " input[id*=aptcha]:not([type=hidden])"
 )
+_DUO = "#duo_iframe, [data-sig-request], iframe[src*=duosecurity], input[value^=DuoAdfs]"
+_DUO_HOST = ".duosecurity.com"
 _ERRORS = (
     "#errorText",
     "#input-error, #input-error-username, #input-error-password, .kc-feedback-text",
@@ -265,9 +268,13 @@ class Page:
         return _join(self.url, chosen.pop()) if len(chosen) == 1 else None
 
     @property
-    def captcha(self) -> bool:
-        """Whether it wants a proof that a person is there."""
-        return self.soup.select_one(_CAPTCHA) is not None
+    def beyond_us(self) -> str:
+        """What it asks for that a browser alone can give; empty if nothing."""
+        if self.soup.select_one(_DUO) or (urlsplit(self.url).hostname or "").endswith(_DUO_HOST):
+            return "asks for Duo"
+        typed = any(form.typed for form in self.forms)
+        shown = any(not _is_hidden(tag) for tag in self.soup.select(_CAPTCHA))
+        return "asks for a captcha" if typed and shown else ""
 
     def first(self, kind: Kind) -> Form | None:
         """The first form of a kind."""
@@ -314,6 +321,19 @@ class Page:
             if words:
                 return words
         return ""
+
+    def news(self, before: Page | None) -> str:
+        """The words that an earlier look at the same page did not have."""
+        known = set(before.strings) if before else set(self.strings)
+        return " ".join(words for words in self.strings if words not in known)[:300]
+
+    @cached_property
+    def strings(self) -> list[str]:
+        """What is written on it, piece by piece."""
+        unseen = {"script", "style", "title", "option", "textarea", "button"}
+        pieces = self.soup.find_all(string=True)
+        written = [p for p in pieces if type(p) is NavigableString and p.parent.name not in unseen]  # type: ignore[union-attr]
+        return [words for words in (printable(piece) for piece in written) if words]
 
     def heading(self) -> str:
         """What the page says it is about: its first heading, else its title."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -104,6 +107,16 @@ def test_a_redirect_does_not_carry_a_secret_away(
     assert other.seen == []
 
 
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_redirect_does_not_make_a_secret_be_sent_again(
+    server: Server, session: HttpSession, status: int
+) -> None:
+    url = server.says("/login", (status, {"Location": "/login"}, ""))
+    with pytest.raises(UnexpectedReply, match="once more"):
+        session.post(url, form={"password": "hunter2"}, only_to={origin(server.url)})
+    assert len(server.seen) == 1
+
+
 def test_a_see_other_is_followed_without_the_body(
     server: Server, other: Server, session: HttpSession
 ) -> None:
@@ -119,7 +132,19 @@ def test_plain_http_to_another_machine_is_refused(session: HttpSession) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "javascript:1", "ftp://127.0.0.1/", "https://"]
+    "url",
+    [
+        "file:///etc/passwd",
+        "javascript:1",
+        "ftp://127.0.0.1/",
+        "https://",
+        "http://127.0.0.1:9\\@127.0.0.1:10/",  # the host that urllib3 reads is not urlsplit's
+        "http://evil.example\\@127.0.0.1/",
+        "https://user@login.example.com/",
+        "https://login.exa\tmple.com/",
+        "http://[bad/",
+        "http://127.0.0.1:abc/",
+    ],
 )
 def test_what_is_no_web_address_is_refused(session: HttpSession, url: str) -> None:
     with pytest.raises((UnexpectedReply, NetworkError)):
@@ -141,7 +166,8 @@ def test_a_get_is_repeated_after_500(server: Server, session: HttpSession) -> No
 
 def test_a_post_is_not_repeated(server: Server, session: HttpSession) -> None:
     url = server.says("/x", (503, {}, "busy"), (200, {}, "fine"))
-    assert session.post(url, form={"code": "1"}).status == 503
+    with pytest.raises(NetworkError, match="answered 503"):
+        session.post(url, form={"code": "1"})
     assert len(server.seen) == 1
 
 
@@ -205,4 +231,24 @@ def test_a_netrc_adds_no_password(
 def test_origins_are_compared_whole() -> None:
     assert origin("https://Login.Example.com/x?y") == "https://login.example.com:443"
     assert origin("https://login.example.com:8443") != origin("https://login.example.com")
-    assert origin("https://login.example.com@evil.example/") == "https://evil.example:443"
+    with pytest.raises(UnexpectedReply):
+        origin("https://login.example.com@evil.example/")
+
+
+def test_a_reply_that_drips_ends_in_time(
+    session: HttpSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.ports.http.DEADLINE", 0.6)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                while True:
+                    connection.sendall(b"x")
+                    time.sleep(0.1)
+
+        threading.Thread(target=drip, daemon=True).start()
+        with pytest.raises(NetworkError, match="did not end its reply"):
+            session.get(f"http://127.0.0.1:{listener.getsockname()[1]}/")

@@ -11,7 +11,7 @@ from broker.ports.http import Reply
 from providers.saml.forms import SignIn
 from providers.saml.idp import PageReader
 from providers.saml.idps.form import FormIdp
-from providers.saml.page import Form, Kind, Option, Page, kind_of
+from providers.saml.page import Form, Kind, Option, Page, kind_of, printable
 
 _WAITING = {"AzureMfaAuthentication", "AzureMfaServerAuthentication"}
 _EVERY = 1.0
@@ -100,4 +100,4 @@ def _options(page: Page) -> list[tuple[Option, Form]]:
 
 
 def _words(link: Tag) -> str:
-    return " ".join(link.get_text(" ").split())
+    return printable(link.get_text(" "))

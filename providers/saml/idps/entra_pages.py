@@ -14,7 +14,7 @@ from bs4 import Tag
 
 from broker.errors import LoginRefused, NetworkError, UnexpectedReply
 from broker.ports.http import Reply
-from broker.ports.urls import join, origin
+from broker.ports.urls import joined, origin
 from providers.saml import api, factors, script
 from providers.saml.factors import Factor, WrongCode
 from providers.saml.forms import SignIn, UnknownPageError
@@ -139,7 +139,7 @@ class Config:
 
     def url(self, name: str) -> str:
         """One address of the config, absolute; empty where it is missing."""
-        return join(self.base, self.text(name)) if self.text(name) else ""
+        return joined(self.base, self.text(name)) if self.text(name) else ""
 
     def required(self, name: str) -> str:
         """One address of the config without which nothing goes on.
@@ -222,7 +222,7 @@ class _Step:
         known = self._credential_type(user)
         federated = api.at(known, "Credentials", "FederationRedirectUrl")
         if federated:
-            target = join(self._config.base, str(federated))
+            target = joined(self._config.base, str(federated))
             self._ports.ui.progress(f"going on to {urlsplit(target).netloc}")
             return self._walk.http.get(target)
         if known.get("IfExistsResult") == 1 and not known.get("ThrottleStatus"):

@@ -10,7 +10,7 @@ import re
 from broker.ports.http import Reply
 from providers.saml.forms import SignIn, UnknownPageError
 from providers.saml.idp import PageReader
-from providers.saml.page import Form, Kind, Option, Page, kind_of
+from providers.saml.page import Form, Kind, Option, Page, kind_of, printable
 
 _ANOTHER_WAY = "#kc-select-try-another-way-form"
 _METHODS = "kc-select-credential-form"
@@ -54,7 +54,7 @@ class KeycloakPages(PageReader):
             if another and walk.mfa != "webauthn":
                 return walk.send(another)
             raise UnknownPageError(page, "asks for a security key or a passkey")
-        if code and another and walk.mfa not in {None, "totp"} and walk.factor is None:
+        if code and another and walk.mfa in _ELSEWHERE and walk.factor is None:
             return walk.send(another)
         if code:
             cls._choose_device(page, walk, code)
@@ -62,17 +62,24 @@ class KeycloakPages(PageReader):
 
     @classmethod
     def _choose_method(cls, page: Page, walk: SignIn, methods: list[tuple[Option, Form]]) -> Reply:
-        """Security keys cannot be used here, so they are not offered; nor is the password again."""
-        usable = [(option, form) for option, form in methods if option.kind not in _UNUSABLE]
+        """The password first; then what can be used here, of which `mfa` may name a device."""
+        if not walk.password_sent:
+            methods = [one for one in methods if one[0].kind == _PASSWORD]
+        usable = [(option, form) for option, form in methods if option.kind != "webauthn"]
         if not usable or walk.mfa == "webauthn":
             raise UnknownPageError(page, "offers only security keys and passkeys here")
-        return walk.choose(usable)
+        if not walk.password_sent:
+            return walk.send(usable[0][1])
+        usable = [one for one in usable if one[0].kind != _PASSWORD] or usable
+        named = any(walk.mfa in {option.kind, option.label} for option, _ in usable)
+        apps = [form for option, form in usable if option.kind == "totp"]
+        return walk.send(apps[0]) if walk.mfa and apps and not named else walk.choose(usable)
 
     @classmethod
     def _choose_device(cls, page: Page, walk: SignIn, form: Form) -> None:
         """Put the chosen tile's credential into the hidden field that a script would fill."""
         tiles = [
-            (Option(" ".join(tile.get_text(" ").split()), "totp", {_DEVICE: quoted[1]}), form)
+            (Option(printable(tile.get_text(" ")), "totp", {_DEVICE: quoted[1]}), form)
             for tile in page.soup.select(_TILES)
             if (quoted := re.search(r"""['"]([^'"]+)['"]""", str(tile["onclick"])))
         ]
@@ -84,7 +91,8 @@ class KeycloakPages(PageReader):
 
 
 _DEVICE = "selectedCredentialId"
-_UNUSABLE = {"webauthn", "password"}
+_PASSWORD = "password"  # noqa: S105
+_ELSEWHERE = {"push", "sms", "call", "email", "webauthn"}
 _ICONS = (
     ("password", r"password|fa-unlock|fa-lock"),
     ("webauthn", r"webauthn|fa-key|passkey"),
@@ -98,6 +106,6 @@ def _method(form: Form) -> Option:
     around = form.tag if form.tag.get_text(strip=True) else form.tag.parent or form.tag
     icons = " ".join(" ".join(tag.get("class") or []) for tag in around.select("i")).lower()
     words = around.select_one("h2, [class*=headline], [class*=title]") or around
-    label = " ".join(words.get_text(" ").split())
+    label = printable(words.get_text(" "))
     kind = next((kind for kind, pattern in _ICONS if re.search(pattern, icons)), kind_of(label))
     return Option(label, kind, {})

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from broker.errors import ConfigError, LoginRefused, UnexpectedReply
 from broker.ports.http import Reply
-from broker.ports.urls import is_loopback, join
+from broker.ports.urls import is_loopback, joined
 from providers.saml import api, factors, script
 from providers.saml.factors import Factor, WrongCode
 from providers.saml.forms import SignIn
@@ -108,7 +108,7 @@ class Okta(IdentityProvider):
     def _runs_identity_engine(self) -> bool:
         """What the org says of itself; one that does not say is a Classic one."""
         reply = self.ports.http.session().get(
-            join(self.url, "/.well-known/okta-organization"),
+            joined(self.url, "/.well-known/okta-organization"),
             headers={"Accept": "application/json"},
         )
         try:
@@ -173,7 +173,7 @@ class Classic:
 
     def _post(self, href: str, body: Answer, *, retry: bool = False) -> Answer:
         reply = self._http.post(
-            join(self._idp.url, href),
+            joined(self._idp.url, href),
             json=body,
             headers={"Accept": "application/json"},
             only_to=self._sites,
@@ -217,7 +217,7 @@ class Classic:
         )
 
     def _dead_end(self, status: str) -> LoginRefused:
-        place = join(self._idp.url, "/")
+        place = joined(self._idp.url, "/")
         return LoginRefused(
             f"Okta says {status}: {_DEAD_ENDS[status]}",
             hint=f"do that in a browser at {place} (or use `idp: browser`), then sign in again",
@@ -331,14 +331,14 @@ class Classic:
         """Open the app with what the transaction gave."""
         if done.get("sessionToken"):
             return self._http.get(
-                join(self._idp.url, "/login/sessionCookieRedirect"),
+                joined(self._idp.url, "/login/sessionCookieRedirect"),
                 params={
                     "checkAccountSetupComplete": "true",
                     "token": str(done["sessionToken"]),
                     "redirectUrl": self._idp.url,
                 },
             )
-        return self._http.get(join(self._idp.url, _link(done, "next")))
+        return self._http.get(joined(self._idp.url, _link(done, "next")))
 
     def _step_up(self, token: str) -> Reply:
         """The app asks for more: its page carries a state token of its own."""

@@ -17,7 +17,7 @@ from broker.errors import (
     NetworkError,
     UnexpectedReply,
 )
-from broker.ports.urls import join, require_safe
+from broker.ports.urls import joined, require_safe
 from providers.saml import api
 from providers.saml.forms import SignIn
 
@@ -63,12 +63,12 @@ class IdentityEngine:
         token = self._web_sso_token(kept, quietly=True) if kept else None
         if token is None:
             token = self._web_sso_token(self._signed_in())
-        address = join(self._idp.url, "/login/token/sso")
+        address = joined(self._idp.url, "/login/token/sso")
         return self._pages.onward(self._pages.http.post(address, form={"token": token or ""}))
 
     def _post(self, path: str, form: dict[str, str], *, retry: bool = False) -> Answer:
         reply = self._pages.http.post(
-            join(self._idp.url, path),
+            joined(self._idp.url, path),
             form={"client_id": self._client, **form},
             headers={"Accept": "application/json"},
             retry=retry,
@@ -197,7 +197,7 @@ class IdentityEngine:
             "Authorization": f"Bearer {tokens['access_token']}",
         }
         try:
-            address = join(self._idp.url, "/api/v1/users/me/appLinks")
+            address = joined(self._idp.url, "/api/v1/users/me/appLinks")
             reply = self._pages.http.get(address, headers=headers, follow=False)
             links = reply.json() if reply.status == 200 else []
         except (NetworkError, UnexpectedReply):

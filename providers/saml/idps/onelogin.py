@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from broker.errors import LoginRefused, UnexpectedReply
-from broker.ports.urls import join, origin
+from broker.ports.urls import joined, origin
 from providers.saml import api, factors
 from providers.saml.factors import Factor, WrongCode
 from providers.saml.idp import IdentityProvider
@@ -56,7 +56,7 @@ class OneLogin(IdentityProvider):
         """The API client's token."""
         client = str(self.options.client_id)
         reply = self._http.post(
-            join(self.url, "/auth/oauth2/v2/token"),
+            joined(self.url, "/auth/oauth2/v2/token"),
             json={"grant_type": "client_credentials"},
             auth=(client, self.person.client_secret(client).reveal()),
             only_to=self._site,
@@ -82,7 +82,7 @@ class OneLogin(IdentityProvider):
             "subdomain": self.options.subdomain,
         }
         reply = self._http.post(
-            join(self.url, "/api/2/saml_assertion"),
+            joined(self.url, "/api/2/saml_assertion"),
             json=body,
             headers=self._headers,
             only_to=self.options.password_origins(),
@@ -137,7 +137,7 @@ class OneLogin(IdentityProvider):
             **more,
         }
         reply = self._http.post(
-            join(self.url, "/api/2/saml_assertion/verify_factor"),
+            joined(self.url, "/api/2/saml_assertion/verify_factor"),
             json=body,
             headers=self._headers,
             only_to=self._site,

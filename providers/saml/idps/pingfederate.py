@@ -8,11 +8,10 @@ from __future__ import annotations
 from bs4 import Tag
 
 from broker.ports.http import Reply
-from broker.ports.urls import without_query
 from providers.saml.forms import SignIn
 from providers.saml.idp import PageReader
 from providers.saml.idps.form import FormIdp
-from providers.saml.page import Form, Kind, Option, Page, kind_of
+from providers.saml.page import Form, Kind, Option, Page, kind_of, printable
 
 _EVERY = 3.0
 """Seconds between two questions for the swipe, as PingID's script does it."""
@@ -52,9 +51,12 @@ class PingPages(PageReader):
         swipe, after = page.form(_SWIPE), page.form(_ANSWER)
         if swipe and after and not page.first(Kind.CODE):
             return cls._wait(page, swipe, after, walk)
-        for form in page.forms:
-            if form.value("pf.ok") == "":  # what the page's own button does
+        for form in page.forms:  # what the page's own scripts do
+            if form.value("pf.ok") == "":
                 form.fields = form.filled(**{"pf.ok": "clicked"})
+            fresh = [cookie.value for cookie in walk.http.cookies if cookie.name == ".csrf"]
+            if fresh and fresh[0] and form.has("csrfToken"):
+                form.fields = form.filled(csrfToken=fresh[0])
         return None
 
     @classmethod
@@ -63,7 +65,7 @@ class PingPages(PageReader):
 
         def ask() -> str | None:
             query = dict(swipe.fields)
-            document = walk.http.get(without_query(swipe.action), params=query).json()
+            document = walk.http.get(swipe.action, params=query).json()
             status = str(document.get("status")) if isinstance(document, dict) else "no status"
             return None if status == _WAITING else status
 
@@ -72,8 +74,9 @@ class PingPages(PageReader):
         if status == "OK":
             return reply
         shown = Page.parse(reply.url, reply.text)
-        if shown.first(Kind.CODE) or shown.form("form[name=device-form], form#device-form"):
-            return reply  # another device, or its code, instead
+        devices = shown.form("form[name=device-form], form#device-form")
+        if shown.first(Kind.CODE) or (devices and walk.ports.ui.interactive):
+            return reply  # its code, or another device, instead
         raise walk.refuse(
             shown, f"the approval ended with {status}", hint="run it again and approve it"
         )
@@ -88,7 +91,7 @@ def _devices(page: Page, form: Form) -> list[tuple[Option, Form]]:
 
 
 def _name(item: Tag) -> str:
-    return " ".join((item.select_one(".device-name") or item).get_text(" ").split())
+    return printable((item.select_one(".device-name") or item).get_text(" "))
 
 
 def _kind(item: Tag) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from broker.errors import AwsLoginError
-from broker.ports.urls import join, origin, without_query
+from providers.saml import api, script
 from tests.providers.saml.services import SignIn
 from tests.sandbox import Sandbox
 from tests.sandbox.entra import APP_ID as ENTRA_APP
@@ -103,8 +103,24 @@ def test_malformed_replies_end_in_our_words(sandbox: Sandbox, which: str, path: 
         assert not [url for url in sign_in.ui.browsed if not url.startswith("http")]
 
 
-def test_broken_addresses() -> None:
-    for broken in ("http://[", "http://a:b/", "//["):
-        with pytest.raises(AwsLoginError):
-            origin(join("https://x.example/", broken))
-    assert without_query("http://[?secret") == "a broken address"
+def test_words_of_a_hostile_page_are_one_plain_line() -> None:
+    said = "<" * 10**6 + "x"
+    assert len(api.words(said)) <= api.MOST_WORDS + 1
+    assert api.words("a\x1b[2J\nb\u202ec <b>d</b> &lt;e&gt;\x00") == "a [2J b c d <e>"
+
+
+def test_seconds_stay_within_bounds() -> None:
+    odd = ["soon", None, [], float("nan")]
+    assert [api.seconds(value, 5, least=1, most=60) for value in odd] == [5] * 4
+    assert [api.seconds(value, 5, least=1, most=60) for value in (0, -3, 1e400, "7")] == [
+        1,
+        1,
+        60,
+        7,
+    ]
+
+
+def test_scripts_of_a_hostile_page() -> None:
+    assert script.config('$Config={"a":' * 10**4) is None
+    assert script.variable("stateToken='" * 10**4, "stateToken") is None
+    assert script.variable(r"var stateToken = '00a\x2Db';", "stateToken") == "00a-b"

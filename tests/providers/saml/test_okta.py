@@ -236,7 +236,7 @@ class TestClassic:
         body = '{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit"}'
         sandbox.fault("okta", status=429, body=body, action="/api/v1/authn")
         error = refusal(okta(sandbox), NetworkError)
-        assert "rate limit" in error.message
+        assert "answered 429" in error.message
         assert len(sandbox.calls("okta", "/api/v1/authn")) == 1
 
     def test_something_that_is_not_json(self, sandbox: Sandbox) -> None:

@@ -62,6 +62,11 @@ def test_a_swipe_that_times_out(sandbox: Sandbox) -> None:
 def test_a_phone_that_cannot_be_reached_leads_to_a_code(sandbox: Sandbox) -> None:
     sandbox.ping.habits["otto"] = Habits("swipe", answer="fail")
     assert walk(sandbox, "otto", seed=True).arn() == OTTO
+    sandbox.ping.habits["otto"] = Habits("devices", answer="fail")
+    sandbox.world.advance(60)
+    again = walk(sandbox, "otto", seed=True, mfa="push")
+    again.clock.advance(60)
+    assert again.arn() == OTTO
 
 
 def test_nobody_swipes(sandbox: Sandbox) -> None:

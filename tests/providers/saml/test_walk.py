@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import pytest
 from pydantic import ValidationError
 
@@ -17,64 +14,10 @@ from broker.errors import (
 )
 from broker.testing import MemoryKeychain
 from providers.saml.provider import SamlOptions
-from tests.providers.saml.walks import Walk
-from tests.sandbox import PROD, Sandbox, saml
-from tests.sandbox.server import Answer, Asked, Service, html
+from tests.providers.saml.site import PASSWORD_FORM, Site
+from tests.sandbox import PROD
+from tests.sandbox.server import Answer, html
 from tests.sandbox.world import MfaDevice
-
-PASSWORD_FORM = (
-    "<form method=post action='{action}'><input type=hidden name=t value=1>"
-    "<input name=user><input type=password name=pw></form>"
-)
-
-
-class Site:
-    """A provider whose pages a test writes: an address's path, and its page or what makes it."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.asked: list[Asked] = []
-        self.pages: dict[str, str | Answer | Callable[[Asked], Answer | str]] = {}
-        self.pages["/done"] = self.done()
-        self._service = Service("site", self._handle, self.asked)
-        self.url = self._service.url
-        self.stop = self._service.stop
-
-    def done(self, user: str = "ann") -> str:
-        response = self.sandbox.assertion(user)
-        return (
-            f"<form method=post action='{saml.ACS}'>"
-            f"<input type=hidden name=SAMLResponse value='{response}'></form>"
-        )
-
-    def login(self, action: str = "/login") -> None:
-        self.pages["/"] = PASSWORD_FORM.format(action=action)
-
-    def walk(self, user: str = "ann", **more: Any) -> Walk:
-        return Walk(self.sandbox, more.pop("idp", "form"), f"{self.url}/", user, **more)
-
-    def posts(self, path: str) -> list[dict[str, str]]:
-        return [one.form for one in self.asked if (one.method, one.path) == ("POST", path)]
-
-    def _handle(self, asked: Asked) -> Answer:
-        page = self.pages.get(asked.path, html("<title>No such page</title>", 404))
-        made = page(asked) if callable(page) else page
-        return made if isinstance(made, Answer) else html(made)
-
-
-@pytest.fixture
-def site(sandbox: Sandbox) -> Iterator[Site]:
-    made = Site(sandbox)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def other(sandbox: Sandbox) -> Iterator[Site]:
-    made = Site(sandbox)
-    yield made
-    made.stop()
-
 
 ANN = f"arn:aws:sts::{PROD}:assumed-role/Admin/ann"
 
@@ -93,7 +36,7 @@ def test_the_password_goes_to_hosts_of_the_config_alone(site: Site, other: Site)
 def test_a_redirect_does_not_carry_the_password_away(site: Site, other: Site) -> None:
     site.login()
     site.pages["/login"] = Answer(307, "", {"Location": f"{other.url}/login"})
-    with pytest.raises(UnexpectedReply, match="nothing was sent"):
+    with pytest.raises(UnexpectedReply, match="it was not"):
         site.walk().arn()
     assert other.asked == []
 
@@ -126,11 +69,18 @@ def test_a_provider_may_send_the_person_elsewhere_for_a_code(site: Site, other: 
     assert other.posts("/code") == [{"otp": "123456"}]
 
 
-@pytest.mark.parametrize("error", ["", "<p class=fehler>Kennwort falsch</p>"])
-def test_the_same_form_again_means_refused(site: Site, error: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("", "refused the password"),
+        ("<b>Kennwort falsch</b>", "Kennwort falsch"),
+        ("<div style='display:none' class=error>no</div><td>暗証番号が違います</td>", "暗証番号"),
+    ],
+)
+def test_the_same_form_again_means_refused(site: Site, error: str, said: str) -> None:
     site.login()
     site.pages["/login"] = error + PASSWORD_FORM.format(action="/login")
-    with pytest.raises(LoginRefused):
+    with pytest.raises(LoginRefused, match=said):
         site.walk().arn()
     assert len(site.posts("/login")) == 1
 
@@ -358,6 +308,32 @@ def test_methods_of_any_form(site: Site, form: str) -> None:
         site.walk(keychain=seed).arn()
 
 
+def test_nobody_is_pushed_again_and_again(site: Site) -> None:
+    choice = (
+        "<form method=post action=/m><button name=m value=push>Telefon</button>"
+        "<button name=m value=totp>App</button></form>"
+    )
+    site.login()
+    site.pages |= {"/login": choice, "/m": choice}
+    with pytest.raises(LoginRefused, match="Telefon"):
+        site.walk(mfa="push").arn()
+    assert len(site.posts("/m")) == 1
+    with pytest.raises(LoginRefused, match="Telefon"):
+        site.walk(answers=["Telefon"] * 5).arn()
+    assert len(site.posts("/m")) == 4
+
+
+def test_a_search_field_is_no_second_factor(site: Site) -> None:
+    site.login()
+    site.pages["/login"] = (
+        "<title>Portal</title><form method=post action=/s><input name=search></form>"
+        "<p class=error>Konto gesperrt</p>"
+    )
+    with pytest.raises(LoginRefused, match="Konto gesperrt"):
+        site.walk(answers=["never typed"]).arn()
+    assert site.posts("/s") == []
+
+
 def test_a_field_of_any_name_after_the_password_is_the_second_factor(site: Site) -> None:
     site.login()
     site.pages["/login"] = (
@@ -370,6 +346,12 @@ def test_a_field_of_any_name_after_the_password_is_the_second_factor(site: Site)
     assert "Name of your first pet" in walk.ui.asked[-1]
 
 
+def test_a_browsers_own_sign_in(site: Site) -> None:
+    site.pages["/"] = Answer(401, "", {"WWW-Authenticate": "Negotiate"})
+    with pytest.raises(UnexpectedReply, match="browser's own sign-in"):
+        site.walk().arn()
+
+
 def test_a_captcha_needs_a_browser(site: Site) -> None:
     site.pages["/"] = (
         "<title>Anmelden</title><form method=post><input name=identifier>"
@@ -379,6 +361,21 @@ def test_a_captcha_needs_a_browser(site: Site) -> None:
         site.walk().arn()
     assert "idp: browser" in needed.value.hint
     assert len(site.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<form method=post><input type=hidden name=AuthMethod value=DuoAdfsAdapter></form>",
+        "<iframe id=duo_iframe data-host=api.duosecurity.com></iframe>",
+    ],
+)
+def test_duo_needs_a_browser(site: Site, page: str) -> None:
+    site.login()
+    site.pages["/login"] = f"{page}<script>function f(){{document.forms[0].submit()}}</script>"
+    with pytest.raises(UnexpectedReply, match="asks for Duo"):
+        site.walk().arn()
+    assert len(site.posts("/login")) == 1
 
 
 def test_a_response_for_another_provider_goes_back_to_the_one_that_asked(site: Site) -> None:

@@ -1,0 +1,116 @@
+"""The AWS port: what it makes of replies that AWS itself would never give."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from broker.errors import AwsLoginError, ConfigError, NetworkError, UnexpectedReply
+from broker.ports.aws import Aws, account_of, partition_of
+from broker.provider import Credentials
+from broker.secret import Secret
+
+KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", Secret("s" * 40))
+
+
+class Sts:
+    """Answers everything with one reply, and counts."""
+
+    def __init__(self) -> None:
+        self.status, self.body, self.headers = 200, b"", {}  # type: int, bytes, dict[str, str]
+        self.asked = 0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                outer.asked += 1
+                self.send_response(outer.status)
+                for name, value in outer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(outer.body)))
+                self.end_headers()
+                self.wfile.write(outer.body)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.aws = Aws({"AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.server.server_port}"})
+
+
+@pytest.fixture
+def sts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sts]:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    running = Sts()
+    yield running
+    running.server.shutdown()
+    running.server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "asked"),
+    [
+        (200, b"<html>sign in to the wifi</html>", UnexpectedReply, 1),
+        (200, b"{}", UnexpectedReply, 1),
+        (200, b"", UnexpectedReply, 1),
+        (302, b"", UnexpectedReply, 1),
+        (429, b"slow down", NetworkError, 3),
+        (500, b'{"not": "xml"}', NetworkError, 3),
+        (503, b"<html>", NetworkError, 3),
+    ],
+)
+def test_a_reply_that_is_not_awss(
+    sts: Sts, status: int, body: bytes, error: type[AwsLoginError], asked: int
+) -> None:
+    sts.status, sts.body = status, body
+    with pytest.raises(error):
+        sts.aws.caller_identity(KEYS, "eu-west-1")
+    assert sts.asked == asked
+
+
+def test_a_call_with_a_code_is_made_once(sts: Sts) -> None:
+    sts.status = 503
+    with pytest.raises(NetworkError, match="503"), sts.aws.errors("it"):
+        sts.aws.client("sts", "eu-west-1", KEYS, once=True).get_session_token()
+    assert sts.asked == 1
+
+
+def test_a_pause_is_kept_but_not_a_long_one(sts: Sts, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("broker.ports.aws.time.sleep", pauses.append)
+    sts.status, sts.headers["Retry-After"] = 503, "3600"
+    with pytest.raises(NetworkError):
+        sts.aws.caller_identity(KEYS, "eu-west-1")
+    assert max(pauses) <= 20
+    assert pauses.count(5.0) == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:abc",
+        "http://[::1",
+        "http://sts.corp.example",
+        "http://127.0.0.1:1\\@127.0.0.1:2/",
+        "sts.corp.example",
+    ],
+)
+def test_an_endpoint_that_is_none(url: str) -> None:
+    with pytest.raises(ConfigError, match="AWS_ENDPOINT_URL"):
+        Aws({"AWS_ENDPOINT_URL": url}).client("sts", "eu-west-1")
+
+
+def test_a_region_that_is_none() -> None:
+    with pytest.raises(ConfigError, match="region"):
+        Aws({}).client("sts", "no region!")
+
+
+def test_arns_of_any_make() -> None:
+    assert account_of("foo") is None
+    assert account_of("arn:aws:iam::²11122223333:user/x") is None
+    assert partition_of("cn-north-1", "foo") == "aws-cn"

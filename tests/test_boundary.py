@@ -1,0 +1,215 @@
+"""The error boundary: odd words, odd streams, odd folders, and texts that would fool a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox import Sandbox
+from tests.support import COMMAND, Home
+from tests.terminal import Terminal
+
+CONFIG = """\
+version: 1
+default_profile: dev
+defaults: {region: eu-west-1}
+providers:
+  keys: {type: static}
+profiles:
+  dev: {provider: keys, tags: {tier: dev}}
+  bad: {provider: kyes}
+"""
+
+
+@pytest.fixture
+def team(signed_up: Home, sandbox: Sandbox) -> Home:
+    signed_up.config(CONFIG)
+    keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
+    signed_up.run("add", "dev", "--stdin", stdin=json.dumps(keys)).ok()
+    return signed_up
+
+
+@pytest.mark.parametrize(
+    "words", [("",), ("exec", "", "--", "true"), ("remove", ""), ("creds", "")]
+)
+def test_an_empty_name_is_not_the_default_profile(team: Home, words: tuple[str, ...]) -> None:
+    done = team.run(*words)
+    assert (done.code, "empty" in done.err) == (2, True)
+    team.run("dev").ok()
+
+
+def test_a_duration_of_nothing(team: Home) -> None:
+    assert team.run("dev", "--duration", "0").code == 2
+
+
+def test_options_before_a_command_of_a_group(team: Home) -> None:
+    report = team.run("--output", "json", "config", "check").json
+    assert [problem["profile"] for problem in report["problems"]] == ["bad"]
+    file = team.environ["AWSLOGIN_CONFIG"]
+    assert team.run("--config", file, "config", "path").ok().out.strip() == file
+
+
+def test_a_spoiled_profile_spoils_itself_alone(team: Home) -> None:
+    assert "dev" in team.run("config", "show").ok().out
+    assert [row["profile"] for row in team.run("--tag", "tier=dev", "--output", "json").ok().json]
+    team.config(CONFIG + "  gone: {provider: kyes}\n")
+    assert team.run("status").ok()
+
+
+def test_without_stderr_stdout_holds_the_result_alone(team: Home) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"exec 2>&-; exec {COMMAND} creds dev"],
+        env=team.env(), cwd=team.work, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["Version"] == 1
+
+
+@pytest.mark.parametrize("redirection", [">/dev/full", "<&-"])
+def test_streams_that_do_not_work(team: Home, redirection: str) -> None:
+    words = "add dev --stdin" if redirection == "<&-" else "creds dev"
+    done = subprocess.run(
+        ["sh", "-c", f"exec {COMMAND} {words} {redirection}"],
+        env=team.env(), cwd=team.work, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_in_a_folder_that_is_gone(team: Home) -> None:
+    gone = team.folder / "gone"
+    gone.mkdir()
+    done = subprocess.run(
+        ["sh", "-c", f"rmdir {gone} && exec {COMMAND} dev"],
+        env=team.env(), cwd=gone, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_home_that_cannot_be_one(team: Home) -> None:
+    done = team.run("dev", "--output", "json", env={"AWSLOGIN_HOME": "/dev/null/x"})
+    assert (done.code, done.error["code"]) == (2, "usage")
+    assert "/dev/null/x" in done.error["message"]
+
+
+def test_a_debug_page_leaves_the_folder_as_it_is(signed_up: Home, sandbox: Sandbox) -> None:
+    signed_up.config(
+        f"version: 1\nproviders:\n  sso: {{type: saml, idp: form, url: '{sandbox.idp.url}'}}\n"
+        "profiles:\n  prod: {provider: sso}\n"
+    )
+    signed_up.work.chmod(0o755)
+    sandbox.fault("idp", status=200, body="<title>Odd</title>")
+    assert signed_up.run("prod", "--debug-page", "page.html").code == 6
+    assert signed_up.work.stat().st_mode & 0o777 == 0o755
+    assert (signed_up.work / "page.html").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["mfa_process: touch x\r    region: eu-west-1   ", "session_name: \u202egnp.exe", "a: \x1b[2J"],
+)
+def test_a_file_cannot_overwrite_what_is_shown_of_it(home: Home, line: str) -> None:
+    file = home.work / "awslogin.yaml"
+    file.write_bytes((CONFIG + f"  evil: {{provider: keys}}\n# {line}\n").encode())
+    assert home.run("config", "trust").code == 2
+    terminal = Terminal(home, "config", "trust", "awslogin.yaml")
+    terminal.answer("as it is shown", "y")
+    shown = terminal.finish().err
+    assert not {"\x1b", "\u202e"} & set(shown)
+    assert "\r" not in shown.replace("\r\n", "")
+    assert home.run("list").code == 2
+
+
+def test_an_unknown_key_cannot_speak_to_the_terminal(home: Home) -> None:
+    (home.work / "awslogin.yaml").write_text('version: 1\n"\\e[2J": x\n')
+    done = home.run("config", "check")
+    assert done.code == 2
+    assert "\x1b" not in done.out + done.err
+
+
+def test_a_region_of_the_environment_is_held_to_its_form(team: Home) -> None:
+    team.config(CONFIG.replace("defaults: {region: eu-west-1}\n", ""))
+    evil = "eu-west-1\n[profile evil]\ncredential_process = /bin/evil"
+    assert team.run("dev", env={"AWS_REGION": evil}).code == 2
+    team.run("setup", env={"AWS_REGION": evil})
+    assert "evil" not in (team.folder / ".aws" / "config").read_text()
+
+
+@pytest.mark.parametrize(
+    "profiles",
+    [
+        "".join(
+            f"  p{n}: {{source: p{n + 1}, role_arn: 'arn:aws:iam::111122223333:role/x'}}\n"
+            for n in range(1500)
+        )
+        + "  p1500: {provider: keys}\n",
+        "  q0: {provider: keys}\n"
+        + "".join(
+            f"  q{n + 1}: {{source: q{n}, role_arn: 'arn:aws:iam::111122223333:role/x'}}\n"
+            for n in range(1500)
+        ),
+    ],
+)
+def test_a_chain_without_end(home: Home, profiles: str) -> None:
+    home.config(CONFIG + profiles)
+    done = home.run("config", "check")
+    assert done.code == 2
+    assert "more than 50 sources" in done.out
+    home.run("list").ok()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("version: 1", "version: true"),
+        ("dev: {", "dev: {account: 0x19DF7E6D05, "),
+        ("tier: dev", "tier: !!bool foo"),
+        ("tier: dev", "tier: !!int ''"),
+        ("tier: dev", "tier: !!timestamp foo"),
+        ("{provider: keys, tags: {tier: dev}}", "null"),
+    ],
+)
+def test_yaml_that_is_wrong_in_an_odd_way(home: Home, old: str, new: str) -> None:
+    home.config(CONFIG.replace(old, new))
+    done = home.run("dev", "--output", "json")
+    assert (done.code, done.error["code"]) == (2, "config")
+
+
+def test_an_arrow_where_the_stream_takes_ascii_alone(team: Home) -> None:
+    assert "providers" in team.run("explain", "dev", env={"PYTHONIOENCODING": "ascii"}).ok().out
+
+
+def test_the_words_behind_the_dashes_are_the_commands(team: Home) -> None:
+    assert "Traceback" not in team.run("exec", "nope", "--", "x", "--verbose").err
+    assert team.run("exec", "dev", "--", "").code == 127
+
+
+def test_a_shared_failure_holds_no_password(signed_up: Home, sandbox: Sandbox) -> None:
+    signed_up.config(
+        f"version: 1\nproviders:\n  sso: {{type: saml, idp: form, url: '{sandbox.idp.url}',"
+        " username: ann}\nprofiles:\n  prod: {provider: sso}\n"
+    )
+    password = "pa&ss word"
+    page = f"<title>x</title><p class=error>No: {password}</p>"
+    sandbox.fault("idp", status=200, body=page, action="/idp/login")
+    signed_up.run("prod", env={"AWSLOGIN_PASSWORD": password})
+    assert signed_up.holds_in_plain([password]) == []
+
+
+def test_a_full_disk_is_the_machines_trouble(team: Home, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    if os.geteuid() != 0:
+        small.chmod(0o500)
+    else:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(small)], check=True)
+    try:
+        done = team.run("dev", "--output", "json", env={"AWSLOGIN_HOME": str(small / "home")})
+    finally:
+        if os.geteuid() == 0:
+            subprocess.run(["umount", str(small)], check=True)
+    assert done.code in {2, 7}
+    assert "Traceback" not in done.err
