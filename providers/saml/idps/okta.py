@@ -72,6 +72,9 @@ _UNANSWERED = {
     "TIMEOUT": "nobody answered the push in time",
     "TIME_WINDOW_EXCEEDED": "the push was answered too late",
     "CANCELLED": "the push was cancelled",
+    "EXPIRED": "the push has expired",
+    "FAILED": "the push failed",
+    "ERROR": "the push failed",
 }
 
 
@@ -280,8 +283,6 @@ class Classic:
             raise LoginRefused(f"Okta: {_UNANSWERED[result]}", hint="run it again")
         href = _remembering(_link(answer, "next"))
         if factor.kind == "push":
-            if result not in {"WAITING", ""}:
-                raise UnexpectedReply(f"Okta answers the push with {api.words(result, 60)}")
             return self._wait_for_push(answer)
         return self._send_code(answer, factor, href)
 
@@ -294,9 +295,8 @@ class Classic:
             nonlocal latest
             latest = self._step(latest, _remembering(_link(latest, "next") or href), retry=True)
             self._show_number(latest)
-            waiting = latest.get("status") == "MFA_CHALLENGE" and (
-                latest.get("factorResult") == "WAITING"
-            )
+            result = str(latest.get("factorResult") or "")
+            waiting = latest.get("status") == "MFA_CHALLENGE" and result not in _UNANSWERED
             return None if waiting else latest
 
         return factors.poll(ask, self._idp.ports.clock, every=PUSH_EVERY)

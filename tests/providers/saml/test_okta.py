@@ -105,7 +105,10 @@ class TestClassic:
         assert sandbox.okta.polls == 4
         assert sign_in.ui.shown == ["Tap 42 in Okta Verify"]
 
-    @pytest.mark.parametrize(("result", "said"), [("REJECTED", "rejected"), ("TIMEOUT", "in time")])
+    @pytest.mark.parametrize(
+        ("result", "said"),
+        [("REJECTED", "rejected"), ("TIMEOUT", "in time"), ("ERROR", "failed")],
+    )
     def test_push_that_is_not_approved(self, sandbox: Sandbox, result: str, said: str) -> None:
         sandbox.okta.factors["ann"], sandbox.okta.push_result = ["push"], result
         assert said in refusal(okta(sandbox)).message
