@@ -283,6 +283,7 @@ class Broker:
         )
 
     def _make_provider(self, spec: ProviderSpec, sign_in: str) -> Provider:
+        from broker.ports.browser import Browser
         from broker.ports.http import Http
 
         ports = Ports(
@@ -291,6 +292,7 @@ class Broker:
             ui=self._ui.of(spec.name),
             secrets=self.secrets_of(spec, sign_in),
             clock=self._clock,
+            browser=Browser(self._environ),
         )
         return spec.plugin(spec.name, spec.options, ports)
 

@@ -117,7 +117,7 @@ class Provider(ABC):
         Options: The model of this provider's part of the YAML (beside `type`).
         name: The provider's name in the YAML.
         options: The checked options, an instance of `Options`.
-        ports: The way to the network, AWS, the person, the keychain and the clock.
+        ports: The way to the network, AWS, the person, the keychain, the clock and a browser.
     """
 
     Options: ClassVar[type[ProviderOptions]] = ProviderOptions

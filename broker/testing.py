@@ -25,6 +25,7 @@ from broker import registry
 from broker.errors import AwsLoginError, InteractionRequired, KeychainError
 from broker.ports import Ports
 from broker.ports.aws import Aws
+from broker.ports.browser import Browser
 from broker.ports.clock import Clock
 from broker.ports.http import Http
 from broker.ports.secrets import Secrets
@@ -187,6 +188,7 @@ def make_ports(
         ui=ui or ScriptedUi(environ=environ),
         secrets=secrets or MemorySecrets(clock),
         clock=clock,
+        browser=Browser(environ),
     )
 
 

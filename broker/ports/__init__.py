@@ -1,4 +1,4 @@
-"""The ports: the only places that open sockets, prompt, read the clock or touch the keychain."""
+"""The ports: the only ways to sockets, browsers, prompts, the clock and the keychain."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from broker.ports.aws import Aws
+    from broker.ports.browser import Browser
     from broker.ports.clock import Clock
     from broker.ports.http import Http
     from broker.ports.secrets import Secrets
@@ -22,3 +23,4 @@ class Ports:
     ui: Ui
     secrets: Secrets
     clock: Clock
+    browser: Browser

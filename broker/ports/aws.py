@@ -37,7 +37,13 @@ DEADLINE = 20.0
 LONGEST_PAUSE = 5.0
 """Seconds that are waited at most where AWS asks for a pause."""
 
-_ENDPOINT_NAMES = {"sts": "STS", "sso": "SSO", "sso-oidc": "SSO_OIDC", "iam": "IAM"}
+_ENDPOINT_NAMES = {
+    "sts": "STS",
+    "sso": "SSO",
+    "sso-oidc": "SSO_OIDC",
+    "iam": "IAM",
+    "signin": "SIGNIN",
+}
 
 _REFUSED_KEYS = {
     "InvalidClientTokenId",
@@ -63,7 +69,7 @@ _THROTTLED = {
 
 
 def endpoint_override(service: str, environ: Mapping[str, str]) -> str | None:
-    """The endpoint that the environment sets for a service (`sts`, `sso`, `sso-oidc`, `iam`).
+    """The endpoint that the environment sets for a service of `_ENDPOINT_NAMES`.
 
     Raises:
         ConfigError: It is plain http to another machine, or no URL.
@@ -102,6 +108,10 @@ class Aws:
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
         self._session: Any = None
+
+    def endpoint(self, service: str) -> str | None:
+        """The endpoint that the environment sets for a service; see `endpoint_override`."""
+        return endpoint_override(service, self._environ)
 
     def client(
         self,

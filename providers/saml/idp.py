@@ -23,7 +23,7 @@ class IdentityProvider(ABC):
 
     Args:
         options: The provider's part of the YAML, checked.
-        ports: http, ui, secrets, clock.
+        ports: http, aws, ui, secrets, clock, browser.
         person: Who signs in: user name, password, codes.
     """
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -58,6 +59,9 @@ class SamlOptions(ProviderOptions):
     app_id: str | None = Field(default=None, coerce_numbers_to_str=True)
     tenant: str | None = Field(default=None, pattern=r"^[\w.-]+$")
     subdomain: str | None = None
+    browser: Literal["chromium", "chrome", "edge"] | None = None
+    executable: str | None = None
+    headless: Literal["auto", True, False] = "auto"
 
     @field_validator("url")
     @classmethod
@@ -67,6 +71,13 @@ class SamlOptions(ProviderOptions):
         except UnexpectedReply as error:
             raise ValueError(error.message) from None
         return url
+
+    @field_validator("executable")
+    @classmethod
+    def _depends_on_no_folder(cls, path: str | None) -> str | None:
+        if path and Path(path).name != path and not Path(path).expanduser().is_absolute():
+            raise ValueError("`executable` must be a full path, or a program's bare name")
+        return path
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> SamlOptions:

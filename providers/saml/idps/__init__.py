@@ -49,6 +49,7 @@ KINDS = {
         ),
     ),
     "onelogin": Kind("onelogin:OneLogin", needs=(("url", "app_id", "subdomain", "client_id"),)),
+    "browser": Kind("browser:BrowserIdp", takes=("browser", "executable", "headless")),
 }
 
 READERS = (
