@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from broker.errors import UsageError
-from broker.secret import Secret
 from broker.paths import read_or_none
+from broker.secret import Secret
 
 BEGIN = "# >>> awslogin >>> made by `awslogin setup`; what you change in here is lost"
 UNENDED = " (the line before had no end)"

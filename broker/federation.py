@@ -87,7 +87,9 @@ def destination(partition: str, region: str, *, service: str | None, url: str | 
     return f"https://console.{domain}/{path}/home?region={region}"
 
 
-def signin_token(http: LaterHttp, endpoint: str, credentials: Credentials, seconds: int | None) -> str:
+def signin_token(
+    http: LaterHttp, endpoint: str, credentials: Credentials, seconds: int | None
+) -> str:
     """A sign-in token for credentials; they travel in the body, out of logs of addresses.
 
     Args:

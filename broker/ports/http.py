@@ -73,7 +73,7 @@ class Reply:
 
         try:
             return json.loads(self.text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UnexpectedReply(
                 f"{without_query(self.url)} answered {self.status} with something that is not JSON"
             ) from error

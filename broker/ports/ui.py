@@ -27,7 +27,7 @@ class Ui:
     """Asks and tells.
 
     Args:
-        environ: Where `AWSLOGIN_USERNAME`, `_PASSWORD` and `_MFA_CODE` are looked up.
+        environ: Where `AWSLOGIN_USERNAME` and its like are looked up.
         may_ask: False under `--no-input`.
         may_browse: False under `--no-browser` and `--no-input`.
         quiet: No progress lines.
@@ -76,6 +76,11 @@ class Ui:
     def given_password(self) -> Secret | None:
         """The password that the environment gives, or None."""
         given = self._given("PASSWORD")
+        return Secret(given) if given else None
+
+    def given_client_secret(self) -> Secret | None:
+        """The secret of an API client that the environment gives, or None."""
+        given = self._given("CLIENT_SECRET")
         return Secret(given) if given else None
 
     def password(self, question: str = "Password") -> Secret:

@@ -1,17 +1,24 @@
-"""Second factors: which one is taken, and how long one that is polled is waited for."""
+"""Second factors: which one is taken, how often a code is asked for, how long a push is polled."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from broker.errors import ConfigError, InteractionRequired, LoginRefused
 from broker.ports.clock import Clock
 from broker.ports.ui import Ui
 
+if TYPE_CHECKING:
+    from providers.saml.credentials import Person
+
 T = TypeVar("T")
 
+CODES = 3
+"""Codes that a person may type; a machine sends one."""
+IN_A_BROWSER_ALONE = frozenset({"webauthn", "duo", "unknown"})
+"""Kinds that a terminal cannot do."""
 PUSH_PATIENCE = 120.0
 """Seconds that a person has for a push, however often the provider lets us ask."""
 
@@ -21,8 +28,8 @@ class Factor:
     """One factor that the provider offers.
 
     Attributes:
-        kind: `push`, `totp`, `sms`, `call`, `email`, `question`, `token` or `webauthn`, as `mfa:`
-            of the YAML names it.
+        kind: `push`, `totp`, `sms`, `call`, `email`, `question` or `token`, as `mfa:` of the YAML
+            names it; or one of `IN_A_BROWSER_ALONE`.
         label: As the person knows it, such as `SMS to +1 XXX-XXX-1234`.
         handle: What the provider's file needs to use it.
     """
@@ -38,8 +45,16 @@ def choose(factors: Sequence[Factor], wanted: str | None, ui: Ui) -> Factor:
     Raises:
         ConfigError: `mfa:` names one that is not offered.
         InteractionRequired: Several, and nobody to pick.
-        LoginRefused: None at all is offered.
+        LoginRefused: None at all is offered, or none that a terminal can do.
     """
+    offered = factors
+    factors = [factor for factor in offered if factor.kind not in IN_A_BROWSER_ALONE]
+    if offered and (not factors or wanted in {f.kind for f in offered if f not in factors}):
+        names = ", ".join(factor.label for factor in offered if factor not in factors)
+        raise LoginRefused(
+            f"the second factor of this account works in a browser alone: {names}",
+            hint="`idp: browser` does it; or register another factor",
+        )
     if not factors:
         raise LoginRefused(
             "the identity provider wants a second factor and this account has none that works here",
@@ -59,6 +74,44 @@ def choose(factors: Sequence[Factor], wanted: str | None, ui: Ui) -> Factor:
         )
     labels = [factor.label for factor in fitting]
     return fitting[ui.choose("Which second factor?", labels, hint="`mfa` of the provider")]
+
+
+class WrongCode(Exception):
+    """The provider does not take the code.
+
+    Attributes:
+        said: The provider's words, or empty.
+    """
+
+    def __init__(self, said: str = "") -> None:
+        super().__init__(said)
+        self.said = said
+
+
+def send_code(send: Callable[[str], T], person: Person, ui: Ui, factor: Factor) -> T:
+    """Send a code; a wrong one is asked for again of a person, at most twice, never of a machine.
+
+    Args:
+        send: Posts one code; raises `WrongCode`.
+        person: Who has it.
+        ui: Where the provider's words are shown.
+        factor: What it comes from.
+
+    Raises:
+        LoginRefused: The code is wrong.
+    """
+    for left in reversed(range(CODES)):
+        code = person.code(factor.kind, factor.label)
+        try:
+            return send(code.reveal())
+        except WrongCode as wrong:
+            if person.code_is_final or not left:
+                raise LoginRefused(
+                    wrong.said or "the identity provider refused the code",
+                    hint="wait for the next code and try again",
+                ) from None
+            ui.show(wrong.said or "That code is wrong.")
+    raise AssertionError("unreachable")
 
 
 def poll(

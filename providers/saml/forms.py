@@ -68,6 +68,7 @@ class SignIn:
         http: The browser's part: requests that share cookies.
         password_sent: Whether the password is gone; it goes once.
         factor: The second factor that was chosen.
+        factors_taken: How many second factors readers have led through.
     """
 
     ports: Ports
@@ -78,6 +79,7 @@ class SignIn:
     readers: Sequence[type[PageReader]] = ()
     password_sent: bool = False
     factor: Factor | None = None
+    factors_taken: int = 0
     _username_sent: bool = False
     _codes_sent: dict[str, int] = field(default_factory=dict)
     _picked: list[str] = field(default_factory=list)
@@ -96,7 +98,11 @@ class SignIn:
             UnexpectedReply: A page that is not understood, or one that leads astray; its attribute
                 `page` is a copy without secrets.
         """
-        reply = self.http.get(url)
+        return self.onward(self.http.get(url))
+
+    def onward(self, reply: Reply) -> str:
+        """Walk from a page that is here already to the SAMLResponse; raises as `response`."""
+        start = reply.url
         for _ in range(MAX_PAGES):
             page = Page.parse(reply.url, reply.text, self.selectors)
             try:
@@ -107,7 +113,7 @@ class SignIn:
             except UnexpectedReply as error:
                 self._keep(error, reply.text)
                 raise
-        raise UnexpectedReply(f"{without_query(url)} leads on without end")
+        raise UnexpectedReply(f"{without_query(start)} leads on without end")
 
     def send(self, form: Form, **values: str) -> Reply:
         """Send a form that asks for no secret, with these values put in."""
@@ -198,7 +204,7 @@ class SignIn:
             raise self.demand(page, "wants a new password")
         follow_up = code and self.password_sent and not self._was_there(code)
         if password and not follow_up:
-            return self._send_password(page, password)
+            return self.send_password(page, password)
         if code:
             return self._send_code(page, code)
         if username:
@@ -260,7 +266,7 @@ class SignIn:
         lone[0].code = lone[0].lone_input
         return lone[0]
 
-    def _send_password(self, page: Page, form: Form) -> Reply:
+    def send_password(self, page: Page, form: Form) -> Reply:
         """Post the password; the same form again means that it was refused."""
         if self.password_sent:
             self.person.password_was_refused()

@@ -55,6 +55,10 @@ class SamlOptions(ProviderOptions):
     hosts: tuple[str, ...] = ()
     remember_password: bool = False
     fields: FieldSelectors | None = None
+    client_id: str | None = Field(default=None, coerce_numbers_to_str=True)
+    app_id: str | None = Field(default=None, coerce_numbers_to_str=True)
+    tenant: str | None = Field(default=None, pattern=r"^[\w.-]+$")
+    subdomain: str | None = None
     browser: Literal["chromium", "chrome", "edge"] | None = None
     executable: str | None = None
     headless: Literal["auto", True, False] = "auto"

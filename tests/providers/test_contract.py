@@ -10,7 +10,7 @@ import pytest
 from broker import registry
 from broker.provider import Provider, Request
 from broker.testing import MemoryKeychain, MemorySecrets, ProviderContract, ScriptedUi, make_ports
-from tests.sandbox import DEV, PROD, Sandbox
+from tests.sandbox import DEV, PROD, Sandbox, entra, okta, onelogin
 
 
 def make(type_: str, options: dict[str, Any], **ports: Any) -> Provider:
@@ -30,7 +30,8 @@ class Approving(ScriptedUi):
         self._sandbox.approve(message.rpartition(" ")[2])
 
 
-NOWHERE = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+NOBODY = "http://127.0.0.1:9"
+NOWHERE = {"AWS_ENDPOINT_URL": NOBODY}
 
 
 class TestStatic(ProviderContract):
@@ -98,6 +99,56 @@ class TestSaml(ProviderContract):
     @pytest.fixture
     def stranded(self) -> Provider:
         return make(self.type, {"idp": "form", "url": "http://127.0.0.1:9/"}, environ=NOWHERE)
+
+
+class TestOkta(TestSaml):
+    good_options: ClassVar[dict[str, Any]] = {
+        "idp": "okta",
+        "url": "https://corp.okta.com/home/amazon_aws/0oa1/272",
+    }
+
+    @pytest.fixture
+    def provider(self, sandbox: Sandbox) -> Provider:
+        return self.made(sandbox, url=sandbox.okta.url + okta.APP)
+
+    @pytest.fixture
+    def stranded(self) -> Provider:
+        return make(self.type, {**self.good_options, "url": NOBODY}, environ=NOWHERE)
+
+    def made(self, sandbox: Sandbox, **options: Any) -> Provider:
+        given = {
+            "AWSLOGIN_PASSWORD": sandbox.world.people["ann"].password,
+            "AWSLOGIN_CLIENT_SECRET": onelogin.CLIENT_SECRET,
+        }
+        ui = ScriptedUi(environ=given)
+        options = {**self.good_options, "username": "ann", **options}
+        return make(self.type, options, environ=sandbox.env(), ui=ui)
+
+
+class TestEntra(TestOkta):
+    good_options: ClassVar[dict[str, Any]] = {
+        "idp": "entra",
+        "tenant": entra.TENANT,
+        "app_id": entra.APP_ID,
+    }
+
+    @pytest.fixture
+    def provider(self, sandbox: Sandbox) -> Provider:
+        return self.made(sandbox, url=sandbox.entra.url)
+
+
+class TestOneLogin(TestOkta):
+    good_options: ClassVar[dict[str, Any]] = {
+        "idp": "onelogin",
+        "url": "https://api.us.onelogin.com",
+        "app_id": onelogin.APP_ID,
+        "subdomain": onelogin.SUBDOMAIN,
+        "client_id": onelogin.CLIENT_ID,
+    }
+
+    @pytest.fixture
+    def provider(self, sandbox: Sandbox) -> Provider:
+        return self.made(sandbox, url=sandbox.onelogin.url)
 
 
 class TestWebIdentity(ProviderContract):

@@ -5,6 +5,7 @@
         sandbox.urls               # sts, iam, oidc, portal, signin, idp, issuer, control, twins
         sandbox.start_url          # Identity Center's; sandbox.idp.url is the form provider's
         sandbox.adfs, sandbox.shibboleth, sandbox.ping   # twins: .url, .habits, .seen
+        sandbox.okta, sandbox.entra, sandbox.onelogin    # twins: .url and knobs of their own
         sandbox.ann, sandbox.bob   # IAM users' own keys; ann has an MFA device
         sandbox.code("ann")        # the current one-time code of that device
         sandbox.approve(code)      # a person confirms a device code; also deny(code)
@@ -31,11 +32,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from tests.sandbox import adfs, saml, shibboleth
 from tests.sandbox.adfs import Adfs
 from tests.sandbox.control import Control
+from tests.sandbox.entra import Entra
 from tests.sandbox.form_idp import PATH, FormIdp
 from tests.sandbox.iam import Iam
 from tests.sandbox.identity_center import Oidc, Portal
 from tests.sandbox.keys import rsa_key
 from tests.sandbox.oidc import AUDIENCE, Issuer, keys_of
+from tests.sandbox.okta import Okta
+from tests.sandbox.onelogin import OneLogin
 from tests.sandbox.pingfederate import PingFederate
 from tests.sandbox.server import FOR_EVER, Answer, Asked, Fault, Service, urls
 from tests.sandbox.shibboleth import Shibboleth
@@ -61,6 +65,9 @@ class Sandbox:
             self.register_saml(
                 arn, self.idp.signer.issuer, self.idp.signer.certificate, rsa_key("AWS")
             )
+        self.okta = Okta(self.world, self.idp)
+        self.entra = Entra(self.world, self.idp)
+        self.onelogin = OneLogin(self.world, self.idp)
         self.adfs = Adfs(self.world, self.idp)
         self.shibboleth = Shibboleth(self.world, self.idp)
         self.ping = PingFederate(self.world, self.idp)
@@ -75,6 +82,10 @@ class Sandbox:
             "portal": self.portal.handle,
             "signin": self.signin.handle,
             "idp": self.idp.handle,
+            "okta": self.okta.handle,
+            "entra": self.entra.handle,
+            "entra-adfs": self.entra.adfs,
+            "onelogin": self.onelogin.handle,
             "adfs": self.adfs.handle,
             "shibboleth": self.shibboleth.handle,
             "ping": self.ping.handle,
@@ -90,6 +101,8 @@ class Sandbox:
         self.oidc.url = self.urls["oidc"]
         self.start_url = self.oidc.start_url = f"{self.urls['portal']}/start"
         self.idp.url = self.urls["idp"] + PATH
+        self.okta.url, self.onelogin.url = self.urls["okta"], self.urls["onelogin"]
+        self.entra.url, self.entra.adfs_url = self.urls["entra"], self.urls["entra-adfs"]
         self.adfs.url = self.urls["adfs"] + adfs.START
         self.shibboleth.url = self.urls["shibboleth"] + shibboleth.START
         self.ping.url, self.ping.pingid_url = self.urls["ping"], self.urls["pingid"]

@@ -38,10 +38,22 @@ KINDS = {
     "shibboleth": Kind("shibboleth:Shibboleth"),
     "pingfederate": Kind("pingfederate:PingFederate"),
     "simplesamlphp": Kind("simplesamlphp:SimpleSamlPhp"),
+    "okta": Kind("okta:Okta", takes=("client_id", "app_id")),
+    "entra": Kind(
+        "entra:Entra",
+        needs=(("tenant", "app_id"), ("url",)),
+        password_hosts=(
+            "login.microsoftonline.com",
+            "login.microsoftonline.us",
+            "login.partner.microsoftonline.cn",
+        ),
+    ),
+    "onelogin": Kind("onelogin:OneLogin", needs=(("url", "app_id", "subdomain", "client_id"),)),
     "browser": Kind("browser:BrowserIdp", takes=("browser", "executable", "headless")),
 }
 
 READERS = (
+    "entra_pages:EntraPages",
     "keycloak:KeycloakPages",
     "adfs:AdfsPages",
     "pingfederate:PingPages",

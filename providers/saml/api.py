@@ -1,0 +1,63 @@
+"""JSON APIs of identity providers: what a reply holds, and the provider's own words in it."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from broker.errors import NetworkError, UnexpectedReply
+from broker.ports.http import Reply
+from broker.ports.urls import without_query
+
+MOST_WORDS = 400
+
+
+def answer(reply: Reply) -> dict[str, Any]:
+    """The JSON object of a reply, whatever its status.
+
+    Raises:
+        NetworkError: The server failed.
+        UnexpectedReply: Not a JSON object; the address is named.
+    """
+    if reply.status >= 500:
+        raise NetworkError(
+            f"{urlsplit(reply.url).netloc} answered {reply.status}", hint="try again later"
+        )
+    found = reply.json()
+    if not isinstance(found, dict):
+        raise UnexpectedReply(
+            f"{without_query(reply.url)} answered {reply.status} with something unknown"
+        )
+    return found
+
+
+def at(value: Any, *path: str) -> Any:
+    """What stands at the end of a path of keys; None where it ends early."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; nothing where it is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def seconds(value: object, otherwise: float, *, least: float, most: float) -> float:
+    """A number of seconds that a provider names, within bounds; `otherwise` where it is none."""
+    try:
+        found = float(otherwise if value is None else value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        found = otherwise
+    return min(max(otherwise if math.isnan(found) else found, least), most)
+
+
+def words(text: object, most: int = MOST_WORDS) -> str:
+    """A provider's sentence as it may be shown: one line, no markup, no control characters."""
+    start = str(text or "")[: 8 * most]  # enough to show, little enough to search
+    plain = html.unescape(re.sub(r"<[^>]*>", " ", start))
+    line = " ".join("".join(c if c.isprintable() else " " for c in plain).split())
+    return line if len(line) <= most else line[:most] + "…"
