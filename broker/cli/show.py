@@ -27,10 +27,10 @@ def list_(app: App) -> None:
     else:
         columns = ["profile", "provider", "type", "account_id", "role", "source", "region"]
         cells = _cells(rows, columns)
-        if any(row["key_age_days"] is not None for row in rows):
+        if any("key_age_days" in row for row in rows):
             columns.append("key_age")
             for row, line in zip(rows, cells, strict=True):
-                line.append("" if row["key_age_days"] is None else f"{row['key_age_days']}d")
+                line.append(f"{row['key_age_days']}d" if "key_age_days" in row else "")
         app.say(table(columns, cells))
 
 
@@ -106,15 +106,15 @@ def _row(app: App, profile: Profile) -> dict[str, Any]:
 
 
 def _key_age(app: App, profile: Profile) -> dict[str, Any]:
-    """Since when a static profile's keys exist (or are known here), and how many days that is."""
-    noted = None
-    if profile.first_hop_keys == profile.name:
-        provider = app.idle_broker.likely_spec(profile).name
-        noted = app.idle_broker.key_ages.of(provider, profile.name)
-    return {
-        "key_since": to_text(noted.since) if noted else None,
-        "key_age_days": (datetime.now(UTC) - noted.since).days if noted else None,
-    }
+    """Of a profile with keys in the keychain: since when they exist, or are known here."""
+    if profile.first_hop_keys != profile.name:
+        return {}
+    provider = app.idle_broker.likely_spec(profile).name
+    noted = app.idle_broker.key_ages.of(provider, profile.name)
+    if noted is None:
+        return {}
+    days = (datetime.now(UTC) - noted.since).days
+    return {"key_since": to_text(noted.since), "key_age_days": days}
 
 
 def _cells(rows: list[dict[str, Any]], columns: Sequence[str]) -> list[list[str]]:
