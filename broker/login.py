@@ -30,6 +30,7 @@ from broker.ports.aws import Aws, account_of, partition_of
 from broker.ports.clock import Clock, to_text
 from broker.ports.keychain import LazyKeychain, pinned
 from broker.ports.secrets import Keychain, Secrets
+from broker.ports.spent import SpentCodes
 from broker.ports.ui import Ui
 from broker.provider import Credentials, Provider, Request
 from broker.seal import SealedFiles
@@ -280,6 +281,7 @@ class Broker:
             self._clock,
             scope=f"{self._config.team}/{spec.name}",
             sign_in=sign_in,
+            spent=SpentCodes(state_dir(self._environ) / "codes", self._clock),
         )
 
     def _make_provider(self, spec: ProviderSpec, sign_in: str) -> Provider:

@@ -17,7 +17,6 @@ from typing import TypeVar
 from broker.errors import ConfigError, InteractionRequired, KeychainError, LoginRefused
 from broker.ports.aws import HOUR, credentials_of
 from broker.ports.clock import from_text, to_text
-from broker.ports.totp import next_code
 from broker.provider import Credentials, KeyHolder, ProviderOptions, Request
 from broker.secret import Secret
 
@@ -146,8 +145,24 @@ class Static(KeyHolder):
             return _run(request.mfa_process), False
         seed = self.ports.secrets.get(f"totp/{request.keys or request.profile}")
         if seed:
-            return next_code(seed, self.ports).reveal(), False
+            return self._seeded_code(seed), False
         return self.ports.ui.code(f"One-time code of {request.mfa_serial}"), True
+
+    def _seeded_code(self, seed: Secret) -> str:
+        """The current code of a seed; the one after it where the current one was used."""
+        import pyotp
+
+        totp = pyotp.TOTP(seed.reveal())
+        used = (self.ports.secrets.recall("last-code") or {}).get("window", 0)
+        now = self.ports.clock.now().timestamp()
+        window = int(now // totp.interval)
+        if window <= used:
+            self.ports.ui.progress("waiting for the next one-time code")
+            self.ports.clock.sleep((used + 1) * totp.interval - now)
+            window = used + 1
+        until = from_text(to_text(self.ports.clock.now() + timedelta(minutes=5)))
+        self.ports.secrets.remember("last-code", {"window": window}, until=until)
+        return totp.at(window * totp.interval)
 
 
 def _entry(profile: str) -> str:

@@ -109,6 +109,17 @@ def test_a_wrong_code_of_a_machine_is_sent_once(team: Home, sandbox: Sandbox) ->
     assert len(sandbox.calls("idp", "/idp/code")) == 1
 
 
+def test_a_code_is_sent_once_by_whatever_process(team: Home, sandbox: Sandbox) -> None:
+    otto = sandbox.world.people["otto"]
+    assert otto.totp
+    given = {"AWSLOGIN_MFA_CODE": otto.totp.code(sandbox.world.now())}
+    team.run("code", env=given).ok()
+    team.run("logout", "code").ok()
+    done = team.run("code", "--output", "json", env=given)
+    assert (done.error["exit"], "used already" in done.error["message"]) == (3, True)
+    assert len(sandbox.calls("idp", "/idp/code")) == 1
+
+
 def test_a_form_that_points_elsewhere_gets_nothing(team: Home, sandbox: Sandbox) -> None:
     sandbox.idp.action_origin = "http://localhost:9"
     done = team.run("prod", "--output", "json")

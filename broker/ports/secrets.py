@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from broker.errors import KeychainError
 from broker.ports.clock import Clock, from_text, to_text
+from broker.ports.spent import SpentCodes
 from broker.secret import Secret
 
 
@@ -42,16 +43,25 @@ class Secrets:
         clock: Decides what has expired.
         scope: Prefix of the keychain entries: team and provider.
         sign_in: Names the sign-in: all that shapes it, hashed.
+        spent: The one-time codes that were sent; without it, those of this object alone.
     """
 
     def __init__(
-        self, keychain: Keychain, sealed: Sealed, clock: Clock, *, scope: str, sign_in: str
+        self,
+        keychain: Keychain,
+        sealed: Sealed,
+        clock: Clock,
+        *,
+        scope: str,
+        sign_in: str,
+        spent: SpentCodes | None = None,
     ) -> None:
         self._keychain = keychain
         self._sealed = sealed
         self._clock = clock
         self._scope = scope
         self._sign_in = sign_in
+        self._spent = spent or SpentCodes(None, clock)
 
     def get(self, name: str) -> Secret | None:
         """A long-lived secret from the keychain.
@@ -88,9 +98,9 @@ class Secrets:
         """Remove a long-lived secret from the keychain; a missing one is no error."""
         self._keychain.delete(f"{self._scope}/{name}")
 
-    def recall(self, name: str, *, shared: bool = False) -> dict[str, Any] | None:
-        """What `remember` kept under this name, unless it has expired or can't be unsealed."""
-        content = self._sealed.read(self._entry(name, shared=shared))
+    def recall(self, name: str) -> dict[str, Any] | None:
+        """What `remember` kept under this sign-in, unless it has expired or can't be unsealed."""
+        content = self._sealed.read(self._entry(name))
         if content is None:
             return None
         kept = json.loads(content)
@@ -99,23 +109,29 @@ class Secrets:
         value: dict[str, Any] = kept["value"]
         return value
 
-    def remember(
-        self, name: str, value: dict[str, Any], *, until: datetime | None, shared: bool = False
-    ) -> None:
+    def remember(self, name: str, value: dict[str, Any], *, until: datetime | None) -> None:
         """Seal a short-lived secret (a token, an assertion, cookies) for later commands.
 
         Args:
             name: Within this sign-in.
             value: JSON-able; secrets as plain strings.
             until: When it is worthless, UTC; None where its end is unknown.
-            shared: It belongs to no one sign-in and outlasts a logout.
         """
         kept = {"value": value, "until": to_text(until) if until else None}
-        self._sealed.write(self._entry(name, shared=shared), json.dumps(kept).encode())
+        self._sealed.write(self._entry(name), json.dumps(kept).encode())
 
     def forget(self, name: str) -> None:
         """Drop what `remember` kept."""
         self._sealed.delete(self._entry(name))
 
-    def _entry(self, name: str, *, shared: bool = False) -> str:
-        return f"shared-{name}" if shared else f"signin-{self._sign_in}-{name}"
+    def spend(self, device: str, code: str) -> bool:
+        """Note that a one-time code is about to be sent; False when this machine sent it before.
+
+        Args:
+            device: Names the device for every process and profile: its serial, for example.
+            code: What it shows.
+        """
+        return self._spent.spend(device, code)
+
+    def _entry(self, name: str) -> str:
+        return f"signin-{self._sign_in}-{name}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from broker.errors import LoginRefused
 from broker.ports import Ports
-from broker.ports.totp import next_code
 from broker.secret import Secret
 
 
@@ -60,22 +62,19 @@ class Person:
             self._ports.secrets.set(self._entry(), self._typed)
 
     def code(self, kind: str = "totp", about: str = "") -> Secret:
-        """A one-time code: the environment's, the seed's, or a typed one.
+        """A code that was never sent before: the environment's, the seed's, or a typed one.
 
         Args:
             kind: As in `mfa:`; a seed answers for `totp` alone.
             about: What the page calls the device or the code.
+
+        Raises:
+            LoginRefused: The only code there is was sent before.
+            InteractionRequired: There is none and nobody to ask.
         """
-        given = self._ports.ui.given_code()
-        seed = None if given or kind != "totp" else self._seed()
-        self.code_is_final = bool(given or seed)
-        if given:
-            code = Secret(given)
-        elif seed:
-            code = next_code(seed, self._ports)
-        else:
-            what = f" ({about})" if about else ""
-            code = Secret(self._ports.ui.code(f"One-time code of {self.username()}{what}"))
+        code = self._from_machine(kind)
+        self.code_is_final = code is not None
+        code = code or self._typed_code(about)
         self._given.append(code.reveal())
         return code
 
@@ -115,8 +114,50 @@ class Person:
         if not self._ports.ui.given_client_secret():
             self._ports.secrets.delete(f"client-secret/{client}")
 
-    def _seed(self) -> Secret | None:
-        return self._ports.secrets.get(f"totp/{self.username()}")
+    def _from_machine(self, kind: str) -> Secret | None:
+        given = (self._ports.ui.given_code() or "").replace(" ", "")
+        if given and self._spend(given):
+            return Secret(given)
+        seed = self._ports.secrets.get(f"totp/{self.username()}") if kind == "totp" else None
+        if seed:
+            return self._of_seed(seed)
+        if given and not self._ports.ui.interactive:
+            raise LoginRefused(
+                "the code in AWSLOGIN_MFA_CODE was used already",
+                hint="set the device's next code",
+            )
+        return None
+
+    def _of_seed(self, seed: Secret) -> Secret:
+        """The current code of a seed, base32 or a whole `otpauth://` address; else the next one."""
+        import pyotp
+
+        plain, clock = seed.reveal(), self._ports.clock
+        totp = pyotp.parse_uri(plain) if plain.startswith("otpauth:") else pyotp.TOTP(plain)
+        assert isinstance(totp, pyotp.TOTP)
+        for _ in range(3):
+            now = clock.now().timestamp()
+            code = totp.at(int(now))
+            if self._spend(code):
+                return Secret(code)
+            self._ports.ui.progress("waiting for the next one-time code")
+            clock.sleep(totp.interval - now % totp.interval + 0.5)
+        raise LoginRefused(
+            "the seed in the keychain gives a code that was used already", hint="try again later"
+        )
+
+    def _typed_code(self, about: str) -> Secret:
+        what = f" ({about})" if about else ""
+        question = f"One-time code of {self.username()}{what}"
+        while not self._spend(typed := self._ports.ui.code(question)):
+            self._ports.ui.show("That code was used already: wait for the next one.")
+        return Secret(typed)
+
+    def _spend(self, code: str) -> bool:
+        """Note a code; the answer to a question is none, and may be given again."""
+        return not re.fullmatch(r"\d{6,}", code) or self._ports.secrets.spend(
+            f"saml/{self.username()}", code
+        )
 
     def _kept_password(self) -> Secret | None:
         kept = self._ports.secrets.get(self._entry()) if self._remember else None

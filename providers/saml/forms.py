@@ -109,7 +109,7 @@ class SignIn:
                 done = page.first(Kind.RESPONSE)
                 if done and not self._passes_through(done):
                     return str(done.value("SAMLResponse"))
-                reply = self._post(done, {}, self.allowed) if done else self._next(page, reply)
+                reply = self._pass_on(done) if done else self._next(page, reply)
             except UnexpectedReply as error:
                 self._keep(error, reply.text)
                 raise
@@ -211,7 +211,8 @@ class SignIn:
             return self._send_username(page, username)
         choices = [(option, form) for form in page.forms for option in form.options]
         if choices and self._username_sent | self.password_sent:
-            return self._declinable(page, choices[0][1]) or self.choose(choices)
+            declinable = choices[0][1].can_be_declined and choices[0][1].agrees
+            return self._agree(page, choices[0][1]) if declinable else self.choose(choices)
         return None
 
     def _lead(self, page: Page) -> Reply | None:
@@ -219,11 +220,11 @@ class SignIn:
         script = page.script_target
         if script and "SAMLRequest=" in script:
             return self.http.get(script)
+        if any(form.can_be_declined for form in page.forms):
+            consent = next((form for form in page.forms if form.agrees), None)
+            return self._agree(page, consent) if consent else None
         if page.onward:
-            return self._declinable(page, page.onward) or self.send(page.onward)
-        consent = next((form for form in page.forms if form.fields and form.can_be_declined), None)
-        if consent:
-            return self._declinable(page, consent)
+            return self.send(page.onward)
         if page.refresh:
             return self._refresh(page, *page.refresh)
         if script and not any(form.typed for form in page.forms):
@@ -239,10 +240,8 @@ class SignIn:
             self.ports.clock.sleep(seconds)
         return self.http.get(target)
 
-    def _declinable(self, page: Page, form: Form) -> Reply | None:
+    def _agree(self, page: Page, form: Form) -> Reply:
         """Agree to what a page asks the person to agree to, if the person does."""
-        if not form.can_be_declined:
-            return None
         what = page.heading()
         if not self.ports.ui.interactive:
             raise InteractionRequired(
@@ -349,6 +348,9 @@ class SignIn:
         """Whether a response is one provider's answer to the provider that asked it, not to AWS."""
         encoded = form.value("SAMLResponse") or ""
         return origin(form.action) in self.allowed and is_for_another(encoded)
+
+    def _pass_on(self, form: Form) -> Reply:
+        return self.http.post(form.action, form=form.fields, only_to=self.allowed)
 
     def _check_target(self, form: Form, allowed: Collection[str], what: str) -> None:
         """Refuse a form that would show a secret or send it elsewhere, before anyone types."""

@@ -40,6 +40,7 @@ _SWITCH = re.compile(
 )
 _CANCEL = re.compile(r"(?i)cancel|back|reset|help|forgot|switch|resend|send.?again|call.?again")
 _REJECT = re.compile(r"(?i)reject|declin|deny|disagree|refuse|^no$")
+_AGREE = re.compile(r"(?i)^(yes|accept|agree|approve|allow|_eventId_proceed)$")
 _CAPTCHA = (
     ".g-recaptcha, .h-captcha, .cf-turnstile, iframe[src*=aptcha], img[src*=aptcha],"
     " audio[src*=aptcha], input[name*=aptcha]:not([type=hidden]),"
@@ -168,6 +169,11 @@ class Form:
         """Whether a button of it says no: then to press the other one is a person's decision."""
         names = [str(button.get("name") or "") for button in _submits(self.tag)]
         return any(_REJECT.search(name) for name in names) or {"accept", "cancel"} <= set(names)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it would be sent with a button that says yes."""
+        return not self.typed and any(_AGREE.search(name) for name, _ in self.fields)
 
     @property
     def lone_input(self) -> str | None:
@@ -356,10 +362,13 @@ class Page:
         form = Form(
             tag=tag,
             action=_join(root, action) if action else self.url,
-            method="get" if str(tag.get("method", "")).lower() == "get" else "post",
+            method="post",
             fields=_fields(controls),
             typed=[control for control in controls if _is_typed(control)],
         )
+        # HTML's default is GET; where somebody types, a script posts, and GET would show secrets.
+        stated = str(tag.get("method") or ("post" if form.typed else "get")).strip().lower()
+        form.method = "get" if stated == "get" else "post"
         form.code = self._selected(tag, "code") or _code(form.typed)
         passwords = [i for i in form.typed if _type(i) == "password" and i["name"] != form.code]
         form.password = self._selected(tag, "password") or _password(passwords)

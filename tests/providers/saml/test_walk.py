@@ -352,6 +352,27 @@ def test_a_browsers_own_sign_in(site: Site) -> None:
         site.walk().arn()
 
 
+CONSENT = {
+    "two forms": "<form action=/yes><input type=submit name=yes value=Ja>"
+    "<input type=hidden name=s value=1></form><form action=/no method=get>"
+    "<input type=hidden name=s value=1><button name=no>Nein</button></form>",
+    "two buttons": "<form method=post action=/yes><input type=hidden name=s value=1>"
+    "<button name=cancel>Nein</button><button name=accept>Ja</button></form>",
+}
+
+
+@pytest.mark.parametrize("asked", CONSENT)
+def test_consent_is_a_persons(site: Site, asked: str) -> None:
+    site.login()
+    site.pages |= {"/login": f"<h1>Einwilligung</h1>{CONSENT[asked]}", "/yes": site.done()}
+    with pytest.raises(InteractionRequired, match="Einwilligung"):
+        site.walk().arn()
+    with pytest.raises(LoginRefused, match="declined"):
+        site.walk(answers=["n"]).arn()
+    assert site.walk(answers=["y"]).arn() == ANN
+    assert not [one for one in site.asked if one.path == "/no"]
+
+
 def test_a_captcha_needs_a_browser(site: Site) -> None:
     site.pages["/"] = (
         "<title>Anmelden</title><form method=post><input name=identifier>"
