@@ -78,6 +78,42 @@ class Person:
         self._given.append(code.reveal())
         return code
 
+    def answer(self, question: str) -> Secret:
+        """The answer to a security question: the environment's code, or a typed one."""
+        given = self._ports.ui.given_code()
+        return Secret(
+            given or self._ports.ui.ask(question, secret=True, variable="AWSLOGIN_MFA_CODE")
+        )
+
+    def client_secret(self, client: str) -> Secret:
+        """The secret of an API client: the environment's, the keychain's, or a typed one.
+
+        A typed one is offered to the keychain.
+
+        Raises:
+            InteractionRequired: There is none and nobody can be asked.
+        """
+        given = self._ports.ui.given_client_secret()
+        if given:
+            return given
+        entry = f"client-secret/{client}"
+        kept = self._ports.secrets.get(entry)
+        if kept:
+            return kept
+        typed = Secret(
+            self._ports.ui.ask(
+                f"Secret of the client {client}", secret=True, variable="AWSLOGIN_CLIENT_SECRET"
+            )
+        )
+        if self._ports.ui.confirm("Keep this secret in the keychain?"):
+            self._ports.secrets.set(entry, typed)
+        return typed
+
+    def client_secret_was_refused(self, client: str) -> None:
+        """A kept secret that does not work is not tried again."""
+        if not self._ports.ui.given_client_secret():
+            self._ports.secrets.delete(f"client-secret/{client}")
+
     def _from_machine(self, kind: str) -> Secret | None:
         given = (self._ports.ui.given_code() or "").replace(" ", "")
         if given and self._spend(given):
@@ -122,42 +158,6 @@ class Person:
         return not re.fullmatch(r"\d{6,}", code) or self._ports.secrets.spend(
             f"saml/{self.username()}", code
         )
-
-    def answer(self, question: str) -> Secret:
-        """The answer to a security question: the environment's code, or a typed one."""
-        given = self._ports.ui.given_code()
-        return Secret(
-            given or self._ports.ui.ask(question, secret=True, variable="AWSLOGIN_MFA_CODE")
-        )
-
-    def client_secret(self, client: str) -> Secret:
-        """The secret of an API client: the environment's, the keychain's, or a typed one.
-
-        A typed one is offered to the keychain.
-
-        Raises:
-            InteractionRequired: There is none and nobody can be asked.
-        """
-        given = self._ports.ui.given_client_secret()
-        if given:
-            return given
-        entry = f"client-secret/{client}"
-        kept = self._ports.secrets.get(entry)
-        if kept:
-            return kept
-        typed = Secret(
-            self._ports.ui.ask(
-                f"Secret of the client {client}", secret=True, variable="AWSLOGIN_CLIENT_SECRET"
-            )
-        )
-        if self._ports.ui.confirm("Keep this secret in the keychain?"):
-            self._ports.secrets.set(entry, typed)
-        return typed
-
-    def client_secret_was_refused(self, client: str) -> None:
-        """A kept secret that does not work is not tried again."""
-        if not self._ports.ui.given_client_secret():
-            self._ports.secrets.delete(f"client-secret/{client}")
 
     def _kept_password(self) -> Secret | None:
         kept = self._ports.secrets.get(self._entry()) if self._remember else None

@@ -140,7 +140,7 @@ class TestClassic:
         right = otto.totp.code(sandbox.world.now())
         sign_in = okta(sandbox, "otto", answers=["000000", "000001", right])
         assert sign_in.login() == f"{ADMIN}/otto"
-        refusal(okta(sandbox, "otto", answers=["000000"] * 9))
+        refusal(okta(sandbox, "otto", answers=[f"00000{n}" for n in range(9)]))
         assert len(sandbox.calls("okta", VERIFY)) == 6
 
     @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ class TestClassic:
         sandbox.okta.factors["otto"] = ["token"]
         body = f'{{"errorCode":"{code}","errorSummary":"It is over"}}'
         sandbox.fault("okta", status=403, body=body, action=VERIFY)
-        error = refusal(okta(sandbox, "otto", answers=["000000"] * 9))
+        error = refusal(okta(sandbox, "otto", answers=[f"00000{n}" for n in range(9)]))
         assert "It is over" in error.message
         assert hint in error.hint
         assert len(sandbox.calls("okta", VERIFY)) == 1
