@@ -56,6 +56,8 @@ def _show(app: App) -> None:
     if app.output == "json":
         app.say_json(document)
     elif document["running"]:
-        app.say(f"running as process {document['pid']}, {document['sessions']} sessions\n")
+        count = document["sessions"]
+        held = f"{count} session{'' if count == 1 else 's'}"
+        app.say(f"running as process {document['pid']}, {held}\n")
     else:
         app.say("not running\n")
