@@ -132,7 +132,13 @@ class Broker:
         signed_in: dict[str, Outcome] = {}
         for group in self._by_sign_in(direct, list(bases.values())):
             signed_in |= self._one_sign_in(group, wish)
-        return outcomes | signed_in | self._chains(chained, signed_in, wish)
+        outcomes |= signed_in | self._chains(chained, signed_in, wish)
+        trouble = self._sealed.unwritable
+        if trouble:
+            self._ui.warn(
+                f"{trouble.strerror}: sessions are not kept, the next command signs in anew"
+            )
+        return outcomes
 
     def _by_sign_in(self, direct: list[Profile], bases: list[Profile]) -> Iterable[list[Profile]]:
         """Profiles that sign in, grouped; with them those whose session others are taken from."""

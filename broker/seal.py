@@ -30,6 +30,9 @@ class SealedFiles:
         folder: Where they lie.
         keychain: Holds the key; None where sessions stay in memory.
         unlocked: Where another command may have left the key already.
+
+    Attributes:
+        unwritable: Why something could not be written, if so.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class SealedFiles:
         self._unlocked = unlocked or Locked()
         self._key: bytes | None = None
         self._in_memory: dict[str, bytes] = {}
+        self.unwritable: OSError | None = None
 
     def read(self, name: str) -> bytes | None:
         """The content, or None where there is none or it cannot be unsealed.
@@ -62,7 +66,7 @@ class SealedFiles:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Seal the content whole or not at all."""
+        """Seal the content whole or not at all; where the disk refuses, memory keeps it."""
         key = self._sealing_key(make=True)
         if key is None:
             self._in_memory[name] = content
@@ -70,7 +74,12 @@ class SealedFiles:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce = os.urandom(12)
-        write_private(self.path(name), nonce + AESGCM(key).encrypt(nonce, content, name.encode()))
+        sealed = nonce + AESGCM(key).encrypt(nonce, content, name.encode())
+        try:
+            write_private(self.path(name), sealed)
+        except OSError as error:
+            self.unwritable = error
+            self._in_memory[name] = content
 
     def delete(self, name: str) -> None:
         """Drop it; a missing one is no error."""

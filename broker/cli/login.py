@@ -56,7 +56,7 @@ def _login_several(app: App, profiles: list[Profile | AwsLoginError], wish: Wish
     failures = [p for p in profiles if isinstance(p, AwsLoginError)]
     failures += [result for result in results if isinstance(result, AwsLoginError)]
     if app.output == "json":
-        app.say(render.as_json(sessions))
+        app.say(render.as_json(sessions) if sessions or not failures else "")
     else:
         app.say("\n".join(render.text(session) for session in sessions))
     for failure in failures:

@@ -72,6 +72,16 @@ class SamlOptions(ProviderOptions):
             raise ValueError(error.message) from None
         return url
 
+    @field_validator("hosts")
+    @classmethod
+    def _are_sites(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            try:
+                require_safe(_site(host))
+            except UnexpectedReply as error:
+                raise ValueError(error.message) from None
+        return hosts
+
     @field_validator("executable")
     @classmethod
     def _depends_on_no_folder(cls, path: str | None) -> str | None:
@@ -92,8 +102,12 @@ class SamlOptions(ProviderOptions):
     def password_origins(self) -> set[str]:
         """The sites that may receive the password."""
         hosts = [*self.hosts, *KINDS[self.idp].password_hosts]
-        wide = [host if "://" in host else f"https://{host}" for host in hosts]
-        return {origin(url) for url in [*wide, *([self.url] if self.url else [])]}
+        return {origin(url) for url in [*map(_site, hosts), *([self.url] if self.url else [])]}
+
+
+def _site(host: str) -> str:
+    """An entry of `hosts` as an address: a bare host means https on 443."""
+    return host if "://" in host else f"https://{host}"
 
 
 class Saml(Provider):
