@@ -9,7 +9,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http.cookiejar import Cookie
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,8 @@ MAX_BODY = 8 * 1024 * 1024
 """Bytes of one reply; a longer one is refused."""
 MAX_REDIRECTS = 20
 TRIES = 3
+Fields = Mapping[str, str] | Sequence[tuple[str, str | bytes]]
+"""Of a form or a query; text is sent as UTF-8, bytes as they are."""
 RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
@@ -56,12 +58,14 @@ class Reply:
         status: HTTP status.
         headers: Names in any case.
         text: The decoded body.
+        charset: What it was decoded from.
     """
 
     url: str
     status: int
     headers: Mapping[str, str]
     text: str
+    charset: str = "utf-8"
 
     def json(self) -> Any:
         """The body as JSON.
@@ -99,7 +103,7 @@ class HttpSession:
         self,
         url: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Fields | None = None,
         headers: Mapping[str, str] | None = None,
         follow: bool = True,
     ) -> Reply:
@@ -110,7 +114,7 @@ class HttpSession:
         self,
         url: str,
         *,
-        form: Mapping[str, str] | list[tuple[str, str]] | None = None,
+        form: Fields | None = None,
         json: object = None,
         text: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -230,12 +234,13 @@ class HttpSession:
                 if len(content) > MAX_BODY:
                     raise UnexpectedReply(f"{without_query(url)} sent more than {MAX_BODY} bytes")
             stated = response.encoding if "charset" in _content_type(response) else None
-            encoding = stated or _charset_of(bytes(content[:2048]))
+            charset = _known(stated or _charset_of(bytes(content[:2048])))
             return Reply(
                 url=response.url,
                 status=response.status_code,
                 headers=response.headers,
-                text=_decode(bytes(content), encoding),
+                text=content.decode(charset, errors="replace"),
+                charset=charset,
             )
 
 
@@ -262,11 +267,13 @@ def _charset_of(start: bytes) -> str:
     return found[1].decode("ascii", "replace") if found else "utf-8"
 
 
-def _decode(content: bytes, encoding: str | None) -> str:
+def _known(charset: str) -> str:
+    """A character set, or UTF-8 in the place of one that is none."""
     try:
-        return content.decode(encoding or "utf-8", errors="replace")
+        b"x".decode(charset, errors="replace")
     except LookupError:
-        return content.decode("utf-8", errors="replace")
+        return "utf-8"
+    return charset
 
 
 def _what_failed(error: requests.exceptions.RequestException) -> str:

@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from typing import NoReturn
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
@@ -142,7 +142,7 @@ def _parse(content: bytes) -> ET.Element:
     try:
         guard.Parse(content, True)
         return ET.fromstring(content)  # noqa: S314 - the guard above has refused DTDs
-    except (expat.ExpatError, ET.ParseError, ValueError):
+    except (expat.ExpatError, ET.ParseError, ValueError, LookupError):
         raise UnexpectedReply("the SAMLResponse is not well-formed XML") from None
 
 
@@ -204,9 +204,13 @@ def _times(assertion: ET.Element, element: str, attribute: str) -> list[datetime
 
 
 def _time(text: str | None) -> datetime | None:
-    """An xs:dateTime; one without offset is UTC, as SAML demands."""
+    """An xs:dateTime; one without offset is UTC, as SAML demands; the last year is as good as none.
+
+    Nothing can be added to a moment at the end of all time.
+    """
     try:
         moment = datetime.fromisoformat((text or "").strip())
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment if moment.year < MAXYEAR else None

@@ -104,7 +104,7 @@ class SignIn:
         """Walk from a page that is here already to the SAMLResponse; raises as `response`."""
         start = reply.url
         for _ in range(MAX_PAGES):
-            page = Page.parse(reply.url, reply.text, self.selectors)
+            page = Page.parse(reply.url, reply.text, self.selectors, reply.charset)
             try:
                 done = page.first(Kind.RESPONSE)
                 if done and not self._passes_through(done):
@@ -194,6 +194,8 @@ class SignIn:
                 f"{urlsplit(reply.url).netloc} answered {reply.status}", hint="try again later"
             )
         browsers = reply.status == 401 and reply.headers.get("WWW-Authenticate")
+        if self.password_sent and reply.status in {401, 403} and not browsers:
+            raise self.refuse(page, self._said(page) or f"it answers {reply.status}")
         raise UnknownPageError(page, "wants a browser's own sign-in" if browsers else "")
 
     def _asked(self, page: Page) -> Reply | None:
@@ -275,6 +277,8 @@ class SignIn:
                 hint="check the user name and the password, and whether the account is locked",
             )
         self._check_target(form, self.allowed, "password")
+        if form.code:
+            self._check_target(form, {origin(page.url)}, "code")
         values = {}
         if form.username:
             values[form.username] = self.person.username()
@@ -370,13 +374,25 @@ class SignIn:
             )
 
     def _post(self, form: Form, values: dict[str, str], only_to: Collection[str] | None) -> Reply:
-        filled = form.filled(**values)
+        filled = [(name, _encoded(value, form.charset)) for name, value in form.filled(**values)]
         if form.method == "get":
             # A form sent by GET replaces the query of its address (HTML, "mutate action URL").
-            return self.http.get(without_query(form.action), params=dict(filled))
+            return self.http.get(without_query(form.action), params=filled)
         return self.http.post(form.action, form=filled, only_to=only_to)
 
     def _keep(self, error: AwsLoginError, text: str) -> None:
         from providers.saml.debug_page import masked_copy
 
         error.page = masked_copy(text, self.person.typed)  # type: ignore[attr-defined]
+
+
+def _encoded(value: str, charset: str) -> str | bytes:
+    """A value in the page's own character set, as a browser sends it; text stands for UTF-8."""
+    if charset.lower().startswith("utf"):
+        return value  # of UTF-16 too, a browser makes UTF-8
+    if charset.lower() in {"iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"}:
+        charset = "cp1252"  # so says the WHATWG's Encoding Standard
+    try:
+        return value if value.isascii() else value.encode(charset, "xmlcharrefreplace")
+    except LookupError:
+        return value

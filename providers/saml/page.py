@@ -30,13 +30,15 @@ _CODE = re.compile(
     r"|token_?(code|num)|ecom_?token|oath|authenticator|^code$|(security|sms|auth|login)_?code|^pin$"
     r"|challenge.?(question|response|answer)"
 )
-_USER = re.compile(
-    r"(?i)user|login|e-?mail|identifier|account|uid|^name$|signin|subject|principal|upn"
+_USER = (
+    re.compile(r"(?i)user|login|e-?mail|identifier|uid|upn"),
+    re.compile(r"(?i)account|^name$|signin|subject|principal"),
 )
+"""Names of the user's input, the surer ones first: `account` beside `username` is a company's."""
 _NEW = re.compile(r"(?i)new|confirm|again|retype|repeat|verify|old|current|cpass")
 _SWITCH = re.compile(
     r"(?i)try.?another|select.?auth|authn_?select|web_?auth|sign.?out|log.?out|cancel|locale|lang"
-    r"|reset|forgot|regist|help|search|error.?repon?se"
+    r"|reset|forgot|regist|help|search|newsletter|subscri|error.?repon?se"
 )
 _CANCEL = re.compile(r"(?i)cancel|back|reset|help|forgot|switch|resend|send.?again|call.?again")
 _REJECT = re.compile(r"(?i)reject|declin|deny|disagree|refuse|^no$")
@@ -112,6 +114,7 @@ class Form:
         fields: What would be sent if nothing were typed, in the page's order.
         typed: The controls that somebody would type into.
         automatic: The page sends it without a person.
+        charset: What its values are encoded with.
         username: With `password` and `code` the names of the inputs that take those, if any.
     """
 
@@ -125,6 +128,7 @@ class Form:
     code: str | None = None
     new_password: bool = False
     automatic: bool = False
+    charset: str = "utf-8"
 
     def filled(self, **values: str) -> list[tuple[str, str]]:
         """The fields with these values put in, whatever stood there."""
@@ -170,6 +174,12 @@ class Form:
         names = [str(button.get("name") or "") for button in _submits(self.tag)]
         return any(_REJECT.search(name) for name in names) or {"accept", "cancel"} <= set(names)
 
+    @cached_property
+    def is_aside(self) -> bool:
+        """Whether it stands beside the sign-in: a search, a language, another way, a way out."""
+        names = [self.id, urlsplit(self.action).path, *(name for name, _ in self.fields)]
+        return any(_SWITCH.search(name) for name in names)
+
     @property
     def agrees(self) -> bool:
         """Whether it would be sent with a button that says yes."""
@@ -194,8 +204,8 @@ class Form:
             bool(self.fields)
             and not self.typed
             and not self.options
-            and not _SWITCH.search(f"{self.id} {urlsplit(self.action).path}")
-            and not any(_SWITCH.search(name) for name, _ in self.fields)
+            and not self.is_aside
+            and not any(_waits_for_choice(control) for control in _controls(self.tag))
         )
 
 
@@ -206,10 +216,23 @@ class Page:
     url: str
     soup: BeautifulSoup
     selectors: dict[str, str] = field(default_factory=dict)
+    charset: str = "utf-8"
 
     @classmethod
-    def parse(cls, url: str, text: str, selectors: dict[str, str] | None = None) -> Page:
-        """Read a page; `selectors` are CSS selectors of the YAML that say where the fields are.
+    def parse(
+        cls,
+        url: str,
+        text: str,
+        selectors: dict[str, str] | None = None,
+        charset: str = "utf-8",
+    ) -> Page:
+        """Read a page.
+
+        Args:
+            url: Its address.
+            text: Its markup.
+            selectors: CSS selectors of the YAML that say where the fields are.
+            charset: What it came in, and what its forms are sent in.
 
         Raises:
             UnexpectedReply: It is longer or deeper than any sign-in page.
@@ -220,7 +243,7 @@ class Page:
             helps = hint.find(["input", "button", "form"]) and not hint.find(["html", "body"])
             if hint.name == "template" or not helps:
                 hint.decompose()
-        return cls(url, soup, selectors or {})
+        return cls(url, soup, selectors or {}, charset)
 
     @cached_property
     def title(self) -> str:
@@ -243,7 +266,11 @@ class Page:
         root = _join(self.url, str(base["href"])) if isinstance(base, Tag) else self.url
         forms = [self._form(tag, root) for tag in self.soup.find_all("form")]
         for form in forms:
-            form.automatic = self._submits_itself or form.tag.find("noscript") is not None
+            form.automatic = (
+                self._submits_itself
+                or form.tag.find("noscript") is not None
+                or (form.has("SAMLRequest") and not form.typed)
+            )
         return forms
 
     @cached_property
@@ -264,8 +291,9 @@ class Page:
     def script_target(self) -> str | None:
         """Where a script sends the browser: a plain assignment of a whole address."""
         found = re.findall(
-            r"(?:window|document|self|top)\.location(?:\.href\s*=|\.replace\(|\.assign\(|\s*=)"
-            r"""\s*(['"])(.+?)\1""",
+            r"(?:\b(?:window|document|self|top)\.|(?<![\w.$]))"
+            r"location(?:\.href\s*=|\.replace\(|\.assign\(|\s*=)"
+            r"""\s*(['"`])((?:(?!\1|\$\{).)+)\1""",
             self._script,
         )
         targets = {target.replace(r"\/", "/").replace(r"\u0026", "&") for _, target in found}
@@ -283,8 +311,9 @@ class Page:
         return "asks for a captcha" if typed and shown else ""
 
     def first(self, kind: Kind) -> Form | None:
-        """The first form of a kind."""
-        return next((form for form in self.forms if form.kind is kind), None)
+        """The first form of a kind; one that stands beside the sign-in comes last."""
+        forms = [form for form in self.forms if form.kind is kind]
+        return min(forms, key=lambda form: form.is_aside, default=None)
 
     def form(self, selector: str) -> Form | None:
         """The first form that a CSS selector finds."""
@@ -299,7 +328,9 @@ class Page:
     def onward(self) -> Form | None:
         """The form that a browser would post by itself, else the only one, if it has a button."""
         leading = [form for form in self.forms if form.kind is Kind.ONWARD]
-        pressed = leading[0] if len(self.forms) == 1 and leading else None
+        searches = [form for form in self.forms if form.is_aside and form.typed]
+        others = [form for form in self.forms if form.method == "post" and form not in searches]
+        pressed = leading[0] if len(leading) == 1 and others in ([], leading) else None
         if pressed and (self.soup.find("iframe") or not _submits(pressed.tag)):
             pressed = None
         return next((form for form in leading if form.automatic), pressed)
@@ -353,21 +384,24 @@ class Page:
     def _submits_itself(self) -> bool:
         body = str(self.soup.body.get("onload") or "") if self.soup.body else ""
         submits = re.search(r"\.submit\(\s*\)", self._script) is not None
-        return "submit" in body or (submits and not re.search(_POLLS, self._script))
+        return "submit" in body.lower() or (submits and not re.search(_POLLS, self._script))
 
     def _form(self, tag: Tag, root: str) -> Form:
         # A form without action posts to the page's own address, whatever <base> says.
-        action = str(tag.get("action") or "").strip()
         controls = list(_controls(tag))
+        button = _pressed(controls)
+        action = str((button and button.get("formaction")) or tag.get("action") or "").strip()
         form = Form(
             tag=tag,
             action=_join(root, action) if action else self.url,
             method="post",
-            fields=_fields(controls),
+            fields=_fields(controls, button),
             typed=[control for control in controls if _is_typed(control)],
+            charset=str(tag.get("accept-charset") or self.charset),
         )
         # HTML's default is GET; where somebody types, a script posts, and GET would show secrets.
-        stated = str(tag.get("method") or ("post" if form.typed else "get")).strip().lower()
+        method = (button and button.get("formmethod")) or tag.get("method")
+        stated = str(method or ("post" if form.typed else "get")).strip().lower()
         form.method = "get" if stated == "get" else "post"
         form.code = self._selected(tag, "code") or _code(form.typed)
         passwords = [i for i in form.typed if _type(i) == "password" and i["name"] != form.code]
@@ -425,19 +459,28 @@ def _controls(form: Tag) -> Iterator[Tag]:
             yield control
 
 
-def _fields(controls: list[Tag]) -> list[tuple[str, str]]:
-    """The successful controls (HTML, "constructing the form data set"), first button included."""
+def _pressed(controls: list[Tag]) -> Tag | None:
+    """The button that a person would press: the first that does not lead back or away."""
+    buttons = [control for control in controls if _type(control) in {"submit", "image"}]
+    onward = [
+        button
+        for button in buttons
+        if not _CANCEL.search(_name_and_id(button))
+        and not _REJECT.search(str(button.get("name") or ""))
+    ]
+    return min(onward, key=lambda button: bool(_CANCEL.search(_value(button))), default=None)
+
+
+def _fields(controls: list[Tag], button: Tag | None) -> list[tuple[str, str]]:
+    """The successful controls (HTML, "constructing the form data set"), the button included."""
     fields: list[tuple[str, str]] = []
-    pressed = False
     for control in controls:
         name, kind = control.get("name"), _type(control)
         if not name or (control.has_attr("disabled") and kind not in {"submit", "image"}):
             continue
         if kind in {"submit", "image"}:
-            says_no = _CANCEL.search(_name_and_id(control)) or _REJECT.search(str(name))
-            if not pressed and not says_no:
-                fields.append((str(name), str(control.get("value", ""))))
-                pressed = True
+            if control is button:
+                fields.append((str(name), _value(control)))
         elif control.name == "select":
             fields.append((str(name), _chosen_option(control)))
         elif kind in {"checkbox", "radio"}:
@@ -447,6 +490,18 @@ def _fields(controls: list[Tag]) -> list[tuple[str, str]]:
             text = control.get_text() if control.name == "textarea" else control.get("value", "")
             fields.append((str(name), str(text)))
     return fields
+
+
+def _value(control: Tag) -> str:
+    return str(control.get("value") or "")
+
+
+def _waits_for_choice(control: Tag) -> bool:
+    """Whether somebody has to decide something first: a list to choose from, a box to tick."""
+    if control.name == "select":
+        return len(control.find_all("option")) > 1 and not _is_hidden(control)
+    boxed = _type(control) == "checkbox" and control.has_attr("required")
+    return boxed and not control.has_attr("checked")
 
 
 def _chosen_option(select: Tag) -> str:
@@ -614,7 +669,8 @@ def _username(form: Form) -> str | None:
     for control in texts:
         if str(control.get("autocomplete") or "").split(" ")[0] in {"username", "email"}:
             return str(control["name"])
-    for control in texts:
-        if _USER.search(_name_and_id(control)):
-            return str(control["name"])
+    for pattern in _USER:
+        for control in texts:
+            if pattern.search(_name_and_id(control)):
+                return str(control["name"])
     return str(texts[0]["name"]) if form.password and len(texts) == 1 else None

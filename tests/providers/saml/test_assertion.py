@@ -103,6 +103,16 @@ def test_usable_until_the_earliest(
 
 
 @pytest.mark.parametrize(
+    "moment", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+05:00", "9999-12-31T23:00:00-05:00"]
+)
+def test_times_at_the_end_of_all_time(moment: str) -> None:
+    text = base64.b64decode(response()).replace(at(60).encode(), moment.encode())
+    text = text.replace(TIME.format(0).encode(), moment.encode())
+    got = read(base64.b64encode(text).decode(), NOW)
+    assert got.usable_until == NOW + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
     ("said", "seconds"),
     [("7200", 7200), (" 3600 ", 3600), ("1", 900), ("99999999", 43200), ("²", None), ("-5", None),
      ("1h", None), ("9" * 5000, None), ("", None)],
@@ -120,6 +130,7 @@ def test_session_durations(said: str, seconds: int | None) -> None:
         base64.b64encode(b"\xff\xfe").decode(),
         response(before='<!DOCTYPE r [<!ENTITY a "b">]>'),
         response(before='<!DOCTYPE r SYSTEM "file:///etc/passwd">'),
+        response(before='<?xml version="1.0" encoding="none-such"?>'),
         base64.b64encode(b"<a>" * 100 + b"</a>" * 100).decode(),
         base64.b64encode(b"<a>" + b" " * 1_100_000 + b"</a>").decode(),
     ],

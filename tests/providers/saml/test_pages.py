@@ -1,0 +1,131 @@
+"""Reading pages of other make: which form, which button, which input, and where a page leads."""
+
+from __future__ import annotations
+
+import pytest
+
+from broker.errors import LoginRefused, UnexpectedReply
+from providers.saml.page import Form, Kind, Page
+from tests.providers.saml.site import PASSWORD_FORM, Site
+from tests.sandbox.server import Answer, html
+
+USER = "<input name=u><input type=password name=p>"
+ONWARD = "<form method=post action=/on><input type=hidden name=k value=v>{}</form>"
+
+
+def read(text: str) -> Page:
+    return Page.parse("https://id.example/in", text)
+
+
+def password_form(text: str) -> Form:
+    form = read(text).first(Kind.PASSWORD)
+    assert form
+    return form
+
+
+@pytest.mark.parametrize(
+    "buttons",
+    [
+        "<button name=do value=cancel>Abbrechen</button><button name=do value=go>Anmelden</button>",
+        "<input type=submit name=back><input type=submit name=do value=go>",
+        "<input type=submit name=do value='Forgot password'><input type=submit name=do value=go>",
+    ],
+)
+def test_the_button_that_leads_on_is_pressed(buttons: str) -> None:
+    form = password_form(f"<form method=post>{USER}{buttons}</form>")
+    assert [value for name, value in form.fields if name in {"do", "back"}] == ["go"]
+
+
+def test_a_button_may_say_where_to() -> None:
+    form = password_form(f"<form action=/a>{USER}<button formaction=/b formmethod=post></form>")
+    assert (form.action, form.method) == ("https://id.example/b", "post")
+
+
+def test_an_account_beside_the_user_name_stays_as_it_is() -> None:
+    form = password_form("<form><input name=account value=corp><input name=username>" + USER)
+    assert (form.username, form.value("account")) == ("username", "corp")
+
+
+@pytest.mark.parametrize("aside", ["newsletter", "search", "register"])
+def test_a_form_beside_the_sign_in_comes_last(aside: str) -> None:
+    page = read(
+        f"<form method=post action=/{aside}><input type=email name=email></form>"
+        "<form method=post action=/in><input name=username></form>"
+    )
+    form = page.first(Kind.USERNAME)
+    assert form
+    assert form.username == "username"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<form action=/search><input name=q></form>" + ONWARD.format("<button>Weiter</button>"),
+        "<form><select name=idioma><option>es<option>en</select></form><script>"
+        "function f() { document.forms[0].submit() }</script>"
+        + ONWARD.format("<button>x</button>"),
+        "<body onload='doSubmit()'>" + ONWARD.format(""),
+        "<script src=/x.js></script>"
+        + ONWARD.format("<input type=hidden name=SAMLRequest value=abc>"),
+    ],
+)
+def test_what_a_browser_would_send(page: str) -> None:
+    onward = read(page).onward
+    assert onward
+    assert onward.action == "https://id.example/on"
+
+
+def test_a_box_that_has_to_be_ticked_is_not_passed_over() -> None:
+    box = "<input type=checkbox name=terms required><button>Weiter</button>"
+    assert read(ONWARD.format(box)).onward is None
+
+
+@pytest.mark.parametrize(
+    ("script", "target"),
+    [
+        ("location.href='/next'", "https://id.example/next"),
+        ('location.replace("/next")', "https://id.example/next"),
+        ("window.location = `/next`;", "https://id.example/next"),
+        ("window.location = `/next?x=${x}`", None),
+        ("here.location = '/next'", None),
+        ("if (location == '/next') go()", None),
+    ],
+)
+def test_where_a_script_leads(script: str, target: str | None) -> None:
+    assert read(f"<script>{script}</script>").script_target == target
+
+
+@pytest.mark.parametrize(
+    ("page", "sent"),
+    [
+        (Answer(200, PASSWORD_FORM.format(action="/login").encode(), {
+            "Content-Type": "text/html; charset=ISO-8859-1"}), b"pw=Gr%FC%DFe+%80"),
+        ("<meta charset=shift_jis>" + PASSWORD_FORM.format(action="/login"), b"pw=Gr%C3%BC"),
+        (html(PASSWORD_FORM.format(action="/login").replace(
+            "<form ", "<form accept-charset=windows-1252 ")), b"pw=Gr%FC%DFe+%80"),
+    ],
+)  # fmt: skip
+def test_a_password_is_sent_in_the_pages_character_set(
+    site: Site, page: Answer | str, sent: bytes
+) -> None:
+    site.pages |= {"/": page, "/login": site.done()}
+    site.walk(password="Grüße €").arn()
+    assert sent in site.asked[1].body
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_page_that_forbids_after_the_password_is_a_refusal(site: Site, status: int) -> None:
+    site.login()
+    site.pages["/login"] = html("<p>Kennwort oder Benutzername falsch</p>", status)
+    with pytest.raises(LoginRefused, match="Kennwort oder Benutzername falsch"):
+        site.walk().arn()
+    assert len(site.posts("/login")) == 1
+
+
+def test_a_code_beside_the_password_goes_to_the_asking_site_alone(site: Site, other: Site) -> None:
+    form = PASSWORD_FORM.format(action=f"{other.url}/login")
+    site.pages["/"] = form.replace("</form>", "<input name=otp></form>")
+    walk = site.walk(hosts=[other.url], code="123456")
+    with pytest.raises(UnexpectedReply, match="nothing was sent"):
+        walk.arn()
+    assert other.asked == []
