@@ -41,9 +41,15 @@ RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
 class _Jar(RequestsCookieJar):
-    """Sends `Secure` cookies to loopback over http, as browsers do (Keycloak marks all so)."""
+    """Keeps cookies as browsers do.
+
+    `Secure` ones go to loopback over http too (Keycloak marks all so); a path that is none does
+    not count (RFC 6265, 5.2.4).
+    """
 
     def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> None:
+        if not cookie.path.startswith("/"):
+            cookie.path = "/"
         if is_loopback(cookie.domain.removesuffix(".local")):
             cookie.secure = False
         super().set_cookie(cookie, *args, **kwargs)

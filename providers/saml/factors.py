@@ -50,9 +50,9 @@ def choose(factors: Sequence[Factor], wanted: str | None, ui: Ui) -> Factor:
     offered = factors
     factors = [factor for factor in offered if factor.kind not in IN_A_BROWSER_ALONE]
     if offered and (not factors or wanted in {f.kind for f in offered if f not in factors}):
-        names = ", ".join(factor.label for factor in offered if factor not in factors)
+        others = ", ".join(factor.label for factor in offered if factor not in factors)
         raise LoginRefused(
-            f"the second factor of this account works in a browser alone: {names}",
+            f"the second factor of this account works in a browser alone: {others}",
             hint="`idp: browser` does it; or register another factor",
         )
     if not factors:
@@ -61,11 +61,11 @@ def choose(factors: Sequence[Factor], wanted: str | None, ui: Ui) -> Factor:
             hint="register one, or sign in with `idp: browser`",
         )
     fitting = [factor for factor in factors if wanted in {None, factor.kind, factor.label}]
-    kinds = sorted({factor.kind for factor in factors})
+    names = ", ".join(f"{factor.kind} ({factor.label})" for factor in factors)
     if not fitting:
         raise ConfigError(
-            f"`mfa: {wanted}` is not among this account's factors: {', '.join(kinds)}",
-            hint="set `mfa` of the provider to one of them, or leave it out",
+            f"`mfa: {wanted}` is not among this account's factors: {names}",
+            hint="set `mfa` of the provider to the kind or the name of one, or leave it out",
         )
     if len(fitting) > 1 and not ui.interactive:
         raise InteractionRequired(

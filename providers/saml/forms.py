@@ -200,8 +200,13 @@ class SignIn:
 
     def _asked(self, page: Page) -> Reply | None:
         """Answer the page's question, if it has one."""
-        code = page.first(Kind.CODE) or self._unnamed_code(page)
-        password, username = page.first(Kind.PASSWORD), page.first(Kind.USERNAME)
+        code, username = page.first(Kind.CODE), page.first(Kind.USERNAME)
+        password = page.first(Kind.PASSWORD)
+        lone = None if code or username or password else _lone(page)
+        if lone and self.password_sent:
+            code, lone.code = lone, lone.lone_input
+        elif lone and not self._username_sent:
+            username, lone.username = lone, lone.lone_input
         if page.first(Kind.NEW_PASSWORD) and not password and self.password_sent:
             raise self.demand(page, "wants a new password")
         follow_up = code and self.password_sent and not self._was_there(code)
@@ -253,20 +258,6 @@ class SignIn:
         if not self.ports.ui.confirm(f"The identity provider asks for consent: {what}. Agree?"):
             raise LoginRefused("consent was declined", hint="sign in again and agree")
         return self.send(form)
-
-    def _unnamed_code(self, page: Page) -> Form | None:
-        """After the password, the one form with one input asks for a second factor."""
-        if not self.password_sent:
-            return None
-        lone = [
-            form
-            for form in page.forms
-            if form.lone_input and form.kind is Kind.OTHER and form.method == "post"
-        ]
-        if len(lone) != 1 or re.search(r"(?i)search|query|^q$|^s$", str(lone[0].lone_input)):
-            return None
-        lone[0].code = lone[0].lone_input
-        return lone[0]
 
     def send_password(self, page: Page, form: Form) -> Reply:
         """Post the password; the same form again means that it was refused."""
@@ -384,6 +375,20 @@ class SignIn:
         from providers.saml.debug_page import masked_copy
 
         error.page = masked_copy(text, self.person.typed)  # type: ignore[attr-defined]
+
+
+def _lone(page: Page) -> Form | None:
+    """The one form with one input: the user name's at first, the second factor's later."""
+    lone = [
+        form
+        for form in page.forms
+        if form.lone_input
+        and form.kind is Kind.OTHER
+        and form.method == "post"
+        and not form.is_aside
+        and not re.search(r"(?i)search|query|^q$|^s$", form.lone_input)
+    ]
+    return lone[0] if len(lone) == 1 else None
 
 
 def _encoded(value: str, charset: str) -> str | bytes:

@@ -311,9 +311,9 @@ class Page:
         return "asks for a captcha" if typed and shown else ""
 
     def first(self, kind: Kind) -> Form | None:
-        """The first form of a kind; one that stands beside the sign-in comes last."""
+        """The first form of a kind; those beside the sign-in come later, hidden ones last."""
         forms = [form for form in self.forms if form.kind is kind]
-        return min(forms, key=lambda form: form.is_aside, default=None)
+        return min(forms, key=lambda form: (_is_hidden(form.tag), form.is_aside), default=None)
 
     def form(self, selector: str) -> Form | None:
         """The first form that a CSS selector finds."""
@@ -550,13 +550,18 @@ def _methods(form: Tag) -> list[Option]:
 
 
 def _buttons(form: Tag) -> list[Option]:
-    """Several submit buttons that share a name and differ in what they send."""
+    """Several submit buttons that share a name and differ in what they send.
+
+    Beside an input, only buttons that name methods: others send it, or go back.
+    """
     groups: dict[str, list[Tag]] = {}
     for button in _submits(form):
-        if button.get("name") and button.get("value"):
+        if button.get("name") and _value(button) and not _CANCEL.search(_value(button)):
             groups.setdefault(str(button["name"]), []).append(button)
     several = next((buttons for buttons in groups.values() if len(buttons) > 1), [])
-    return [_option(form, button, str(button["value"])) for button in several]
+    options = [_option(form, button, _value(button)) for button in several]
+    types = any(_is_typed(control) for control in _controls(form))
+    return [] if types and all(option.kind == "other" for option in options) else options
 
 
 def _option(form: Tag, control: Tag, value: str) -> Option:

@@ -219,6 +219,12 @@ def test_secure_cookies_come_back_on_loopback(server: Server, session: HttpSessi
     assert server.seen[-1][3]["Cookie"] == "id=1"
 
 
+def test_a_cookies_path_that_is_none_does_not_count(server: Server, session: HttpSession) -> None:
+    session.get(server.says("/a", (200, {"Set-Cookie": 'id=1; Version=1; Path="/"'}, "")))
+    session.get(server.says("/b", (200, {}, "")))
+    assert server.seen[-1][3]["Cookie"] == "id=1"
+
+
 def test_a_netrc_adds_no_password(
     server: Server, session: HttpSession, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,24 @@ def test_a_form_beside_the_sign_in_comes_last(aside: str) -> None:
     assert form.username == "username"
 
 
+def test_a_hidden_form_is_not_the_sign_in() -> None:
+    form = password_form(
+        f"<div style='display: none'><form action=/no>{USER}</form></div><form action=/in>{USER}"
+    )
+    assert form.action == "https://id.example/in"
+
+
+def test_buttons_beside_a_code_are_no_devices() -> None:
+    page = "<form method=post><input name=otp>{}<button name=do value=verify>OK</button></form>"
+    again, push = "<button name=do value=resend>x</button>", "<button name=do value=push>x</button>"
+    form = read(page.format(again)).first(Kind.CODE)
+    assert form
+    assert (form.options, form.value("do")) == ([], "verify")
+    both = read(page.format(push)).first(Kind.CODE)
+    assert both
+    assert [option.kind for option in both.options] == ["push", "other"]
+
+
 @pytest.mark.parametrize(
     "page",
     [
@@ -111,6 +129,15 @@ def test_a_password_is_sent_in_the_pages_character_set(
     site.pages |= {"/": page, "/login": site.done()}
     site.walk(password="Grüße €").arn()
     assert sent in site.asked[1].body
+
+
+@pytest.mark.parametrize("field", ["name=benutzer", "name=x1 type=text", "name=id type=email"])
+def test_the_only_input_at_first_takes_the_user_name(site: Site, field: str) -> None:
+    search = "<form action=/search method=post><input name=q></form>"
+    site.pages["/"] = f"{search}<form method=post action=/u><input {field}></form>"
+    site.pages |= {"/u": PASSWORD_FORM.format(action="/login"), "/login": site.done()}
+    site.walk().arn()
+    assert list(site.posts("/u")[0].values()) == ["ann"]
 
 
 @pytest.mark.parametrize("status", [401, 403])
