@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from html import escape
 from typing import Final
 from urllib.parse import quote, quote_plus
@@ -12,10 +13,19 @@ _seen: set[str] = set()
 
 
 def masked(text: str) -> str:
-    """The text with every secret of this process masked, in HTML's and URLs' spelling too."""
-    for value in sorted(_seen, key=len, reverse=True):
-        for form in {value, escape(value), quote(value, safe=""), quote_plus(value)}:
-            text = text.replace(form, Secret.MASK)
+    """The text with every secret of this process masked, however it is spelt there."""
+    return without(text, _seen)
+
+
+def without(text: str, values: Iterable[str]) -> str:
+    """The text with these values masked, in the spellings of HTML, scripts and addresses too."""
+    import json
+
+    for value in sorted(filter(None, values), key=len, reverse=True):
+        strings = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+        markup = {escape(one, quote=marks) for one in strings for marks in (True, False)}
+        for spelt in {*strings, *markup, quote(value, safe=""), quote(value), quote_plus(value)}:
+            text = text.replace(spelt, Secret.MASK)
     return text
 
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from bs4 import Comment, Tag
 from bs4.element import NavigableString
 
-from broker.secret import Secret, masked
+from broker.secret import Secret, masked, without
 from providers.saml.page import read_html
 
 _KEPT = {"class", "id", "name", "type", "for", "autocomplete"}
+_PLAIN_META = {"viewport", "robots", "generator", "referrer", "description"}
 _TOKEN = re.compile(r"[A-Za-z0-9+/=_.%~-]{24,}")
 _PATH_TOKEN = re.compile(r"[A-Za-z0-9_=%-]{24,}")
 
@@ -35,21 +36,21 @@ def masked_copy(text: str, typed: Iterable[str]) -> str:
             string.extract()
         elif isinstance(string, NavigableString) and _TOKEN.search(string):
             string.replace_with(type(string)(_TOKEN.sub(_unless_address, string)))
-    plain = masked(str(soup))
-    for value in sorted(filter(None, typed), key=len, reverse=True):
-        plain = plain.replace(value, Secret.MASK)
-    return plain
+    return without(masked(str(soup)), typed)
 
 
 def _is_input(tag: Tag, attribute: str) -> bool:
+    if tag.name == "meta" and attribute == "content":  # many keep a CSRF token there
+        return not tag.get("http-equiv") and tag.get("name") not in _PLAIN_META
     buttons = {"submit", "button", "reset"}
     return attribute == "value" and tag.name == "input" and tag.get("type") not in buttons
 
 
 def _attribute(value: str) -> str:
     """An address keeps its path and the names in its query; anything else loses its tokens."""
-    if not re.match(r"(https?:|/|\?)", value):
+    if not re.search(r"^(https?:|/|\?)|\?[^\s=]+=", value):
         return _TOKEN.sub(Secret.MASK, value)
+    value = re.sub(r"//[^/@]*@", f"//{Secret.MASK}@", value)
     path, mark, query = value.partition("?")
     return _PATH_TOKEN.sub(Secret.MASK, path) + mark + re.sub(r"=[^&]*", f"={Secret.MASK}", query)
 

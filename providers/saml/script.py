@@ -15,15 +15,19 @@ _STRING = r"""(["'])((?:\\.|(?!\1)[^\\]){1,8192})\1"""
 
 
 def config(text: str) -> dict[str, Any] | None:
-    """The one JSON value after `$Config=`, whatever script follows it; None where there is none."""
+    """The JSON value after `$Config=`, whatever script follows it; None where there is none.
+
+    A page may start with an empty one: the one that says most counts.
+    """
+    configs = []
     for match in _CONFIG.finditer(text):
         try:
             found, _ = json.JSONDecoder(strict=False).raw_decode(text, match.end())
         except (ValueError, RecursionError):
             continue
         if isinstance(found, dict):
-            return found
-    return None
+            configs.append(found)
+    return max(configs, key=len, default=None)
 
 
 def variable(text: str, name: str) -> str | None:

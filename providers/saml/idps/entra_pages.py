@@ -130,7 +130,7 @@ class Config:
         told = dict.fromkeys(filter(None, (api.words(self.config.get(name)) for name in names)))
         code = self.error or api.words(self.config.get("iErrorCode") or "", 40)
         text = " ".join(told) or _ERRORS.get(code, "")
-        return f"{text} ({code})".strip() if code and code not in text else text
+        return f"{text or 'error'} ({code})" if code and code not in text else text
 
     def text(self, name: str) -> str:
         """One string of the config; empty where it is missing."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from html import escape
+from urllib.parse import quote
+
 import pytest
 
 from broker.errors import LoginRefused, UnexpectedReply
+from providers.saml import script
+from providers.saml.debug_page import masked_copy
 from providers.saml.page import Form, Kind, Page
 from tests.providers.saml.site import PASSWORD_FORM, Site
 from tests.sandbox.server import Answer, html
 
+ODD = "my s&cret<\"'ü"
 USER = "<input name=u><input type=password name=p>"
 ONWARD = "<form method=post action=/on><input type=hidden name=k value=v>{}</form>"
 
@@ -156,3 +163,37 @@ def test_a_code_beside_the_password_goes_to_the_asking_site_alone(site: Site, ot
     with pytest.raises(UnexpectedReply, match="nothing was sent"):
         walk.arn()
     assert other.asked == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        f"<p>{escape(ODD)}</p>",
+        f"<p>{escape(ODD, quote=False)}</p>",
+        f"<script>var p = {json.dumps(ODD)}</script>",
+        f"<script>var p = {json.dumps(ODD, ensure_ascii=False)}</script>",
+        f"<p>/x?p={quote(ODD)}</p>",
+        f"<a href='https://{quote(ODD, safe='')}@id.example/'>x</a>",
+    ],
+)
+def test_what_was_typed_is_masked_however_a_page_spells_it(page: str) -> None:
+    copy = masked_copy(page, [ODD])
+    assert "cret" not in copy
+    assert "********" in copy
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<meta name=csrf-token content=short1>",
+        "<meta http-equiv=refresh content='0; url=next?ticket=short1'>",
+        "<a href='next?ticket=short1'>x</a>",
+    ],
+)
+def test_short_tokens_of_a_page_are_masked(page: str) -> None:
+    assert "short1" not in masked_copy(page, [])
+
+
+def test_the_config_that_says_most_counts() -> None:
+    text = '<script>$Config={}; $Config={"pgid":"A","sFT":"x"}; $Config={"a":1};</script>'
+    assert script.config(text) == {"pgid": "A", "sFT": "x"}
