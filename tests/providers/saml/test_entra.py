@@ -13,16 +13,14 @@ from pydantic import ValidationError
 
 from broker import registry
 from broker.errors import (
-    AwsLoginError,
     ConfigError,
     InteractionRequired,
-    LoginRefused,
     NetworkError,
     UnexpectedReply,
 )
 from providers.saml import script
 from providers.saml.idps.entra import Entra
-from tests.providers.saml.services import ADMIN, SignIn
+from tests.providers.saml.walks import ADMIN_ARN, SignIn, refusal
 from tests.sandbox import Sandbox
 from tests.sandbox.entra import APP_ID, TENANT
 
@@ -40,25 +38,19 @@ def by_start_page(sandbox: Sandbox, person: str | None = "ann", **more: Any) -> 
     return SignIn(sandbox, {"idp": "entra", "url": sandbox.entra.start_page}, person=person, **more)
 
 
-def refusal(sign_in: SignIn, kind: type[AwsLoginError] = LoginRefused) -> AwsLoginError:
-    with pytest.raises(kind) as refused:
-        sign_in.login()
-    return refused.value
-
-
 class TestPassword:
     def test_by_authn_request(self, sandbox: Sandbox) -> None:
-        assert entra(sandbox).login() == f"{ADMIN}/ann"
+        assert entra(sandbox).login() == f"{ADMIN_ARN}/ann"
         assert sandbox.entra.issuers == [APP_ID]
         assert sandbox.entra.passwords_seen == 1
 
     def test_by_start_page(self, sandbox: Sandbox) -> None:
-        assert by_start_page(sandbox).login() == f"{ADMIN}/ann"
+        assert by_start_page(sandbox).login() == f"{ADMIN_ARN}/ann"
 
     def test_the_start_pages_own_order(self, sandbox: Sandbox) -> None:
         """Sign-in, KMSI, hidden form, a page led on by script, and only then the second factor."""
         sandbox.entra.proofs["ann"] = ["PhoneAppNotification"]
-        assert by_start_page(sandbox).login() == f"{ADMIN}/ann"
+        assert by_start_page(sandbox).login() == f"{ADMIN_ARN}/ann"
         assert sandbox.entra.polls == 2
 
     def test_a_wrong_password_is_posted_once(self, sandbox: Sandbox) -> None:
@@ -97,14 +89,14 @@ class TestPassword:
     @pytest.mark.parametrize("cmsi", [False, True])
     def test_interrupts(self, sandbox: Sandbox, cmsi: bool) -> None:
         sandbox.entra.bsso, sandbox.entra.cmsi = True, cmsi
-        assert entra(sandbox).login() == f"{ADMIN}/ann"
+        assert entra(sandbox).login() == f"{ADMIN_ARN}/ann"
 
 
 class TestFederated:
     def test_adfs_that_may_have_the_password(self, sandbox: Sandbox) -> None:
         sandbox.entra.federated.add("ann")
         sandbox.entra.proofs["ann"] = ["PhoneAppNotification"]
-        assert entra(sandbox, hosts=[sandbox.entra.adfs_url]).login() == f"{ADMIN}/ann"
+        assert entra(sandbox, hosts=[sandbox.entra.adfs_url]).login() == f"{ADMIN_ARN}/ann"
         assert sandbox.entra.passwords_seen == 1
 
     def test_adfs_that_may_not(self, sandbox: Sandbox) -> None:
@@ -127,7 +119,7 @@ class TestSecondFactor:
         sandbox.entra.proofs["ann"] = ["PhoneAppNotification"]
         sandbox.entra.number, sandbox.entra.push_after = 73, 5
         sign_in = entra(sandbox)
-        assert sign_in.login() == f"{ADMIN}/ann"
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
         assert "73" in sign_in.shown
         assert sandbox.entra.polls == 5
         assert sign_in.clock.slept == [1.0] * 4
@@ -167,7 +159,7 @@ class TestSecondFactor:
     def test_a_call(self, sandbox: Sandbox) -> None:
         sandbox.entra.proofs["ann"] = ["TwoWayVoiceMobile"]
         sign_in = entra(sandbox)
-        assert sign_in.login() == f"{ADMIN}/ann"
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
         assert "call +XX XXXX 89" in sign_in.shown
 
     def test_a_seed_gives_the_code(self, sandbox: Sandbox) -> None:
@@ -175,7 +167,7 @@ class TestSecondFactor:
         assert otto.totp
         sandbox.entra.proofs["otto"] = ["PhoneAppOTP"]
         seed = {"team/provider/totp/otto": otto.totp.seed}
-        assert entra(sandbox, "otto", keychain=seed).login() == f"{ADMIN}/otto"
+        assert entra(sandbox, "otto", keychain=seed).login() == f"{ADMIN_ARN}/otto"
 
     def test_a_machine_sends_a_wrong_code_once(self, sandbox: Sandbox) -> None:
         sandbox.entra.proofs["otto"] = ["PhoneAppOTP"]
@@ -188,7 +180,7 @@ class TestSecondFactor:
         sandbox.entra.proofs["otto"] = ["PhoneAppOTP"]
         right = otto.totp.code(sandbox.world.now())
         sign_in = entra(sandbox, "otto", answers=["000000", right])
-        assert sign_in.login() == f"{ADMIN}/otto"
+        assert sign_in.login() == f"{ADMIN_ARN}/otto"
         assert sign_in.ui.shown == ["The code is wrong."]
 
     def test_a_code_goes_to_the_pages_own_site_alone(self, sandbox: Sandbox) -> None:
@@ -203,14 +195,15 @@ class TestSecondFactor:
         sandbox.entra.proofs["ann"] = ["OneWaySMS"]
         sign_in = entra(sandbox, answers=[])
         sign_in.ui.ask = lambda *_, **__: sandbox.entra.sms()  # type: ignore[method-assign]
-        assert sign_in.login() == f"{ADMIN}/ann"
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
 
     def test_several_and_none_default(self, sandbox: Sandbox) -> None:
         sandbox.entra.proofs["ann"] = ["OneWaySMS", "TwoWayVoiceMobile"]
-        assert entra(sandbox, mfa="call").login() == f"{ADMIN}/ann"
-        assert entra(sandbox, answers=["call"]).login() == f"{ADMIN}/ann"
+        assert entra(sandbox, mfa="call").login() == f"{ADMIN_ARN}/ann"
+        assert entra(sandbox, answers=["call"]).login() == f"{ADMIN_ARN}/ann"
         assert "SMS +XX XXXX 89" in refusal(entra(sandbox), InteractionRequired).message
-        assert "call, sms" in refusal(entra(sandbox, mfa="push"), ConfigError).message
+        said = refusal(entra(sandbox, mfa="push"), ConfigError).message
+        assert "sms (SMS +XX XXXX 89), call (call" in said
 
     def test_a_passkey_alone(self, sandbox: Sandbox) -> None:
         sandbox.entra.proofs["ann"] = ["FidoKey"]
@@ -251,7 +244,7 @@ class TestDeadEnds:
     def test_registration_is_skipped_where_it_may_be(self, sandbox: Sandbox) -> None:
         sandbox.entra.proof_up = "skippable"
         sign_in = entra(sandbox)
-        assert sign_in.login() == f"{ADMIN}/ann"
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
         assert "10 days" in sign_in.ui.warned[0]
         sandbox.entra.proof_up = "required"
         error = refusal(entra(sandbox))

@@ -8,7 +8,7 @@ import pytest
 
 from broker.errors import AwsLoginError
 from providers.saml import api, script
-from tests.providers.saml.services import SignIn
+from tests.providers.saml.walks import SignIn
 from tests.sandbox import Sandbox
 from tests.sandbox.entra import APP_ID as ENTRA_APP
 from tests.sandbox.entra import TENANT

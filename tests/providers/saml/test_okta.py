@@ -9,14 +9,12 @@ from pydantic import ValidationError
 
 from broker import registry
 from broker.errors import (
-    AwsLoginError,
     ConfigError,
     InteractionRequired,
-    LoginRefused,
     NetworkError,
     UnexpectedReply,
 )
-from tests.providers.saml.services import ADMIN, SignIn
+from tests.providers.saml.walks import ADMIN_ARN, SignIn, refusal
 from tests.sandbox import Sandbox
 from tests.sandbox.okta import APP, APP_ID, CLIENT_ID
 
@@ -35,15 +33,9 @@ def engine(sandbox: Sandbox, **more: Any) -> SignIn:
     return okta(sandbox, client_id=CLIENT_ID, app_id=more.pop("app", APP_ID), **more)
 
 
-def refusal(sign_in: SignIn, kind: type[AwsLoginError] = LoginRefused) -> AwsLoginError:
-    with pytest.raises(kind) as refused:
-        sign_in.login()
-    return refused.value
-
-
 class TestClassic:
     def test_password_alone(self, sandbox: Sandbox) -> None:
-        assert okta(sandbox).login() == f"{ADMIN}/ann"
+        assert okta(sandbox).login() == f"{ADMIN_ARN}/ann"
         assert sandbox.okta.passwords_seen == 1
 
     def test_a_wrong_password_is_posted_once(self, sandbox: Sandbox) -> None:
@@ -88,12 +80,12 @@ class TestClassic:
     def test_a_password_that_expires_soon_is_a_warning(self, sandbox: Sandbox) -> None:
         sandbox.okta.status["ann"] = "PASSWORD_WARN"
         sign_in = okta(sandbox)
-        assert sign_in.login() == f"{ADMIN}/ann"
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
         assert "5 days" in sign_in.ui.warned[0]
 
     def test_enrolment_is_skipped_where_it_may_be(self, sandbox: Sandbox) -> None:
         sandbox.okta.status["ann"] = "MFA_ENROLL"
-        assert okta(sandbox).login() == f"{ADMIN}/ann"
+        assert okta(sandbox).login() == f"{ADMIN_ARN}/ann"
         sandbox.okta.skippable = False
         assert "registered" in refusal(okta(sandbox)).message
 
@@ -101,7 +93,7 @@ class TestClassic:
         sandbox.okta.factors["ann"] = ["push"]
         sandbox.okta.push_number, sandbox.okta.push_after = 42, 4
         sign_in = okta(sandbox)
-        assert sign_in.login() == f"{ADMIN}/ann"
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
         assert sandbox.okta.polls == 4
         assert sign_in.ui.shown == ["Tap 42 in Okta Verify"]
 
@@ -125,7 +117,7 @@ class TestClassic:
         assert otto.totp
         sandbox.okta.factors["otto"] = ["token:software:totp"]
         seed = {"team/provider/totp/otto": otto.totp.seed}
-        assert okta(sandbox, "otto", keychain=seed).login() == f"{ADMIN}/otto"
+        assert okta(sandbox, "otto", keychain=seed).login() == f"{ADMIN_ARN}/otto"
 
     def test_a_machine_sends_a_wrong_code_once(self, sandbox: Sandbox) -> None:
         sandbox.okta.factors["otto"] = ["token:software:totp"]
@@ -139,7 +131,7 @@ class TestClassic:
         sandbox.okta.factors["otto"] = ["token:hardware"]
         right = otto.totp.code(sandbox.world.now())
         sign_in = okta(sandbox, "otto", answers=["000000", "000001", right])
-        assert sign_in.login() == f"{ADMIN}/otto"
+        assert sign_in.login() == f"{ADMIN_ARN}/otto"
         refusal(okta(sandbox, "otto", answers=[f"00000{n}" for n in range(9)]))
         assert len(sandbox.calls("okta", VERIFY)) == 6
 
@@ -167,7 +159,7 @@ class TestClassic:
             return sandbox.okta.sent["ann"]
 
         sign_in.ui.ask = read  # type: ignore[method-assign]
-        assert sign_in.login() == f"{ADMIN}/ann"
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
 
     def test_a_seed_is_not_taken_for_an_sms(self, sandbox: Sandbox) -> None:
         sandbox.okta.factors["ann"] = ["sms"]
@@ -177,20 +169,20 @@ class TestClassic:
     def test_security_question(self, sandbox: Sandbox) -> None:
         sandbox.okta.factors["ann"] = [("question", {"questionText": "Name of the cat?"})]
         sign_in = okta(sandbox, answers=["fluffy"])
-        assert sign_in.login() == f"{ADMIN}/ann"
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
         assert sign_in.ui.asked == ["Name of the cat?"]
         assert "doesn't match" in refusal(okta(sandbox, answers=["rex"])).message
 
     def test_mfa_names_the_factor(self, sandbox: Sandbox) -> None:
         sandbox.okta.factors["ann"] = ["sms", "push", "webauthn"]
-        assert okta(sandbox, mfa="push").login() == f"{ADMIN}/ann"
+        assert okta(sandbox, mfa="push").login() == f"{ADMIN_ARN}/ann"
         assert "totp" in refusal(okta(sandbox, mfa="totp"), ConfigError).message
         assert "mfa" in refusal(okta(sandbox), InteractionRequired).hint
 
     def test_several_factors_of_one_kind(self, sandbox: Sandbox) -> None:
         sandbox.okta.factors["ann"] = [("push", {"name": "old"}), ("push", {"name": "new phone"})]
         sign_in = okta(sandbox, mfa="push", answers=["new phone"])
-        assert sign_in.login() == f"{ADMIN}/ann"
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
         assert sandbox.calls("okta", "/api/v1/authn/factors/f1/verify")
         assert not sandbox.calls("okta", VERIFY)
 
@@ -202,11 +194,11 @@ class TestClassic:
     def test_webauthn_by_name(self, sandbox: Sandbox) -> None:
         sandbox.okta.factors["ann"] = ["webauthn", "push"]
         assert "idp: browser" in refusal(okta(sandbox, mfa="webauthn")).hint
-        assert okta(sandbox).login() == f"{ADMIN}/ann"
+        assert okta(sandbox).login() == f"{ADMIN_ARN}/ann"
 
     def test_step_up_at_the_app(self, sandbox: Sandbox) -> None:
         sandbox.okta.factors["ann"], sandbox.okta.step_up = ["push"], True
-        assert okta(sandbox).login() == f"{ADMIN}/ann"
+        assert okta(sandbox).login() == f"{ADMIN_ARN}/ann"
         assert sandbox.okta.passwords_seen == 1
 
     def test_a_remembered_device_is_asked_for_no_factor(self, sandbox: Sandbox) -> None:
@@ -215,7 +207,7 @@ class TestClassic:
         sign_in.login()
         sign_in.login()
         assert (sandbox.okta.passwords_seen, sandbox.okta.polls) == (2, 2)
-        sign_in.provider().logout()
+        sign_in.provider.logout()
         sign_in.login()
         assert sandbox.okta.polls == 4
 
@@ -255,7 +247,7 @@ class TestClassic:
 class TestIdentityEngine:
     def test_device_code_and_exchange(self, sandbox: Sandbox) -> None:
         sign_in = engine(sandbox, person=None)
-        assert sign_in.login() == f"{ADMIN}/ann"
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
         assert "ABCDWXYZ" in sign_in.shown
         assert sign_in.clock.slept == [5, 5]
         assert sign_in.ui.browsed
@@ -265,14 +257,14 @@ class TestIdentityEngine:
         sign_in = engine(sandbox)
         sign_in.login()
         sign_in.ui.interactive = False
-        assert sign_in.login() == f"{ADMIN}/ann"
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
         assert len(sandbox.calls("okta", "/oauth2/v1/device/authorize")) == 1
 
     def test_tokens_that_ended_are_replaced(self, sandbox: Sandbox) -> None:
         sign_in = engine(sandbox)
         sign_in.login()
         sandbox.okta.end_sessions()
-        assert sign_in.login() == f"{ADMIN}/ann"
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
         assert len(sandbox.calls("okta", "/oauth2/v1/device/authorize")) == 2
 
     def test_slow_down_is_heeded(self, sandbox: Sandbox) -> None:

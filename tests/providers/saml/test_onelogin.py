@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from broker import registry
-from broker.errors import AwsLoginError, InteractionRequired, LoginRefused, UnexpectedReply
-from tests.providers.saml.services import ADMIN, SignIn
+from broker.errors import AwsLoginError, InteractionRequired, UnexpectedReply
+from tests.providers.saml.walks import ADMIN_ARN, SignIn, refusal
 from tests.sandbox import Sandbox
 from tests.sandbox.onelogin import APP_ID, CLIENT_ID, CLIENT_SECRET, SUBDOMAIN
 
@@ -31,12 +31,6 @@ def onelogin(sandbox: Sandbox, person: str | None = "ann", **more: Any) -> SignI
     return SignIn(sandbox, {"idp": "onelogin", **options}, person=person, environ=environ, **more)
 
 
-def refusal(sign_in: SignIn, kind: type[AwsLoginError] = LoginRefused) -> AwsLoginError:
-    with pytest.raises(kind) as refused:
-        sign_in.login()
-    return refused.value
-
-
 @pytest.fixture(params=[False, True], ids=["v2", "v1"])
 def either(request: pytest.FixtureRequest, sandbox: Sandbox) -> Sandbox:
     """Both forms of its replies."""
@@ -45,7 +39,7 @@ def either(request: pytest.FixtureRequest, sandbox: Sandbox) -> Sandbox:
 
 
 def test_password_alone(either: Sandbox) -> None:
-    assert onelogin(either).login() == f"{ADMIN}/ann"
+    assert onelogin(either).login() == f"{ADMIN_ARN}/ann"
     assert either.onelogin.passwords_seen == 1
 
 
@@ -59,7 +53,7 @@ def test_push(either: Sandbox) -> None:
     either.onelogin.devices["ann"] = [PROTECT]
     either.onelogin.push_after = 3
     sign_in = onelogin(either)
-    assert sign_in.login() == f"{ADMIN}/ann"
+    assert sign_in.login() == f"{ADMIN_ARN}/ann"
     assert (either.onelogin.pushes, either.onelogin.polls) == (1, 3)
     assert sign_in.shown == "Approve the sign-in in OneLogin Protect"
 
@@ -82,20 +76,20 @@ def test_a_seed_gives_the_code(either: Sandbox) -> None:
     assert otto.totp
     either.onelogin.devices["otto"] = [TOTP]
     seed = {"team/provider/totp/otto": otto.totp.seed}
-    assert onelogin(either, "otto", keychain=seed).login() == f"{ADMIN}/otto"
+    assert onelogin(either, "otto", keychain=seed).login() == f"{ADMIN_ARN}/otto"
 
 
 def test_an_sms(sandbox: Sandbox) -> None:
     sandbox.onelogin.devices["ann"] = [SMS]
     sign_in = onelogin(sandbox, answers=[])
     sign_in.ui.ask = lambda *_, **__: sandbox.onelogin.sent["ann"]  # type: ignore[method-assign]
-    assert sign_in.login() == f"{ADMIN}/ann"
+    assert sign_in.login() == f"{ADMIN_ARN}/ann"
 
 
 def test_several_devices(sandbox: Sandbox) -> None:
     sandbox.onelogin.devices["ann"] = [TOTP, PROTECT, PROTECT]
     sign_in = onelogin(sandbox, mfa="push", answers=["666668"])
-    assert sign_in.login() == f"{ADMIN}/ann"
+    assert sign_in.login() == f"{ADMIN_ARN}/ann"
     assert sandbox.calls("onelogin", VERIFY)[0].json["device_id"] == "666668"
     assert "mfa" in refusal(onelogin(sandbox), InteractionRequired).hint
 
@@ -105,7 +99,7 @@ def test_the_code_of_onelogin_protect(sandbox: Sandbox) -> None:
     assert otto.totp
     sandbox.onelogin.devices["otto"] = [PROTECT]
     code = {"AWSLOGIN_MFA_CODE": otto.totp.code(sandbox.world.now())}
-    assert onelogin(sandbox, "otto", mfa="totp", environ=code).login() == f"{ADMIN}/otto"
+    assert onelogin(sandbox, "otto", mfa="totp", environ=code).login() == f"{ADMIN_ARN}/otto"
     assert sandbox.onelogin.pushes == 0
 
 
@@ -121,7 +115,7 @@ def test_a_person_may_correct_a_code_with_the_new_state_token(sandbox: Sandbox) 
     assert otto.totp
     sandbox.onelogin.devices["otto"] = [TOTP]
     right = otto.totp.code(sandbox.world.now())
-    assert onelogin(sandbox, "otto", answers=["000000", right]).login() == f"{ADMIN}/otto"
+    assert onelogin(sandbox, "otto", answers=["000000", right]).login() == f"{ADMIN_ARN}/otto"
 
 
 def test_webauthn_is_the_browsers(sandbox: Sandbox) -> None:
@@ -151,7 +145,7 @@ class TestClientSecret:
 
     def test_from_the_keychain(self, sandbox: Sandbox) -> None:
         kept = {ENTRY: CLIENT_SECRET}
-        assert onelogin(sandbox, environ=self.NONE, keychain=kept).login() == f"{ADMIN}/ann"
+        assert onelogin(sandbox, environ=self.NONE, keychain=kept).login() == f"{ADMIN_ARN}/ann"
 
     def test_typed_and_kept(self, sandbox: Sandbox) -> None:
         sign_in = onelogin(sandbox, environ=self.NONE, answers=[CLIENT_SECRET, "y"])

@@ -1,9 +1,13 @@
-"""Signs in through the SAML provider inside the test's process, with a clock that does not wait."""
+"""One person's sign-in through the SAML provider, in the test's process, without waiting."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
+
+from broker.errors import AwsLoginError, LoginRefused
 from broker.provider import Request
 from broker.testing import FakeClock, MemoryKeychain, MemorySecrets, ScriptedUi, make_ports
 from providers.saml.provider import Saml, SamlOptions
@@ -11,11 +15,60 @@ from tests.sandbox import PROD, Sandbox
 
 ADMIN = Request(profile="prod", region="eu-west-1", account=PROD, role="Admin")
 ANYTHING = Request(profile="any", region="eu-west-1")
+ADMIN_ARN = f"arn:aws:sts::{PROD}:assumed-role/Admin"
 TOTP = "team/provider/totp/"
 
 
-class Walk:
-    """A provider with its person.
+class SignIn:
+    """A machine of one person: a sign-in may be repeated, what is kept stays.
+
+    Args:
+        sandbox: Whose STS and people there are.
+        options: The provider's YAML.
+        person: Whose password the environment gives; None gives none.
+        answers: What the person types; None where nobody is there.
+        environ: Further variables.
+        keychain: It, or its entries.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        options: Mapping[str, Any],
+        *,
+        person: str | None = "ann",
+        answers: Sequence[str] | None = None,
+        environ: Mapping[str, str] | None = None,
+        keychain: MemoryKeychain | Mapping[str, str] | None = None,
+    ) -> None:
+        given = {"AWSLOGIN_USERNAME": person or "ann", **(environ or {})}
+        if person in sandbox.world.people:
+            given.setdefault("AWSLOGIN_PASSWORD", sandbox.world.people[person].password)
+        kept = keychain if isinstance(keychain, MemoryKeychain) else MemoryKeychain(keychain)
+        self.ui = ScriptedUi(answers, environ=given)
+        self.clock = FakeClock()
+        self.keychain = kept
+        self.secrets = MemorySecrets(self.clock, kept)
+        ports = make_ports(sandbox.env(), ui=self.ui, clock=self.clock, secrets=self.secrets)
+        self.provider = Saml("corp", SamlOptions.model_validate(dict(options)), ports)
+
+    def arn(self, request: Request = ADMIN) -> str:
+        """The ARN of the session; a kept assertion counts."""
+        return str(self.provider.login(request).arn)
+
+    def login(self) -> str:
+        """The ARN that a new sign-in leads to."""
+        self.secrets.forget("assertion")
+        return self.arn()
+
+    @property
+    def shown(self) -> str:
+        """All that had to be shown."""
+        return "\n".join(self.ui.shown)
+
+
+class Walk(SignIn):
+    """A sign-in that starts at an address, of a person whom the YAML names.
 
     Args:
         sandbox: Whose STS and people there are.
@@ -26,6 +79,7 @@ class Walk:
         code: `AWSLOGIN_MFA_CODE`.
         seed: Whether the keychain has the person's seed.
         password: Another one than the person's own; "" where the environment gives none.
+        keychain: It, where it outlasts the walk.
         options: Further options of the provider.
     """
 
@@ -43,28 +97,27 @@ class Walk:
         keychain: MemoryKeychain | None = None,
         **options: Any,
     ) -> None:
-        person = sandbox.world.people.get(user)
-        if password is None:
-            password = person.password if person else ""
-        environ = {"AWSLOGIN_PASSWORD": password} if password else {}
-        if code:
-            environ["AWSLOGIN_MFA_CODE"] = code
-        self.ui = ScriptedUi(answers, environ=environ)
-        self.clock = FakeClock()
-        self.keychain = keychain or MemoryKeychain()
-        if seed:
-            assert person
-            assert person.totp
-            self.keychain.entries[TOTP + user] = person.totp.seed
-        given = {"idp": idp, "url": url, "username": user, **options}
-        ports = make_ports(
-            sandbox.env(),
-            ui=self.ui,
-            clock=self.clock,
-            secrets=MemorySecrets(self.clock, self.keychain),
+        environ = {
+            "AWSLOGIN_USERNAME": user,
+            "AWSLOGIN_PASSWORD": password,
+            "AWSLOGIN_MFA_CODE": code,
+        }
+        super().__init__(
+            sandbox,
+            {"idp": idp, "url": url, "username": user, **options},
+            person=user if password is None else None,
+            answers=answers,
+            environ={name: value for name, value in environ.items() if value},
+            keychain=keychain,
         )
-        self.provider = Saml("corp", SamlOptions.model_validate(given), ports)
+        if seed:
+            totp = sandbox.world.people[user].totp
+            assert totp
+            self.keychain.entries[TOTP + user] = totp.seed
 
-    def arn(self, request: Request = ADMIN) -> str:
-        """Sign in; the session's ARN."""
-        return str(self.provider.login(request).arn)
+
+def refusal(sign_in: SignIn, kind: type[AwsLoginError] = LoginRefused) -> AwsLoginError:
+    """How a new sign-in fails."""
+    with pytest.raises(kind) as refused:
+        sign_in.login()
+    return refused.value
