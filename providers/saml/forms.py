@@ -25,10 +25,11 @@ from broker.ports.http import HttpSession, Reply
 from broker.ports.urls import origin, without_query
 from providers.saml import factors
 from providers.saml.assertion import is_for_another
+from providers.saml.controls import Option, kind_of, printable
 from providers.saml.credentials import Person
 from providers.saml.factors import Factor
 from providers.saml.idp import PageReader
-from providers.saml.page import Form, Kind, Option, Page, kind_of, printable
+from providers.saml.page import Form, Kind, Page
 
 T = TypeVar("T")
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 
 from broker.ports.http import Reply
+from providers.saml.controls import Option, kind_of, printable
 from providers.saml.forms import SignIn, UnknownPageError
 from providers.saml.idp import PageReader
-from providers.saml.page import Form, Kind, Option, Page, kind_of, printable
+from providers.saml.page import Form, Kind, Page
 
 _ANOTHER_WAY = "#kc-select-try-another-way-form"
 _METHODS = "kc-select-credential-form"

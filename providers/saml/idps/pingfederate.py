@@ -8,10 +8,11 @@ from __future__ import annotations
 from bs4 import Tag
 
 from broker.ports.http import Reply
+from providers.saml.controls import Option, kind_of, printable
 from providers.saml.forms import SignIn
 from providers.saml.idp import PageReader
 from providers.saml.idps.form import FormIdp
-from providers.saml.page import Form, Kind, Option, Page, kind_of, printable
+from providers.saml.page import Form, Kind, Page
 
 _EVERY = 3.0
 """Seconds between two questions for the swipe, as PingID's script does it."""
