@@ -27,20 +27,13 @@ from broker.config.trust import Trust
 from broker.config.values import REGION, SESSION_NAME
 from broker.errors import ConfigError, InteractionRequired, UsageError
 from broker.paths import config_dir
-from broker.ports.aws import account_of, partition_of
+from broker.ports.aws import account_of, partition_of, region_for
 from broker.provider import KeyHolder
 from broker.stamp import stamp
 
 FILE_NAME = "awslogin.yaml"
 LONGEST_CHAIN = 50
 """Sources behind one another; AWS itself sets no bound, reason does."""
-DEFAULT_REGION = {
-    "aws": "us-east-1",
-    "aws-cn": "cn-north-1",
-    "aws-us-gov": "us-gov-west-1",
-    "aws-eusc": "eusc-de-east-1",
-}
-"""Where neither the profile, the defaults, AWS_REGION nor the provider names a region."""
 
 EXAMPLE = """\
 version: 1
@@ -395,8 +388,7 @@ class Config:
         own = getattr(specs[0].options, "region", None) if specs else None
         if own:
             return own, specs[0].origins.get("region", Origin())
-        partition = (model.role_arn or "arn:aws").split(":")[1]
-        return DEFAULT_REGION.get(partition, DEFAULT_REGION["aws"]), Origin()
+        return region_for(model.role_arn), Origin()
 
     def _with_duration(self, profile: Profile, model: ProfileModel) -> Profile:
         """The duration: the profile's own must be possible, an inherited one is lowered."""

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from broker.errors import LoginRefused, RoleRefused, UnexpectedReply
-from broker.ports.aws import HOUR, credentials_of
+from broker.ports.aws import HOUR, credentials_of, region_for
 from broker.ports.clock import to_text
 from broker.ports.urls import origin, require_safe
 from broker.provider import Account, Credentials, Provider, ProviderOptions, Request
@@ -200,7 +200,7 @@ class Saml(Provider):
 
     def _assume(self, role: Any, assertion: Any, seconds: int, request: Request) -> Credentials:
         arns = [{"arn": arn} for arn in request.policy_arns]
-        client = self.ports.aws.client("sts", request.region)
+        client = self.ports.aws.client("sts", region_for(role.role_arn, request.region))
         with self.ports.aws.errors(f"AssumeRoleWithSAML {role.role_arn}"):
             return credentials_of(
                 client.assume_role_with_saml(

@@ -179,6 +179,37 @@ def test_a_session_ends_when_the_provider_says(sandbox: Sandbox) -> None:
     assert timedelta(minutes=18) < ends - walk.clock.now() <= timedelta(minutes=20)
 
 
+@pytest.mark.parametrize(
+    ("partition", "asked", "region"),
+    [
+        ("aws", "eu-west-1", "eu-west-1"),
+        ("aws-cn", "eu-west-1", "cn-north-1"),
+        ("aws-cn", "cn-northwest-1", "cn-northwest-1"),
+        ("aws-us-gov", "us-east-1", "us-gov-west-1"),
+        ("aws-eusc", "us-east-1", "eusc-de-east-1"),
+        ("aws-iso", "us-iso-east-1", "us-iso-east-1"),
+    ],
+)
+def test_a_role_is_taken_in_its_own_partition(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, partition: str, asked: str, region: str
+) -> None:
+    walk = Walk(sandbox, "form", sandbox.idp.url)
+    regions: list[str] = []
+
+    def client(_: str, region: str) -> None:
+        regions.append(region)
+        raise RoleRefused("enough")
+
+    monkeypatch.setattr(walk.provider.ports.aws, "client", client)
+    one = role("Admin", partition)
+    encoded = response(f"{one.role_arn},{one.provider_arn}")
+    walk.clock.advance((NOW - walk.clock.now()).total_seconds())
+    walk.secrets.remember("assertion", {"response": encoded}, until=NOW + timedelta(minutes=5))
+    with pytest.raises(RoleRefused, match="enough"):
+        walk.arn(Request(profile="any", region=asked))
+    assert regions == [region]
+
+
 def test_discover(sandbox: Sandbox) -> None:
     walk = Walk(sandbox, "form", sandbox.idp.url)
     assert [(one.account_id, one.roles) for one in walk.provider.discover()] == [
