@@ -43,6 +43,7 @@ def main(*, alone: bool = False) -> int:
     Args:
         alone: Without site-packages: the full program is another start of the interpreter.
     """
+    keep_descriptors()
     words = sys.argv[1:]
     form = wanted(words) if may_ask_agent(os.environ) else None
     try:
@@ -56,6 +57,15 @@ def main(*, alone: bool = False) -> int:
     from broker.cli.app import run
 
     return run(words)
+
+
+def keep_descriptors() -> None:
+    """Put the null device where a standard stream is closed: a socket must not take its place."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def may_ask_agent(environ: "Mapping[str, str]") -> bool:

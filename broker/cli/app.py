@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from broker import __version__
+from broker.entry import keep_descriptors
 from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
 from broker.secret import masked
 from broker.visible import visible
@@ -484,12 +485,9 @@ def _machine_trouble(error: OSError) -> AwsLoginError:
 
 
 def _keep_streams() -> None:
-    """Put the null device where a standard stream was closed: a file must not take its place."""
+    """Give Python the streams that it found closed; what one cannot encode is written out."""
+    keep_descriptors()
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
         if getattr(sys, name) is None:
             mode = "r" if number == 0 else "w"
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
