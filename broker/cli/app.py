@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from broker import __version__
-from broker.entry import keep_descriptors
+from broker.entry import keep_descriptors, working_directory
 from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
 from broker.secret import masked
 from broker.visible import visible
@@ -118,7 +118,7 @@ class App:
         """The config, whether trusted or not: for commands that only look."""
         from broker.config import load
 
-        return load(self.config_option, self.environ, _working_directory())
+        return load(self.config_option, self.environ, Path(working_directory()))
 
     @property
     def broker(self) -> Broker:
@@ -307,14 +307,6 @@ def _save_page(error: AwsLoginError, path: str | None) -> None:
         with open(path, "wb", opener=_private) as file:
             file.write(masked(page).encode())
         error.hint = f"{error.hint}; the page was saved to {path}".lstrip("; ")
-
-
-def _working_directory() -> Path:
-    """Where the walk up begins; nowhere, where the directory has been deleted."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return Path("/")
 
 
 def _private(path: str, flags: int) -> int:
