@@ -96,5 +96,5 @@ def test_devices_to_choose_from(
 
 def test_a_device_that_is_not_there(sandbox: Sandbox) -> None:
     sandbox.ping.habits["otto"] = Habits("devices")
-    with pytest.raises(ConfigError, match="push, totp"):
+    with pytest.raises(ConfigError, match=r"push \(iPhone X\), totp \(Desktop Mac\)"):
         walk(sandbox, "otto", mfa="sms").arn()
