@@ -67,7 +67,8 @@ def _polled(
 ) -> Mapping[str, Any]:
     """CreateToken's reply, asked for until the person has decided or the code's life is over."""
     clock = ports.clock
-    interval = float(started.get("interval") or INTERVAL)
+    asked = float(started.get("interval") or INTERVAL)
+    interval = asked if asked > 0 else INTERVAL
     answered = clock.monotonic()
     end = answered + float(started.get("expiresIn") or CODE_LIFE)
     while clock.monotonic() + interval < end:

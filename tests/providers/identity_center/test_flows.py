@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from broker.errors import ConfigError, LoginRefused, NetworkError, UsageError
+from broker.errors import ConfigError, LoginRefused, NetworkError, UnexpectedReply, UsageError
 from broker.testing import FakeClock, ScriptedUi
 from providers.identity_center import surroundings
 from tests.providers.identity_center.conftest import STAGE, Make, Visitor
@@ -139,6 +139,53 @@ def test_slow_down_adds_five_seconds_though_json_alone_names_it(
     clock = FakeClock()
     make(clock=clock).login(STAGE)
     assert clock.slept[:4] == [1, 6, 6, 11]
+
+
+def test_a_pause_that_polling_is_asked_for_is_made(make: Make, sandbox: Sandbox) -> None:
+    for headers in ({"Retry-After": "8"}, {}):
+        sandbox.fault("oidc", status=429, body="{}", headers=headers, action="/token", times=1)
+    clock = FakeClock()
+    make(clock=clock).login(STAGE)
+    assert clock.slept[:3] == [1, 9, 14]
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("/device_authorization", "[]"),
+        ("/device_authorization", '{"deviceCode": "c", "userCode": "u", "verificationUri": 7}'),
+        (
+            "/device_authorization",
+            '{"deviceCode": "c", "userCode": "u", "verificationUri": "",'
+            + ' "verificationUriComplete": ["x"]}',
+        ),
+        ("/token", "[1]"),
+        ("/token", '{"accessToken": ["x"], "expiresIn": 3600}'),
+        ("/token", '{"accessToken": "x", "expiresIn": 1000000000000}'),
+    ],
+)
+def test_a_reply_of_another_shape_is_told(
+    make: Make, sandbox: Sandbox, action: str, body: str
+) -> None:
+    sandbox.fault("oidc", status=200, body=body, action=action)
+    with pytest.raises(UnexpectedReply):
+        make().login(STAGE)
+
+
+def test_an_interval_that_is_none_is_five_seconds(make: Make, sandbox: Sandbox) -> None:
+    for interval in ("-3", "0"):
+        sandbox.fault(
+            "oidc",
+            status=200,
+            body='{"deviceCode": "code", "userCode": "u", "verificationUri": "https://x",'
+            f' "expiresIn": 6, "interval": {interval}}}',
+            action="/device_authorization",
+        )
+        clock = FakeClock()
+        with pytest.raises(LoginRefused):
+            make(clock=clock, ui=ScriptedUi([])).login(STAGE)
+        assert clock.slept[0] == 5
+        sandbox.heal("oidc")
 
 
 def test_a_forgotten_registration_is_made_anew(make: Make, sandbox: Sandbox) -> None:
