@@ -69,7 +69,6 @@ def rotate(
         note = new = None
     if note and not new:
         _take_back_what_was_lost(ports, iam, keys, note, current)
-        store.end_rotation(profile)
         keys = iam.keys()
     if not new:
         _make_room(store, iam, keys, profile)
@@ -133,9 +132,20 @@ class _Iam:
             }
 
     def create(self) -> tuple[Credentials, datetime | None]:
-        """CreateAccessKey, never repeated: the new pair, and when it was made."""
+        """CreateAccessKey, never repeated: the new pair, and when it was made.
+
+        Raises:
+            UsageError: The user has two keys, though ListAccessKeys did not show both.
+        """
+        client = self._client(once=True)
         with self._asking("CreateAccessKey"):
-            made = self._client(once=True).create_access_key()["AccessKey"]
+            try:
+                made = client.create_access_key()["AccessKey"]
+            except client.exceptions.LimitExceededException as error:
+                raise UsageError(
+                    "the user has two access keys already, so AWS makes no third",
+                    hint="wait a minute, as AWS may not list a new one at once, then run it again",
+                ) from error
             pair = Credentials(made["AccessKeyId"], Secret(made["SecretAccessKey"]))
             return pair, made.get("CreateDate")
 
@@ -240,9 +250,11 @@ def _create(
 ) -> tuple[dict[str, Any], Credentials]:
     """A new pair, stored beside the old one; where it cannot be stored, taken back at AWS.
 
-    The note names every profile that holds the old pair: each gets the new one.
+    The note names every profile that holds the old pair: each gets the new one. That of an earlier
+    rotation stays where there are two keys: AWS may not list yet what was lost then.
     """
     profile = profiles[0]
+    earlier = store.rotation(profile)
     old = store.require(profile)
     note = {
         "old": old.access_key_id,
@@ -255,6 +267,9 @@ def _create(
         new, created = iam.create()
     except (RoleRefused, LoginRefused, ConfigError):
         store.end_rotation(profile)  # AWS said no: there is no new key
+        raise
+    except UsageError:
+        store.begin_rotation(profile, earlier) if earlier else store.end_rotation(profile)
         raise
     except AwsLoginError as error:
         error.hint = f"`awslogin rotate {profile}` again: it takes back a key that was made"

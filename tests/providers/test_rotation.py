@@ -199,6 +199,42 @@ def test_a_lost_reply_is_not_asked_for_again(bob: Bob) -> None:
     assert bob.is_done()
 
 
+def test_a_lost_key_that_aws_does_not_list_yet(bob: Bob) -> None:
+    """AWS makes no third one; when it lists the lost one, that is taken back."""
+    iam = bob.sandbox.services["iam"]
+    handle = iam._handle
+
+    def lose(asked: Any) -> Any:
+        answer = handle(asked)
+        if asked.action == "CreateAccessKey":
+            answer.status, answer.body = 500, ""
+        return answer
+
+    iam._handle = lose
+    with pytest.raises(NetworkError):
+        bob.rotate()
+    user = bob.sandbox.user("bob")
+    lost = bob.at_aws[-1]
+
+    def late(asked: Any) -> Any:
+        if asked.action == "ListAccessKeys":
+            user.keys.remove(lost)
+        answer = handle(asked)
+        if asked.action == "ListAccessKeys":
+            user.keys.append(lost)
+        return answer
+
+    iam._handle = late
+    with pytest.raises(UsageError, match="two access keys") as failed:
+        bob.rotate()
+    assert "wait" in failed.value.hint
+    assert bob.works()
+    iam._handle = handle
+    bob.rotate()
+    assert lost not in bob.at_aws
+    assert bob.is_done()
+
+
 class Failing(FileKeychain):
     """A keychain that refuses to write one entry."""
 

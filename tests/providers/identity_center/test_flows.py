@@ -154,11 +154,7 @@ def test_a_pause_that_polling_is_asked_for_is_made(make: Make, sandbox: Sandbox)
     [
         ("/device_authorization", "[]"),
         ("/device_authorization", '{"deviceCode": "c", "userCode": "u", "verificationUri": 7}'),
-        (
-            "/device_authorization",
-            '{"deviceCode": "c", "userCode": "u", "verificationUri": "",'
-            + ' "verificationUriComplete": ["x"]}',
-        ),
+        ("/device_authorization", '{"deviceCode": ["c"], "userCode": "u", "verificationUri": "x"}'),
         ("/token", "[1]"),
         ("/token", '{"accessToken": ["x"], "expiresIn": 3600}'),
         ("/token", '{"accessToken": "x", "expiresIn": 1000000000000}'),
