@@ -147,8 +147,14 @@ def test_a_browser_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_endpoint_that_fails(team: Home, sandbox: Sandbox) -> None:
     add(team, "dev", sandbox.bob)
     team.run("deploy").ok()
-    for fault, code in (({"status": 400}, 3), ({"status": 200, "body": "<html>"}, 6)):
-        sandbox.fault("signin", **fault)
+    faults: list[tuple[int, str, int]] = [
+        (400, "", 3),
+        (200, "<html>", 6),
+        (200, "[]", 6),
+        (200, '{"SigninToken": null}', 6),
+    ]
+    for status, body, code in faults:
+        sandbox.fault("signin", status=status, body=body)
         done = team.run("console", "deploy", "--print", "--output", "json")
         assert done.error["exit"] == code
         sandbox.heal("signin")
