@@ -83,14 +83,13 @@ def rotate(
     _verify(ports, new, request)
     for name in profiles:
         store.put(name, new)
-    if old in keys:
-        _retire(iam, store, profile, old, new, keep_inactive=keep_inactive)
+    inactive = old and _retire(iam, store, profile, old, new, keep_inactive=keep_inactive)
     _forget(store, note, profile)
     made = keys.get(new.access_key_id)  # a rerun may come before AWS lists it
     return Rotation(
         access_key_id=new.access_key_id,
         old_access_key_id=old,
-        old_is="inactive" if keep_inactive and old in keys else "deleted",
+        old_is="inactive" if inactive else "deleted",
         created_at=made.created if made else ports.clock.now(),
         profiles=tuple(profiles),
     )
@@ -169,10 +168,15 @@ class _Iam:
             except client.exceptions.NoSuchEntityException:
                 return
 
-    def deactivate(self, key_id: str) -> None:
-        """UpdateAccessKey to Inactive."""
+    def deactivate(self, key_id: str) -> bool:
+        """UpdateAccessKey to Inactive; False where it is gone already."""
+        client = self._client()
         with self._asking("UpdateAccessKey"):
-            self._client().update_access_key(AccessKeyId=key_id, Status="Inactive")
+            try:
+                client.update_access_key(AccessKeyId=key_id, Status="Inactive")
+            except client.exceptions.NoSuchEntityException:
+                return False
+        return True
 
     def _client(self, *, once: bool = False) -> Any:
         return self._aws.client("iam", self._region, self._signer, once=once)
@@ -320,17 +324,17 @@ def _retire(
     new: Credentials,
     *,
     keep_inactive: bool,
-) -> None:
-    """Delete or deactivate the old key.
+) -> bool:
+    """Delete or deactivate the old key, listed or not; whether it is there, inactive.
 
     Raises:
         AwsLoginError: It stays; the new one is stored and works all the same.
     """
     try:
-        if keep_inactive:
-            iam.deactivate(old)
+        if keep_inactive and iam.deactivate(old):
             store.park(profile, old)
-        else:
+            return True
+        if not keep_inactive:
             iam.delete(old)
     except AwsLoginError as error:
         error.message = (
@@ -339,3 +343,4 @@ def _retire(
         )
         error.hint = f"{error.hint}; then `awslogin rotate {profile}` finishes".lstrip("; ")
         raise
+    return False

@@ -294,6 +294,34 @@ def test_the_old_key_can_be_left_inactive(bob: Bob) -> None:
     assert len(bob.at_aws) == 2
 
 
+@pytest.mark.parametrize("keep_inactive", [False, True])
+def test_an_old_key_that_aws_does_not_list_goes_all_the_same(
+    bob: Bob, *, keep_inactive: bool
+) -> None:
+    empty = (
+        "<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata/>"
+        "</ListAccessKeysResult></ListAccessKeysResponse>"
+    )
+    bob.sandbox.fault("iam", status=200, body=empty, action="ListAccessKeys")
+    done = bob.rotate(keep_inactive=keep_inactive)
+    if keep_inactive:
+        assert done.old_is == "inactive"
+        assert not bob.sandbox.world.keys[bob.first].active
+    else:
+        assert bob.is_done()
+
+
+def test_an_old_key_that_is_gone_is_not_called_inactive(bob: Bob) -> None:
+    bob.sandbox.fault("iam", action="UpdateAccessKey", status=503)
+    with pytest.raises(NetworkError):
+        bob.rotate(keep_inactive=True)
+    bob.sandbox.heal("iam")
+    user = bob.sandbox.user("bob")
+    user.keys.remove(bob.first)
+    del bob.sandbox.world.keys[bob.first]
+    assert bob.rotate(keep_inactive=True).old_is == "deleted"
+
+
 def test_a_key_that_was_deleted_at_aws_while_waiting(bob: Bob) -> None:
     bob.sandbox.world.key_propagation_calls = 10**6
     with pytest.raises(NetworkError):
