@@ -61,11 +61,11 @@ class Portal:
 
     def accounts(self) -> list[Mapping[str, str]]:
         """ListAccounts, all pages."""
-        return list(self._pages("ListAccounts", "accountList", "accountId"))
+        return list(self._pages("list_accounts", "accountList", "accountId"))
 
     def roles(self, account: str) -> list[str]:
         """ListAccountRoles, all pages: the names."""
-        rows = self._pages("ListAccountRoles", "roleList", "roleName", accountId=account)
+        rows = self._pages("list_account_roles", "roleList", "roleName", accountId=account)
         return sorted(row["roleName"] for row in rows)
 
     def logout(self, token: str) -> None:
@@ -77,14 +77,13 @@ class Portal:
         self, operation: str, key: str, named_by: str, **arguments: str
     ) -> Iterator[Mapping[str, str]]:
         """The rows of all pages; each has the text that names it."""
-        method = re.sub(r"(?<!^)([A-Z])", r"_\1", operation).lower()
         after: str | None = None
         seen: set[str | None] = set()
         while True:
             more = {"nextToken": after} if after else {}
 
             def call(portal: Any, token: str, more: Mapping[str, str] = more) -> Any:
-                return getattr(portal, method)(
+                return getattr(portal, operation)(
                     accessToken=token, maxResults=100, **arguments, **more
                 )
 
