@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 
 from broker.errors import ConfigError, LoginRefused, NetworkError, UnexpectedReply, UsageError
 from broker.testing import FakeClock, ScriptedUi
@@ -42,6 +43,30 @@ def test_pkce_ends_on_our_page(make: Make, sandbox: Sandbox) -> None:
 def test_pkce_denied(make: Make, sandbox: Sandbox) -> None:
     with pytest.raises(LoginRefused, match="denied"):
         make(ui=Visitor(sandbox, deny=True), flow="pkce").login(STAGE)
+
+
+@pytest.mark.parametrize(
+    ("back", "kind"),
+    [
+        ({"error": "access_denied", "error_description": "not you"}, LoginRefused),
+        ({"error": "server_error"}, NetworkError),
+        ({"error": "temporarily_unavailable", "error_description": "later"}, NetworkError),
+        ({"error": "invalid_request", "error_description": "no such client"}, UnexpectedReply),
+        ({}, UnexpectedReply),
+    ],
+)
+def test_what_the_page_says_is_told_apart(
+    make: Make, sandbox: Sandbox, back: dict[str, str], kind: type[Exception]
+) -> None:
+    class Refused(Visitor):
+        def _decide(self, url: str) -> None:
+            query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+            answer = back | {"state": query["state"]}
+            self.page = requests.get(query["redirect_uri"], params=answer, timeout=20)
+
+    with pytest.raises(kind, match=back.get("error_description")):
+        make(ui=Refused(sandbox), flow="pkce").login(STAGE)
+    assert sandbox.calls("oidc", "/token") == []
 
 
 def test_pkce_on_a_taken_port(make: Make, sandbox: Sandbox) -> None:
