@@ -43,6 +43,7 @@ def main(*, alone: bool = False) -> int:
     Args:
         alone: Without site-packages: the full program is another start of the interpreter.
     """
+    keep_descriptors()
     words = sys.argv[1:]
     form = wanted(words) if may_ask_agent(os.environ) else None
     try:
@@ -56,6 +57,15 @@ def main(*, alone: bool = False) -> int:
     from broker.cli.app import run
 
     return run(words)
+
+
+def keep_descriptors() -> None:
+    """Put the null device where a standard stream is closed: a socket must not take its place."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def may_ask_agent(environ: "Mapping[str, str]") -> bool:
@@ -113,12 +123,20 @@ def calling_shell() -> str:
     return {"fish": "fish", "pwsh": "powershell"}.get(name, "env")
 
 
+def working_directory() -> str:
+    """Where relative paths and the walk up begin; the root, where the directory was deleted."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "/"
+
+
 def place_of(config: str) -> "tuple[str, str]":
     """Which config counts here: how it was found, and its path; `broker.config.find` says more."""
     named = config or os.environ.get("AWSLOGIN_CONFIG")
     if named:
-        return "given", os.path.join(os.getcwd(), os.path.expanduser(named))
-    folder = os.getcwd()
+        return "given", os.path.join(working_directory(), os.path.expanduser(named))
+    folder = working_directory()
     while True:
         path = os.path.join(folder, "awslogin.yaml")
         if os.path.isfile(path):
@@ -133,7 +151,7 @@ def agent_folder(environ: "Mapping[str, str]") -> str:
     """The agent's folder, in `broker.paths.state_dir`."""
     home = environ.get("AWSLOGIN_HOME")
     if home:
-        base = os.path.join(os.getcwd(), os.path.expanduser(home))
+        base = os.path.join(working_directory(), os.path.expanduser(home))
     elif sys.platform == "darwin":
         base = os.path.expanduser("~/Library/Application Support/awslogin")
     else:

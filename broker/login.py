@@ -99,7 +99,7 @@ class Broker:
     @cached_property
     def http(self) -> LaterHttp:
         """The way to everything that is not an API of AWS."""
-        return LaterHttp(self._clock, self._environ)
+        return LaterHttp(self._clock, self._environ, meanwhile=self._aws.load)
 
     def session(self, profile: Profile, wish: Wish) -> Session:
         """A session for one profile, from the cache when it is fresh enough.

@@ -26,8 +26,8 @@ class Vending(Provider):
     def login(self, request):
         return Credentials(
             "ASIAVENDING" + self.options.machine.upper(),
-            Secret("vended secret"),
-            Secret("vended token"),
+            Secret("vended-secret"),
+            Secret("vended-token"),
             self.ports.clock.now() + timedelta(hours=1),
         )
 """

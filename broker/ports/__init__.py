@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,17 +16,26 @@ if TYPE_CHECKING:
 
 
 class LaterHttp:
-    """The http port, loaded when a provider opens its first session: many never do."""
+    """The http port, loaded when a provider opens its first session: many never do.
 
-    def __init__(self, clock: Clock, environ: Mapping[str, str]) -> None:
+    Args:
+        clock: Time and sleep.
+        environ: Says which certificates are trusted.
+        meanwhile: What will be needed after the first reply, loaded while it is waited for.
+    """
+
+    def __init__(
+        self, clock: Clock, environ: Mapping[str, str], meanwhile: Callable[[], None]
+    ) -> None:
         self._clock = clock
         self._environ = environ
+        self._meanwhile = meanwhile
 
     def session(self) -> HttpSession:
         """A new session with an empty cookie jar."""
         from broker.ports.http import Http
 
-        return Http(self._clock, self._environ).session()
+        return Http(self._clock, self._environ, self._meanwhile).session()
 
 
 @dataclass(frozen=True)

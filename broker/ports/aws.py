@@ -7,11 +7,12 @@ Facts: AWS STS API Reference, "Common Errors" and the pages of each action.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -127,6 +128,7 @@ class Aws:
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
         self._session: Any = None
+        self._lock = threading.Lock()
 
     def endpoint(self, service: str) -> str | None:
         """The endpoint that the environment sets for a service; see `endpoint_override`."""
@@ -140,7 +142,7 @@ class Aws:
         *,
         once: bool = False,
     ) -> Any:
-        """A botocore client.
+        """A boto3 client.
 
         Args:
             service: `sts`, `sso`, `sso-oidc` or `iam`.
@@ -149,7 +151,7 @@ class Aws:
             once: Never repeat a request: it carries a one-time code, a refresh token, or creates
                 a key.
         """
-        session = self._botocore()
+        session = self._boto3()
         from botocore import UNSIGNED
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
@@ -163,7 +165,7 @@ class Aws:
                 "aws_session_token": token.reveal() if token else None,
             }
         try:
-            client = session.create_client(
+            client = session.client(
                 service,
                 region_name=region,
                 endpoint_url=endpoint_override(service, self._environ),
@@ -186,15 +188,27 @@ class Aws:
         client.meta.events.register("before-send", _Sender(client, once=once))
         return client
 
-    def _botocore(self) -> Any:
-        if self._session is None:
-            from broker.ports.tls import ca_bundle, trust_the_system
+    def load(self) -> None:
+        """Import what every client needs, while somebody else is waited for anyway."""
+        self._boto3()
 
-            trust_the_system(self._environ)
-            import botocore.session
+    def _boto3(self) -> Any:
+        with self._lock:
+            if self._session is None:
+                self._session = self._isolated()
+        return self._session
 
-            unset = (None, None, None, None)
-            self._session = botocore.session.Session(
+    def _isolated(self) -> Any:
+        """A session that obeys nothing of the person's files and profile variables."""
+        from broker.ports.tls import ca_bundle, trust_the_system
+
+        trust_the_system(self._environ)
+        import boto3
+        import botocore.session
+
+        unset = (None, None, None, None)
+        return boto3.Session(
+            botocore_session=botocore.session.Session(
                 session_vars={
                     "profile": unset,
                     "config_file": (None, None, os.devnull, None),
@@ -203,9 +217,9 @@ class Aws:
                     "ca_bundle": (None, None, ca_bundle(self._environ), None),
                 }
             )
-        return self._session
+        )
 
-    @contextmanager
+    @contextlib.contextmanager
     def errors(self, what: str) -> Iterator[None]:
         """Turn botocore's exceptions inside the block into ours.
 

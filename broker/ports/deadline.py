@@ -13,8 +13,14 @@ class TimeIsUpError(Exception):
     """The call goes on in its thread; nobody waits for it any more."""
 
 
-def within(seconds: float, call: Callable[[], T], *, late: Callable[[], None] | None = None,
-           late_after: float = 0) -> T:  # fmt: skip
+def within(
+    seconds: float,
+    call: Callable[[], T],
+    *,
+    late: Callable[[], None] | None = None,
+    late_after: float = 0,
+    meanwhile: Callable[[], None] | None = None,
+) -> T:
     """Run a call that may hang (D-Bus, a reply that drips) and give up in time.
 
     Args:
@@ -22,6 +28,7 @@ def within(seconds: float, call: Callable[[], T], *, late: Callable[[], None] | 
         call: What may hang.
         late: Called once when it takes longer than `late_after` seconds.
         late_after: See `late`.
+        meanwhile: Work of the caller's own that is done while the call waits.
 
     Raises:
         TimeIsUpError: It did not end in time; else whatever the call raises.
@@ -36,6 +43,8 @@ def within(seconds: float, call: Callable[[], T], *, late: Callable[[], None] | 
 
     worker = threading.Thread(target=run, daemon=True)
     worker.start()
+    if meanwhile:
+        meanwhile()
     first = min(late_after, seconds) if late else seconds
     worker.join(first)
     if late and worker.is_alive():

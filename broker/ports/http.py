@@ -9,7 +9,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from http.cookiejar import Cookie
 from typing import TYPE_CHECKING, Any
@@ -80,11 +80,23 @@ class Reply:
 
 
 class HttpSession:
-    """Requests that share cookies."""
+    """Requests that share cookies.
 
-    def __init__(self, clock: Clock, environ: Mapping[str, str]) -> None:
+    Args:
+        clock: Time and sleep.
+        environ: Says which certificates are trusted.
+        meanwhile: Work that is done while the first reply is waited for.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        environ: Mapping[str, str],
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
         self._clock = clock
         self._environ = environ
+        self._meanwhile = meanwhile
         self._session = requests.Session()
         self._session.trust_env = False  # .netrc must not add a password of its own
         self._session.cookies = _Jar()
@@ -185,7 +197,12 @@ class HttpSession:
             last = attempt == tries
             try:
                 left = max(0.5, end - self._clock.monotonic())
-                reply = within(left, lambda: self._exchange(method, url, body, left))  # noqa: B023
+                meanwhile, self._meanwhile = self._meanwhile, None
+                reply = within(
+                    left,
+                    lambda: self._exchange(method, url, body, left),  # noqa: B023
+                    meanwhile=meanwhile,
+                )
             except TimeIsUpError as error:
                 raise NetworkError(
                     f"{urlsplit(url).netloc} did not end its reply within {DEADLINE:.0f} s",
@@ -242,14 +259,20 @@ class HttpSession:
 class Http:
     """Opens HTTP sessions."""
 
-    def __init__(self, clock: Clock, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        environ: Mapping[str, str] | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
         self._clock = clock
         self._environ = os.environ if environ is None else environ
+        self._meanwhile = meanwhile
         trust_the_system(self._environ)
 
     def session(self) -> HttpSession:
         """A new session with an empty cookie jar."""
-        return HttpSession(self._clock, self._environ)
+        return HttpSession(self._clock, self._environ, self._meanwhile)
 
 
 def _content_type(response: requests.Response) -> str:
