@@ -122,11 +122,11 @@ def signin_token(
             f"{host} does not take this session for the console ({reply.status})",
             hint="sign in again with `--force`",
         )
-    try:
-        found = reply.json()["SigninToken"]
-    except (KeyError, TypeError) as error:
-        raise UnexpectedReply(f"{host} answered {reply.status} without a sign-in token") from error
-    return Secret(str(found)).reveal()  # masked from now on, wherever it might be shown
+    document = reply.json()
+    found = document.get("SigninToken") if isinstance(document, dict) else None
+    if not isinstance(found, str) or not found:
+        raise UnexpectedReply(f"{host} answered {reply.status} without a sign-in token")
+    return Secret(found).reveal()  # masked from now on, wherever it might be shown
 
 
 def login_url(endpoint: str, page: str, token: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,6 +13,7 @@ import pytest
 import requests
 
 from broker import federation
+from broker.cli import console
 from broker.errors import UsageError
 from tests.real.parts import terminal
 from tests.sandbox import Sandbox
@@ -104,10 +107,17 @@ def test_a_users_policy_in_the_config(team: Home, sandbox: Sandbox) -> None:
 
 
 def test_the_address_opens_in_the_browser(team: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Its command line holds a door on 127.0.0.1 that leads to the address once."""
     add(team, "dev", sandbox.bob)
-    seen = tmp_path / "seen"
+    seen, led_to = tmp_path / "seen", tmp_path / "led-to"
     browser = tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}\n')
+    browser.write_text(
+        f"#!{sys.executable}\n"
+        "import sys, requests\n"
+        "reply = requests.get(sys.argv[1], allow_redirects=False, timeout=10)\n"
+        f"open({str(seen)!r}, 'w').write(sys.argv[1])\n"
+        f"open({str(led_to)!r}, 'w').write(reply.headers['Location'])\n"
+    )
     browser.chmod(0o755)
     done = terminal.run(
         [COMMAND, "console", "deploy", "--service", "s3"],
@@ -115,15 +125,36 @@ def test_the_address_opens_in_the_browser(team: Home, sandbox: Sandbox, tmp_path
         pipe_out=True,
     )
     assert (done.code, done.out) == (0, "deploy: the console opens in the browser\n")
+    door = urlsplit(seen.read_text())
+    assert (door.scheme, door.hostname, door.query) == ("http", "127.0.0.1", "")
     page = "https://console.aws.amazon.com/s3/home?region=eu-west-1"
-    assert opened(sandbox, seen.read_text())[1] == page
+    assert opened(sandbox, led_to.read_text())[1] == page
+    with pytest.raises(requests.ConnectionError):
+        requests.get(door.geturl(), timeout=10)
+
+
+def test_a_browser_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address is printed instead, as where there is no browser."""
+    monkeypatch.setattr(console, "BROWSER_COMES", 0.0)
+    ui = SimpleNamespace(browse=lambda url: True)
+    notes: list[str] = []
+    app: Any = SimpleNamespace(ui=ui, note=notes.append)
+    assert not console._opened(app, "https://signin.example/federation?SigninToken=secret")
+    assert len(notes) == 1
+    assert "secret" not in notes[0]
 
 
 def test_an_endpoint_that_fails(team: Home, sandbox: Sandbox) -> None:
     add(team, "dev", sandbox.bob)
     team.run("deploy").ok()
-    for fault, code in (({"status": 400}, 3), ({"status": 200, "body": "<html>"}, 6)):
-        sandbox.fault("signin", **fault)
+    faults: list[tuple[int, str, int]] = [
+        (400, "", 3),
+        (200, "<html>", 6),
+        (200, "[]", 6),
+        (200, '{"SigninToken": null}', 6),
+    ]
+    for status, body, code in faults:
+        sandbox.fault("signin", status=status, body=body)
         done = team.run("console", "deploy", "--print", "--output", "json")
         assert done.error["exit"] == code
         sandbox.heal("signin")

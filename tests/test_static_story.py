@@ -217,3 +217,11 @@ def test_a_role_has_no_keys_of_its_own(team: Home, sandbox: Sandbox) -> None:
     done = add(team, sandbox, "deploy")
     assert done.code == 2
     assert "those of dev" in done.err
+
+
+def test_keys_in_a_vault_that_nobody_opens(team: Home) -> None:
+    """Such as in a child of `exec`, which does not inherit the passphrase."""
+    locked = {"AWSLOGIN_PASSPHRASE": None}
+    error = team.run("dev", "--force", "--output", "json", env=locked).error
+    assert error["exit"] == 7
+    assert "AWSLOGIN_PASSPHRASE" in error["hint"]

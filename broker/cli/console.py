@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from broker.login import Wish
     from broker.provider import Credentials
 
+BROWSER_COMES = 30.0
+"""Seconds that the browser has to fetch the address."""
+
 
 @command()
 @profile_argument()
@@ -58,13 +61,26 @@ def console(
         endpoint = federation.endpoint(partition, region, app.environ)
         token = federation.signin_token(app.broker.http, endpoint, credentials, seconds)
     address = federation.login_url(endpoint, page, token)
-    opened = not print_it and app.ui.browse(address)
+    opened = not print_it and _opened(app, address)
     if app.output == "json":
         app.say_json({"profile": chosen.name, "opened": opened, "url": None if opened else address})
     elif opened:
         app.say(f"{chosen.name}: the console opens in the browser\n")
     else:
         app.say(f"{address}\n")
+
+
+def _opened(app: App, address: str) -> bool:
+    """Open the browser at a door to the address: its command line is for all users to read."""
+    from broker.ports.loopback import OneUseAddress
+
+    with OneUseAddress(address) as door:
+        if not app.ui.browse(door.url):
+            return False
+        if door.was_used(BROWSER_COMES):
+            return True
+    app.note(f"no browser came within {BROWSER_COMES:.0f} s; open the address by hand")
+    return False
 
 
 def _credentials(

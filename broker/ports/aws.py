@@ -260,7 +260,15 @@ class Aws:
                 f"{what}: {_unreachable(error)}",
                 hint="check the network, the proxy and AWS_ENDPOINT_URL, then try again",
             ) from error
-        except (BotoCoreError, ResponseParserError, KeyError, ValueError, OverflowError) as error:
+        except (
+            BotoCoreError,
+            ResponseParserError,
+            AttributeError,  # botocore's parsers expect an object
+            KeyError,
+            OverflowError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise UnexpectedReply(
                 f"{what}: AWS's answer is not understood ({type(error).__name__})",
                 hint="check AWS_ENDPOINT_URL and whether a proxy or a sign-in page answers instead",

@@ -1,6 +1,7 @@
-"""A listener on 127.0.0.1 that takes one OAuth redirect. Owns the socket and the last page.
+"""What the browser finds on 127.0.0.1, good once: an OAuth redirect's end, a door to an address.
 
-Source: RFC 8252 section 7.3 (loopback redirection), RFC 6749 section 4.1.2.
+Owns the socket, who may come to it, and our page. Source: RFC 8252 section 7.3 (loopback
+redirection), RFC 6749 section 4.1.2; proc(5) on /proc/net/tcp.
 """
 
 from __future__ import annotations
@@ -9,10 +10,16 @@ import base64
 import hashlib
 import hmac
 import os
+import secrets
+import socket
+import sys
 import threading
 import time
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from socketserver import TCPServer, ThreadingMixIn
 from types import TracebackType
 from typing import Any, Self
@@ -43,6 +50,8 @@ _PAGE = """<!doctype html>
 <main><h1>{title}</h1><p>{text}</p></main>
 </html>
 """
+_ROOT = 0
+"""Who may read our memory anyway, and relays ports into WSL."""
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none';"
@@ -63,24 +72,26 @@ class _Server(ThreadingMixIn, TCPServer):
     block_on_close = False
     allow_reuse_address = os.name == "posix"  # on Windows it would let another program in
 
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether the peer is a program of this user, or the system does not say whose it is."""
+        owner = _owner(client_address, request.getsockname())
+        return owner is None or owner in {os.geteuid(), _ROOT}
+
     def handle_error(self, *args: Any) -> None:
         """A browser that went away is no news."""
 
 
-class LoopbackListener:
-    """Bound from the start; takes the one redirect whose `state` is ours, then is done.
+class _Listener(ABC):
+    """Bound from the start, served in the `with` block; one request is the one it waits for.
 
     Args:
-        state: The secret that the redirect must bring back.
         port: A fixed port; 0 for any free one.
 
     Raises:
         UsageError: The port is taken.
     """
 
-    def __init__(self, state: str, port: int = 0) -> None:
-        self._state = state
-        self._answer: Mapping[str, str] | None = None
+    def __init__(self, port: int = 0) -> None:
         self._lock = threading.Lock()
         self._arrived = threading.Event()
         self._shown = threading.Event()
@@ -95,7 +106,7 @@ class LoopbackListener:
                 outer._serve(self)
 
             def log_message(self, *args: Any) -> None:
-                """Nothing of a redirect is logged: it holds the code."""
+                """Nothing is logged: the addresses hold secrets."""
 
         try:
             self._server = _Server(("127.0.0.1", port), Handler)
@@ -105,7 +116,6 @@ class LoopbackListener:
                 hint="set another `callback_port`, or none",
             ) from error
         self._host = f"127.0.0.1:{self._server.server_address[1]}"
-        self.url = f"http://{self._host}{PATH}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
@@ -120,18 +130,48 @@ class LoopbackListener:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._answer is not None:
+        if self._arrived.is_set():
             self._shown.wait(LAST_PAGE)
         self._server.shutdown()
         self._server.server_close()
 
-    def wait(self, seconds: float) -> Mapping[str, str] | None:
-        """The redirect's query (`code` or `error`), or None when it did not come in time."""
+    def was_used(self, seconds: float) -> bool:
+        """Whether the browser came within these seconds."""
         end = time.monotonic() + seconds
         while not self._arrived.wait(0.2):  # in short steps: Windows hears Ctrl-C between them
             if time.monotonic() > end:
-                return None
-        return self._answer
+                return False
+        return True
+
+    @abstractmethod
+    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer a GET."""
+
+    def _say(self, handler: BaseHTTPRequestHandler, status: int, title: str, text: str) -> None:
+        body = _PAGE.format(title=title, text=text, style=_STYLE).encode()
+        _reply(handler, status, {**_HEADERS, "Content-Length": str(len(body))}, body)
+
+
+class LoopbackListener(_Listener):
+    """Takes the one redirect whose `state` is ours, then is done.
+
+    Args:
+        state: The secret that the redirect must bring back.
+        port: A fixed port; 0 for any free one.
+
+    Raises:
+        UsageError: The port is taken.
+    """
+
+    def __init__(self, state: str, port: int = 0) -> None:
+        super().__init__(port)
+        self._state = state
+        self._answer: Mapping[str, str] | None = None
+        self.url = f"http://{self._host}{PATH}"
+
+    def wait(self, seconds: float) -> Mapping[str, str] | None:
+        """The redirect's query (`code` or `error`), or None when it did not come in time."""
+        return self._answer if self.was_used(seconds) else None
 
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
@@ -158,10 +198,65 @@ class LoopbackListener:
             self._arrived.set()
             return True
 
-    def _say(self, handler: BaseHTTPRequestHandler, status: int, title: str, text: str) -> None:
-        body = _PAGE.format(title=title, text=text, style=_STYLE).encode()
-        handler.send_response(status)
-        for name, value in {**_HEADERS, "Content-Length": str(len(body))}.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(body)
+
+class OneUseAddress(_Listener):
+    """Leads to a secret address once: the browser's command line holds this one instead.
+
+    Args:
+        target: Where it leads.
+    """
+
+    def __init__(self, target: str) -> None:
+        super().__init__()
+        self._target = target
+        self._path = f"/{secrets.token_urlsafe(32)}"
+        self.url = f"http://{self._host}{self._path}"
+
+    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+        if not self._is_ours(handler):
+            self._say(handler, 404, "Nothing here", "This address was good once.")
+            return
+        _reply(handler, 303, {**_HEADERS, "Location": self._target, "Content-Length": "0"})
+        self._shown.set()
+
+    def _is_ours(self, handler: BaseHTTPRequestHandler) -> bool:
+        """Whether this is the first request for the address."""
+        ours = hmac.compare_digest(handler.path.encode(), self._path.encode())
+        with self._lock:
+            if not ours or handler.headers.get("Host") != self._host or self._arrived.is_set():
+                return False
+            self._arrived.set()
+            return True
+
+
+def _reply(
+    handler: BaseHTTPRequestHandler, status: int, headers: Mapping[str, str], body: bytes = b""
+) -> None:
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def _owner(peer: tuple[str, int], ours: tuple[str, int]) -> int | None:
+    """The user id of the program at the other end of a connection; None where nobody says."""
+    for local, remote, user in _connections():
+        if local.endswith(_as_in_proc(peer)) and remote.endswith(_as_in_proc(ours)):
+            return user
+    return None
+
+
+def _connections() -> Iterator[tuple[str, str, int]]:
+    """This machine's TCP sockets as Linux lists them: local and remote address, user id."""
+    for table in ("tcp", "tcp6"):  # a program that speaks IPv6 reaches 127.0.0.1 as well
+        with suppress(OSError, IndexError, ValueError):
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+                fields = line.split()
+                yield fields[1], fields[2], int(fields[7])
+
+
+def _as_in_proc(address: tuple[str, int]) -> str:
+    """`0100007F:1F90`: the address as a number of this machine, and the port."""
+    number = int.from_bytes(socket.inet_aton(address[0]), sys.byteorder)
+    return f"{number:08X}:{address[1]:04X}"

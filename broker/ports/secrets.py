@@ -102,11 +102,13 @@ class Secrets:
             KeychainError: It is not there, or the keychain is missing, locked or silent.
         """
         value = self.get(name)
-        if value is None:
-            where = (
-                "the keychain" if self._keychain.present else "this machine has no keychain, so it"
+        if value is None and not self._keychain.present:
+            raise KeychainError(
+                f"no keychain opens here, so there are no {what}",
+                hint="start one, or set AWSLOGIN_PASSPHRASE, which opens the encrypted file",
             )
-            raise KeychainError(f"{where} holds no {what}", hint=hint)
+        if value is None:
+            raise KeychainError(f"the keychain holds no {what}", hint=hint)
         return value
 
     def set(self, name: str, value: Secret) -> None:

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from broker.errors import LoginRefused, NetworkError
+from broker.errors import AwsLoginError, LoginRefused, NetworkError, UnexpectedReply
 from broker.ports import Ports
 from broker.ports.urls import require_safe
 from broker.secret import Secret
@@ -67,7 +67,8 @@ def _polled(
 ) -> Mapping[str, Any]:
     """CreateToken's reply, asked for until the person has decided or the code's life is over."""
     clock = ports.clock
-    interval = float(started.get("interval") or INTERVAL)
+    asked = float(started.get("interval") or INTERVAL)
+    interval = asked if asked > 0 else INTERVAL
     answered = clock.monotonic()
     end = answered + float(started.get("expiresIn") or CODE_LIFE)
     while clock.monotonic() + interval < end:
@@ -105,8 +106,7 @@ def by_browser(options: IdentityCenterOptions, oidc: Oidc, ports: Ports) -> Gran
             hint="run it again, or with --no-browser for a code",
         )
     if "code" not in answer:
-        said = answer.get("error_description") or answer.get("error", "")
-        raise denied("" if said == "access_denied" else said)
+        raise _browser_said(answer)
     reply = oidc.create_token(
         client,
         grantType="authorization_code",
@@ -115,3 +115,15 @@ def by_browser(options: IdentityCenterOptions, oidc: Oidc, ports: Ports) -> Gran
         codeVerifier=verifier.reveal(),
     )
     return reply, client
+
+
+def _browser_said(answer: Mapping[str, str]) -> AwsLoginError:
+    """What a redirect without a code means (RFC 6749 section 4.1.2.1)."""
+    error = answer.get("error", "")
+    said = answer.get("error_description", "")
+    if error == "access_denied":
+        return denied(said)
+    words = f"the sign-in page failed: {' '.join((said or error or 'it brought no code').split())}"
+    if error in {"server_error", "temporarily_unavailable"}:
+        return NetworkError(words, hint="try again later")
+    return UnexpectedReply(words, hint="run it again, or with --no-browser for a code")

@@ -25,17 +25,23 @@ from providers.identity_center.options import IdentityCenterOptions
 REDIRECT = "http://127.0.0.1/oauth/callback"
 """As it is registered: without port, any port may be used (RFC 8252 section 7.3)."""
 REGISTRATION_LEFT = timedelta(minutes=15)
+SLOWER, LONGEST_PAUSE = 5.0, 60.0
+"""Seconds that polling slows down by (RFC 8628 section 3.5); the most it does on a 429."""
 FLOWS = ("pkce", "device")
 
 Client = dict[str, Any]
 """`clientId`, `clientSecret`, `expiresAt` (UTC, as text)."""
 
 
-class NotYetError(Exception):
-    """The person has not decided; `slower` seconds are added to the interval."""
+class NotYetError(NetworkError):
+    """Ask later: the person has not decided, or we ask too often.
+
+    Attributes:
+        slower: Seconds that are added to the interval.
+    """
 
     def __init__(self, slower: float) -> None:
-        super().__init__()
+        super().__init__("CreateToken: Identity Center asks to wait", hint="try again later")
         self.slower = slower
 
 
@@ -101,23 +107,25 @@ class Oidc:
             },
         )
         with _understood("StartDeviceAuthorization"):
+            _texts(reply["deviceCode"], reply["userCode"], reply["verificationUri"])
+            _texts(reply.get("verificationUriComplete") or "")
             Secret(reply["deviceCode"])
-            reply["userCode"], reply["verificationUri"]
         return reply
 
     def create_token(self, client: Client, **grant: str) -> Mapping[str, Any]:
         """CreateToken, sent once: `accessToken`, `expiresIn` (seconds), maybe `refreshToken`.
 
         Raises:
-            NotYetError: The person has not decided yet.
+            NotYetError: The person has not decided yet, or this is asked too often.
             GrantOver: What was exchanged does not hold any more.
         """
         who = {"clientId": client["clientId"], "clientSecret": client["clientSecret"]}
         reply = self._call("CreateToken", who | grant)
         with _understood("CreateToken"):
+            _texts(reply["accessToken"], reply.get("refreshToken") or "")
             Secret(reply["accessToken"])
             Secret(reply.get("refreshToken") or "")
-            int(reply["expiresIn"])
+            self._ports.clock.now() + timedelta(seconds=int(reply["expiresIn"]))
         return reply
 
     def authorize_url(self, client: Client, redirect: str, state: str, challenge: str) -> str:
@@ -168,7 +176,10 @@ class Oidc:
         if code == "AuthorizationPendingException":
             return NotYetError(0)
         if code == "SlowDownException":
-            return NotYetError(5)
+            return NotYetError(SLOWER)
+        reply = error.response.get("ResponseMetadata", {})
+        if operation == "CreateToken" and reply.get("HTTPStatusCode") == 429:
+            return NotYetError(_pause(reply.get("HTTPHeaders", {}).get("retry-after", "")))
         if code == "AccessDeniedException":
             return denied(said)
         if code == "ExpiredTokenException":
@@ -236,6 +247,17 @@ def _said(error: Any) -> str:
     """The service's own sentence."""
     response = error.response
     return str(response.get("error_description") or response.get("Error", {}).get("Message") or "")
+
+
+def _pause(retry_after: str) -> float:
+    """Seconds to wait where the service says `Retry-After`, or nothing."""
+    return max(SLOWER, min(float(retry_after), LONGEST_PAUSE) if retry_after.isdecimal() else 0)
+
+
+def _texts(*values: object) -> None:
+    """Raises TypeError where one is no text."""
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError
 
 
 @contextmanager

@@ -61,11 +61,11 @@ class Portal:
 
     def accounts(self) -> list[Mapping[str, str]]:
         """ListAccounts, all pages."""
-        return list(self._pages("list_accounts", "accountList"))
+        return list(self._pages("list_accounts", "accountList", "accountId"))
 
     def roles(self, account: str) -> list[str]:
         """ListAccountRoles, all pages: the names."""
-        rows = self._pages("list_account_roles", "roleList", accountId=account)
+        rows = self._pages("list_account_roles", "roleList", "roleName", accountId=account)
         return sorted(row["roleName"] for row in rows)
 
     def logout(self, token: str) -> None:
@@ -73,8 +73,12 @@ class Portal:
         with suppress(LoginRefused):
             self._paced("Logout", lambda portal, token: portal.logout(accessToken=token), token)
 
-    def _pages(self, operation: str, key: str, **arguments: str) -> Iterator[Mapping[str, str]]:
+    def _pages(
+        self, operation: str, key: str, named_by: str, **arguments: str
+    ) -> Iterator[Mapping[str, str]]:
+        """The rows of all pages; each has the text that names it."""
         after: str | None = None
+        seen: set[str | None] = set()
         while True:
             more = {"nextToken": after} if after else {}
 
@@ -86,11 +90,12 @@ class Portal:
             page = self._with_token(operation, call)
             if key not in page:
                 raise UnexpectedReply(f"{operation} answered without {key}")
+            if not all(isinstance(row.get(named_by), str) for row in page[key]):
+                raise UnexpectedReply(f"{operation} answered a row without {named_by}")
             yield from page[key]
-            if page.get("nextToken") == after:
-                return
+            seen.add(after)
             after = page.get("nextToken")
-            if not after:
+            if not after or after in seen:
                 return
 
     def _with_token(self, what: str, call: Call[T], refused: AwsLoginError | None = None) -> T:

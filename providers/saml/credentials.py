@@ -6,6 +6,7 @@ import re
 
 from broker.errors import LoginRefused
 from broker.ports import Ports
+from broker.ports.totp import totp_of
 from broker.secret import Secret
 
 
@@ -129,12 +130,8 @@ class Person:
         return None
 
     def _of_seed(self, seed: Secret) -> Secret:
-        """The current code of a seed, base32 or a whole `otpauth://` address; else the next one."""
-        import pyotp
-
-        plain, clock = seed.reveal(), self._ports.clock
-        totp = pyotp.parse_uri(plain) if plain.startswith("otpauth:") else pyotp.TOTP(plain)
-        assert isinstance(totp, pyotp.TOTP)
+        """The current code of a seed; where that was sent, the next one."""
+        totp, clock = totp_of(seed), self._ports.clock
         for _ in range(3):
             now = clock.now().timestamp()
             code = totp.at(int(now))

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from broker.errors import ConfigError, InteractionRequired, LoginRefused
 from broker.ports import Ports
+from broker.ports.totp import totp_of
 from broker.provider import Request
 from broker.secret import Secret
 
@@ -114,9 +115,7 @@ class Codes:
         raise LoginRefused(f"{source} gives a code that was used already", hint="try again later")
 
     def _of_seed(self, seed: Secret) -> str:
-        import pyotp
-
-        return pyotp.TOTP(seed.reveal()).at(int(self._ports.clock.now().timestamp()))
+        return totp_of(seed).at(int(self._ports.clock.now().timestamp()))
 
     def _spend(self, code: str) -> bool:
         return self._ports.secrets.spend(self._device, code)

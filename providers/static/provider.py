@@ -77,7 +77,7 @@ class Static(KeyHolder):
                 return self._mfa_session(keys, request, WORTH_GIVING)
             return self._session(keys, request, request.duration or SESSION)
         if self.signs_with_a_session(request):
-            return self.ports.aws.assume_role(self._mfa_session(keys, request), request)
+            return self._role_with_mfa_session(keys, request)
         if not request.mfa_serial:
             return self.ports.aws.assume_role(keys, request)
         with self._one_code_at_a_time:
@@ -146,13 +146,41 @@ class Static(KeyHolder):
     def _keys(self, request: Request) -> Credentials:
         return self.user_keys(request.keys or request.profile)
 
+    def _role_with_mfa_session(self, keys: Credentials, request: Request) -> Credentials:
+        """The role; a kept session that AWS does not take any more is replaced once."""
+        kept = self.ports.secrets.recall("mfa-session") or {}
+        session = self._mfa_session(keys, request)
+        try:
+            return self.ports.aws.assume_role(session, request)
+        except LoginRefused:
+            if session.access_key_id != kept.get("access_key_id"):
+                raise
+        session = self._mfa_session(keys, request, instead_of=session)
+        return self.ports.aws.assume_role(session, request)
+
     def _mfa_session(
-        self, keys: Credentials, request: Request, least: timedelta = USABLE
+        self,
+        keys: Credentials,
+        request: Request,
+        least: timedelta = USABLE,
+        instead_of: Credentials | None = None,
     ) -> Credentials:
-        """The user's session with MFA: the one that still holds, else one for a code."""
+        """The user's session with MFA: the one that still holds, else one for a code.
+
+        Args:
+            keys: The user's own.
+            request: The device.
+            least: What must be left of it.
+            instead_of: One that AWS refused.
+        """
+        refused = instead_of.access_key_id if instead_of else None
         with self._one_code_at_a_time:
             kept = self.ports.secrets.recall("mfa-session")
-            if not kept or from_text(kept["expires_at"]) - self.ports.clock.now() <= least:
+            if (
+                not kept
+                or kept["access_key_id"] == refused
+                or from_text(kept["expires_at"]) - self.ports.clock.now() <= least
+            ):
                 return self._session(keys, request, SESSION)
         return Credentials(
             access_key_id=kept["access_key_id"],

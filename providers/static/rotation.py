@@ -69,7 +69,6 @@ def rotate(
         note = new = None
     if note and not new:
         _take_back_what_was_lost(ports, iam, keys, note, current)
-        store.end_rotation(profile)
         keys = iam.keys()
     if not new:
         _make_room(store, iam, keys, profile)
@@ -84,14 +83,13 @@ def rotate(
     _verify(ports, new, request)
     for name in profiles:
         store.put(name, new)
-    if old in keys:
-        _retire(iam, store, profile, old, new, keep_inactive=keep_inactive)
+    inactive = old and _retire(iam, store, profile, old, new, keep_inactive=keep_inactive)
     _forget(store, note, profile)
     made = keys.get(new.access_key_id)  # a rerun may come before AWS lists it
     return Rotation(
         access_key_id=new.access_key_id,
         old_access_key_id=old,
-        old_is="inactive" if keep_inactive and old in keys else "deleted",
+        old_is="inactive" if inactive else "deleted",
         created_at=made.created if made else ports.clock.now(),
         profiles=tuple(profiles),
     )
@@ -133,9 +131,20 @@ class _Iam:
             }
 
     def create(self) -> tuple[Credentials, datetime | None]:
-        """CreateAccessKey, never repeated: the new pair, and when it was made."""
+        """CreateAccessKey, never repeated: the new pair, and when it was made.
+
+        Raises:
+            UsageError: The user has two keys, though ListAccessKeys did not show both.
+        """
+        client = self._client(once=True)
         with self._asking("CreateAccessKey"):
-            made = self._client(once=True).create_access_key()["AccessKey"]
+            try:
+                made = client.create_access_key()["AccessKey"]
+            except client.exceptions.LimitExceededException as error:
+                raise UsageError(
+                    "the user has two access keys already, so AWS makes no third",
+                    hint="wait a minute, as AWS may not list a new one at once, then run it again",
+                ) from error
             pair = Credentials(made["AccessKeyId"], Secret(made["SecretAccessKey"]))
             return pair, made.get("CreateDate")
 
@@ -159,10 +168,15 @@ class _Iam:
             except client.exceptions.NoSuchEntityException:
                 return
 
-    def deactivate(self, key_id: str) -> None:
-        """UpdateAccessKey to Inactive."""
+    def deactivate(self, key_id: str) -> bool:
+        """UpdateAccessKey to Inactive; False where it is gone already."""
+        client = self._client()
         with self._asking("UpdateAccessKey"):
-            self._client().update_access_key(AccessKeyId=key_id, Status="Inactive")
+            try:
+                client.update_access_key(AccessKeyId=key_id, Status="Inactive")
+            except client.exceptions.NoSuchEntityException:
+                return False
+        return True
 
     def _client(self, *, once: bool = False) -> Any:
         return self._aws.client("iam", self._region, self._signer, once=once)
@@ -240,9 +254,11 @@ def _create(
 ) -> tuple[dict[str, Any], Credentials]:
     """A new pair, stored beside the old one; where it cannot be stored, taken back at AWS.
 
-    The note names every profile that holds the old pair: each gets the new one.
+    The note names every profile that holds the old pair: each gets the new one. That of an earlier
+    rotation stays where there are two keys: AWS may not list yet what was lost then.
     """
     profile = profiles[0]
+    earlier = store.rotation(profile)
     old = store.require(profile)
     note = {
         "old": old.access_key_id,
@@ -255,6 +271,9 @@ def _create(
         new, created = iam.create()
     except (RoleRefused, LoginRefused, ConfigError):
         store.end_rotation(profile)  # AWS said no: there is no new key
+        raise
+    except UsageError:
+        store.begin_rotation(profile, earlier) if earlier else store.end_rotation(profile)
         raise
     except AwsLoginError as error:
         error.hint = f"`awslogin rotate {profile}` again: it takes back a key that was made"
@@ -305,17 +324,17 @@ def _retire(
     new: Credentials,
     *,
     keep_inactive: bool,
-) -> None:
-    """Delete or deactivate the old key.
+) -> bool:
+    """Delete or deactivate the old key, listed or not; whether it is there, inactive.
 
     Raises:
         AwsLoginError: It stays; the new one is stored and works all the same.
     """
     try:
-        if keep_inactive:
-            iam.deactivate(old)
+        if keep_inactive and iam.deactivate(old):
             store.park(profile, old)
-        else:
+            return True
+        if not keep_inactive:
             iam.delete(old)
     except AwsLoginError as error:
         error.message = (
@@ -324,3 +343,4 @@ def _retire(
         )
         error.hint = f"{error.hint}; then `awslogin rotate {profile}` finishes".lstrip("; ")
         raise
+    return False

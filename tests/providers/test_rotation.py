@@ -199,6 +199,42 @@ def test_a_lost_reply_is_not_asked_for_again(bob: Bob) -> None:
     assert bob.is_done()
 
 
+def test_a_lost_key_that_aws_does_not_list_yet(bob: Bob) -> None:
+    """AWS makes no third one; when it lists the lost one, that is taken back."""
+    iam = bob.sandbox.services["iam"]
+    handle = iam._handle
+
+    def lose(asked: Any) -> Any:
+        answer = handle(asked)
+        if asked.action == "CreateAccessKey":
+            answer.status, answer.body = 500, ""
+        return answer
+
+    iam._handle = lose
+    with pytest.raises(NetworkError):
+        bob.rotate()
+    user = bob.sandbox.user("bob")
+    lost = bob.at_aws[-1]
+
+    def late(asked: Any) -> Any:
+        if asked.action == "ListAccessKeys":
+            user.keys.remove(lost)
+        answer = handle(asked)
+        if asked.action == "ListAccessKeys":
+            user.keys.append(lost)
+        return answer
+
+    iam._handle = late
+    with pytest.raises(UsageError, match="two access keys") as failed:
+        bob.rotate()
+    assert "wait" in failed.value.hint
+    assert bob.works()
+    iam._handle = handle
+    bob.rotate()
+    assert lost not in bob.at_aws
+    assert bob.is_done()
+
+
 class Failing(FileKeychain):
     """A keychain that refuses to write one entry."""
 
@@ -256,6 +292,34 @@ def test_the_old_key_can_be_left_inactive(bob: Bob) -> None:
     assert second.old_access_key_id == done.access_key_id
     assert bob.first not in bob.at_aws
     assert len(bob.at_aws) == 2
+
+
+@pytest.mark.parametrize("keep_inactive", [False, True])
+def test_an_old_key_that_aws_does_not_list_goes_all_the_same(
+    bob: Bob, *, keep_inactive: bool
+) -> None:
+    empty = (
+        "<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata/>"
+        "</ListAccessKeysResult></ListAccessKeysResponse>"
+    )
+    bob.sandbox.fault("iam", status=200, body=empty, action="ListAccessKeys")
+    done = bob.rotate(keep_inactive=keep_inactive)
+    if keep_inactive:
+        assert done.old_is == "inactive"
+        assert not bob.sandbox.world.keys[bob.first].active
+    else:
+        assert bob.is_done()
+
+
+def test_an_old_key_that_is_gone_is_not_called_inactive(bob: Bob) -> None:
+    bob.sandbox.fault("iam", action="UpdateAccessKey", status=503)
+    with pytest.raises(NetworkError):
+        bob.rotate(keep_inactive=True)
+    bob.sandbox.heal("iam")
+    user = bob.sandbox.user("bob")
+    user.keys.remove(bob.first)
+    del bob.sandbox.world.keys[bob.first]
+    assert bob.rotate(keep_inactive=True).old_is == "deleted"
 
 
 def test_a_key_that_was_deleted_at_aws_while_waiting(bob: Bob) -> None:

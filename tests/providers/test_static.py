@@ -28,6 +28,9 @@ from tests.sandbox import DEV, Sandbox
 MFA = f"arn:aws:iam::{DEV}:mfa/ann"
 DEPLOY = f"arn:aws:iam::{DEV}:role/Deploy"
 MFA_ONLY = f"arn:aws:iam::{DEV}:role/MfaOnly"
+ENDED = (
+    "<ErrorResponse><Error><Code>ExpiredToken</Code><Message>over</Message></Error></ErrorResponse>"
+)
 
 
 class Machine:
@@ -151,6 +154,26 @@ def test_the_environments_code_is_sent_once_in_all_processes(machine: Machine) -
     with pytest.raises(LoginRefused, match="used already"):
         other.login(ask())
     assert machine.sent == [code]
+
+
+def test_a_kept_session_that_aws_refuses_is_replaced_once(machine: Machine) -> None:
+    machine.process(machine.sandbox.code("ann")).login(ask(MFA_ONLY))
+    machine.sandbox.fault("sts", status=403, body=ENDED, action="AssumeRole", times=1)
+    following = machine.sandbox.code("ann", ahead=1)
+    machine.process(following).login(ask(MFA_ONLY))
+    machine.process(alone=True).login(ask(MFA_ONLY))
+    assert machine.sent[1:] == [following]
+    machine.sandbox.fault("sts", status=403, body=ENDED, action="AssumeRole")
+    with pytest.raises(InteractionRequired):
+        machine.process(alone=True).login(ask(MFA_ONLY))
+
+
+def test_a_new_session_that_aws_refuses_costs_no_second_code(machine: Machine) -> None:
+    machine.sandbox.fault("sts", status=403, body=ENDED, action="AssumeRole")
+    codes = machine.sandbox.code("ann"), machine.sandbox.code("ann", ahead=1)
+    with pytest.raises(LoginRefused, match="over"):
+        machine.process(*codes).login(ask(MFA_ONLY))
+    assert machine.sent == [codes[0]]
 
 
 def test_a_typed_code_that_was_used_is_not_sent(machine: Machine) -> None:

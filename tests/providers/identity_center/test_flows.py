@@ -6,8 +6,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 
-from broker.errors import ConfigError, LoginRefused, NetworkError, UsageError
+from broker.errors import ConfigError, LoginRefused, NetworkError, UnexpectedReply, UsageError
 from broker.testing import FakeClock, ScriptedUi
 from providers.identity_center import surroundings
 from tests.providers.identity_center.conftest import STAGE, Make, Visitor
@@ -42,6 +43,30 @@ def test_pkce_ends_on_our_page(make: Make, sandbox: Sandbox) -> None:
 def test_pkce_denied(make: Make, sandbox: Sandbox) -> None:
     with pytest.raises(LoginRefused, match="denied"):
         make(ui=Visitor(sandbox, deny=True), flow="pkce").login(STAGE)
+
+
+@pytest.mark.parametrize(
+    ("back", "kind"),
+    [
+        ({"error": "access_denied", "error_description": "not you"}, LoginRefused),
+        ({"error": "server_error"}, NetworkError),
+        ({"error": "temporarily_unavailable", "error_description": "later"}, NetworkError),
+        ({"error": "invalid_request", "error_description": "no such client"}, UnexpectedReply),
+        ({}, UnexpectedReply),
+    ],
+)
+def test_what_the_page_says_is_told_apart(
+    make: Make, sandbox: Sandbox, back: dict[str, str], kind: type[Exception]
+) -> None:
+    class Refused(Visitor):
+        def _decide(self, url: str) -> None:
+            query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+            answer = back | {"state": query["state"]}
+            self.page = requests.get(query["redirect_uri"], params=answer, timeout=20)
+
+    with pytest.raises(kind, match=back.get("error_description")):
+        make(ui=Refused(sandbox), flow="pkce").login(STAGE)
+    assert sandbox.calls("oidc", "/token") == []
 
 
 def test_pkce_on_a_taken_port(make: Make, sandbox: Sandbox) -> None:
@@ -139,6 +164,49 @@ def test_slow_down_adds_five_seconds_though_json_alone_names_it(
     clock = FakeClock()
     make(clock=clock).login(STAGE)
     assert clock.slept[:4] == [1, 6, 6, 11]
+
+
+def test_a_pause_that_polling_is_asked_for_is_made(make: Make, sandbox: Sandbox) -> None:
+    for headers in ({"Retry-After": "8"}, {}):
+        sandbox.fault("oidc", status=429, body="{}", headers=headers, action="/token", times=1)
+    clock = FakeClock()
+    make(clock=clock).login(STAGE)
+    assert clock.slept[:3] == [1, 9, 14]
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("/device_authorization", "[]"),
+        ("/device_authorization", '{"deviceCode": "c", "userCode": "u", "verificationUri": 7}'),
+        ("/device_authorization", '{"deviceCode": ["c"], "userCode": "u", "verificationUri": "x"}'),
+        ("/token", "[1]"),
+        ("/token", '{"accessToken": ["x"], "expiresIn": 3600}'),
+        ("/token", '{"accessToken": "x", "expiresIn": 1000000000000}'),
+    ],
+)
+def test_a_reply_of_another_shape_is_told(
+    make: Make, sandbox: Sandbox, action: str, body: str
+) -> None:
+    sandbox.fault("oidc", status=200, body=body, action=action)
+    with pytest.raises(UnexpectedReply):
+        make().login(STAGE)
+
+
+def test_an_interval_that_is_none_is_five_seconds(make: Make, sandbox: Sandbox) -> None:
+    for interval in ("-3", "0"):
+        sandbox.fault(
+            "oidc",
+            status=200,
+            body='{"deviceCode": "code", "userCode": "u", "verificationUri": "https://x",'
+            f' "expiresIn": 6, "interval": {interval}}}',
+            action="/device_authorization",
+        )
+        clock = FakeClock()
+        with pytest.raises(LoginRefused):
+            make(clock=clock, ui=ScriptedUi([])).login(STAGE)
+        assert clock.slept[0] == 5
+        sandbox.heal("oidc")
 
 
 def test_a_forgotten_registration_is_made_anew(make: Make, sandbox: Sandbox) -> None:

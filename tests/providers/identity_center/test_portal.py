@@ -77,6 +77,26 @@ def test_a_reply_without_what_it_should_hold(make: Make, sandbox: Sandbox) -> No
     sandbox.fault("portal", status=200, body="{}", action="/assignment/accounts")
     with pytest.raises(UnexpectedReply, match="accountList"):
         make().discover()
+    sandbox.heal("portal")
+    for action, rows, missing in (
+        ("/assignment/accounts", '{"accountList": [{"accountName": "x"}]}', "accountId"),
+        ("/assignment/accounts", '{"accountList": [{"accountId": 5}]}', "accountId"),
+        ("/assignment/roles", '{"roleList": [{}]}', "roleName"),
+        ("/assignment/accounts", '{"accountList": ["x"]}', "not understood"),
+        ("/assignment/accounts", "[]", "not understood"),
+    ):
+        sandbox.fault("portal", status=200, body=rows, action=action)
+        with pytest.raises(UnexpectedReply, match=missing):
+            make().discover()
+        sandbox.heal("portal")
+
+
+def test_pages_that_lead_back_end(make: Make, sandbox: Sandbox) -> None:
+    for after in ("one", "two", "one"):
+        page = f'{{"accountList": [], "nextToken": "{after}"}}'
+        sandbox.fault("portal", status=200, body=page, action="/assignment/accounts", times=1)
+    assert make().discover() == []
+    assert len(sandbox.calls("portal", "/assignment/accounts")) == 3
 
 
 class Calls:
