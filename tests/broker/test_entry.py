@@ -37,7 +37,7 @@ def test_cheap_words(words: str, form: tuple[object, ...]) -> None:
         "", "dev", "creds", "creds dev --force", "creds dev --min-ttl 1h", "creds dev more",
         "creds dev --output bogus", "dev --output github", "list --output json", "exec dev -- x",
         "login --all --output json", "creds --help", "creds dev --", 'creds a"b', "creds dév",
-        "agent status --output json", "doctor --output json",
+        "agent status --output json", "doctor --output json", "login --output json",
     ],
 )  # fmt: skip
 def test_other_words_are_the_full_programs(words: str) -> None:
