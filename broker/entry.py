@@ -92,10 +92,13 @@ def wanted(words: "list[str]") -> "Form | None":
     for word in rest:
         name, equals, value = word.partition("=")
         if name in values:
-            values[name] = value if equals else next(rest, "")
+            value = value if equals else next(rest, "")
+            if not value:
+                return None
+            values[name] = value
         elif word in flags:
             flags[word] = True
-        elif word[:1] == "-":
+        elif word[:1] in ("-", ""):
             return None
         else:
             plain.append(word)

@@ -432,6 +432,8 @@ class Agent:
             words += ["--config", path]
         environ = {name: v for name, v in os.environb.items() if name not in door.environ}
         environ |= {name: v[1:] for name, v in door.environ.items() if v[:1] == b"+"}
+        if not os.path.isabs(os.path.expanduser(environ.get(b"AWSLOGIN_HOME", b"/"))):
+            return  # the child would look for it from another folder
         null = subprocess.DEVNULL
         with contextlib.suppress(OSError):
             child = subprocess.Popen(

@@ -83,6 +83,15 @@ def test_the_child_lacks_what_the_asking_command_had_not_set(
     assert b"CI" not in children[0]["env"]
 
 
+def test_no_child_looks_for_state_in_a_folder_of_its_own(
+    agent: Agent, children: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWSLOGIN_HOME", "state")
+    use(agent)
+    agent.tick()
+    assert children == []
+
+
 def test_not_before_its_time(children: list[dict[str, Any]]) -> None:
     agent = Agent(3600)
     hold(agent, refresh_in=30)
