@@ -132,12 +132,20 @@ def calling_shell() -> str:
     return {"fish": "fish", "pwsh": "powershell"}.get(name, "env")
 
 
+def working_directory() -> str:
+    """Where relative paths and the walk up begin; the root, where the directory was deleted."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "/"
+
+
 def place_of(config: str) -> "tuple[str, str]":
     """Which config counts here: how it was found, and its path; `broker.config.find` says more."""
     named = config or os.environ.get("AWSLOGIN_CONFIG")
     if named:
-        return "given", os.path.join(os.getcwd(), os.path.expanduser(named))
-    folder = os.getcwd()
+        return "given", os.path.join(working_directory(), os.path.expanduser(named))
+    folder = working_directory()
     while True:
         path = os.path.join(folder, "awslogin.yaml")
         if os.path.isfile(path):
@@ -152,7 +160,7 @@ def agent_folder(environ: "Mapping[str, str]") -> str:
     """The agent's folder, in `broker.paths.state_dir`."""
     home = environ.get("AWSLOGIN_HOME")
     if home:
-        base = os.path.join(os.getcwd(), os.path.expanduser(home))
+        base = os.path.join(working_directory(), os.path.expanduser(home))
     elif sys.platform == "darwin":
         base = os.path.expanduser("~/Library/Application Support/awslogin")
     else:

@@ -52,6 +52,10 @@ def test_a_duration_of_nothing(team: Home) -> None:
 def test_options_before_a_command_of_a_group(team: Home) -> None:
     report = team.run("--output", "json", "config", "check").json
     assert [problem["profile"] for problem in report["problems"]] == ["bad"]
+    assert team.run("--output", "json", "agent", "status").ok().json["running"] is False
+    assert team.run("config", "--output", "json", "path").ok().json["trusted"] is True
+    assert "which one" in team.run("config").err
+    assert "Usage" in team.run("config", "--help").ok().out
     file = team.environ["AWSLOGIN_CONFIG"]
     assert team.run("--config", file, "config", "path").ok().out.strip() == file
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from broker import __version__
-from broker.entry import keep_descriptors
+from broker.entry import keep_descriptors, working_directory
 from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
 from broker.secret import masked
 from broker.visible import visible
@@ -59,7 +59,7 @@ COMMANDS = {
 }
 """Name → `module:attribute`, in the order of the help; a module is loaded when it is asked for."""
 
-GROUPS = ("config",)
+GROUPS = ("config", "agent", "import")
 """Commands that have commands of their own."""
 
 FORMATS = ("text", "json", "process", "env", "fish", "powershell", "cmd", "dotenv", "github")
@@ -118,7 +118,7 @@ class App:
         """The config, whether trusted or not: for commands that only look."""
         from broker.config import load
 
-        return load(self.config_option, self.environ, _working_directory())
+        return load(self.config_option, self.environ, Path(working_directory()))
 
     @property
     def broker(self) -> Broker:
@@ -309,14 +309,6 @@ def _save_page(error: AwsLoginError, path: str | None) -> None:
         error.hint = f"{error.hint}; the page was saved to {path}".lstrip("; ")
 
 
-def _working_directory() -> Path:
-    """Where the walk up begins; nowhere, where the directory has been deleted."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return Path("/")
-
-
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
@@ -356,17 +348,23 @@ class Root(click.Group):
 
 def _command_first(args: list[str]) -> list[str]:
     """Options may stand before the command; without a command, `login` is meant."""
-    place = 0
-    while place < len(args) and args[place].startswith("-") and args[place] != "--":
-        place += 2 if args[place] in _TAKE_VALUES else 1
-    options, rest = args[:place], args[place:]
+    options, rest = _leading_options(args)
     if not rest and {"--help", "--version"} & set(options):
         return options
-    if rest and rest[0] in GROUPS and len(rest) > 1 and not rest[1].startswith("-"):
-        return [*rest[:2], *options, *rest[2:]]
+    if rest and rest[0] in GROUPS:
+        more, own = _leading_options(rest[1:])
+        return [rest[0], own[0], *options, *more, *own[1:]] if own else [rest[0], *more]
     if rest and rest[0] in COMMANDS:
         return [rest[0], *options, *rest[1:]]
     return ["login", *options, *rest]
+
+
+def _leading_options(args: list[str]) -> tuple[list[str], list[str]]:
+    """The options before the first word, with their values, and the rest."""
+    place = 0
+    while place < len(args) and args[place].startswith("-") and args[place] != "--":
+        place += 2 if args[place] in _TAKE_VALUES else 1
+    return args[:place], args[place:]
 
 
 @click.group(
@@ -464,6 +462,8 @@ def _tell_those_who_wait(exit_code: int, line: str) -> None:
 def _usage(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "awslogin"
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return UsageError(f"`{path}` has commands of its own: which one?", hint=f"`{path} --help`")
     return UsageError(" ".join(error.format_message().split()), hint=f"`{path} --help`")
 
 

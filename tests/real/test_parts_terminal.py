@@ -61,7 +61,9 @@ def test_stdin_can_be_a_pipe_with_text() -> None:
 
 
 def test_control_c_interrupts() -> None:
-    with Terminal(python("print('up'); input()"), env=ENV) as terminal:
+    # Naps, as a signal just before a long wait begins would be seen after it alone.
+    code = "import time; print('up')\nwhile True: time.sleep(0.05)"
+    with Terminal(python(code), env=ENV) as terminal:
         terminal.expect("up")
         terminal.press(CTRL_C)
         done = terminal.finish()
