@@ -32,6 +32,10 @@ LARGEST = 1 << 20
 """Bytes of a frame."""
 LONGEST = 99
 """Bytes of a socket's path: macOS takes 104, Linux 108, with the final NUL and `.new`."""
+INTERRUPTED = (
+    b'{"error": {"code": "interrupted", "exit": 130, "message": "interrupted", "hint": "",'
+    b' "profile": null}}'
+)
 
 lease: "socket | None" = None
 """The connection of the process that signs in for others; its end tells the agent of ours."""
@@ -50,6 +54,8 @@ def main(*, alone: bool = False) -> int:
         code = _ask(form, alone=alone) if form else None
     except (OSError, ValueError, IndexError):  # without an agent it works as well
         code = None
+    except KeyboardInterrupt:
+        code = _tell(130, INTERRUPTED)
     if code is not None:
         return code
     if alone:
@@ -86,20 +92,23 @@ def wanted(words: "list[str]") -> "Form | None":
     for word in rest:
         name, equals, value = word.partition("=")
         if name in values:
-            values[name] = value if equals else next(rest, "")
+            value = value if equals else next(rest, "")
+            if not value:
+                return None
+            values[name] = value
         elif word in flags:
             flags[word] = True
-        elif word[:1] == "-":
+        elif word[:1] in ("-", ""):
             return None
         else:
             plain.append(word)
+    if len(plain) == 1 and plain[0] in COMMANDS:
+        return None
     command = plain.pop(0) if len(plain) == 2 else "login"
     if len(plain) != 1 or command not in ("login", "env", "creds"):
         return None
     profile, output, seconds = plain[0], values["--output"], 300.0
     if not all(letter.isalnum() or letter in "._@+-" for letter in ascii(profile)[1:-1]):
-        return None
-    if profile in COMMANDS and words[0] != "login" and command == "login":
         return None
     if command == "creds" and output in (*FORMATS, "text"):
         output, seconds = "process", 50.0

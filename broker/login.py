@@ -369,8 +369,10 @@ class Broker:
     def sign_in(self, profile: Profile) -> str:
         """Names the sign-in a profile stands on: who signs in, where, by which provider."""
         root = profile.root
-        keys = profile.first_hop_keys or root.first_hop_keys
-        return self._sign_in_of(self.spec(profile), keys=keys, mfa_serial=root.mfa_serial)
+        spec = self.spec(profile)
+        holds_keys = issubclass(spec.plugin, KeyHolder)
+        keys = (profile.first_hop_keys or root.first_hop_keys) if holds_keys else None
+        return self._sign_in_of(spec, keys=keys, mfa_serial=root.mfa_serial)
 
     def _sign_in_of(self, spec: ProviderSpec, *, keys: str | None, mfa_serial: str | None) -> str:
         suffix = spec.name.upper().replace("-", "_")

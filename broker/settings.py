@@ -42,16 +42,22 @@ def settings(environ: Mapping[str, str]) -> Settings:
     from broker.config.document import parse
     from broker.config.values import parse_duration
 
+    if not any(line.partition(b"#")[0].strip() for line in content.splitlines()):
+        return Settings()
     document = parse(content, str(file))
-    values = document.data if isinstance(document.data, dict) else {}
-    for key in values:
+    if not isinstance(document.data, dict):
+        raise document.error((), "settings are lines of `key: value`", hint="agent, agent_idle")
+    given = {key: document.raw.get((key,), "") for key in document.data}
+    for key in given:
         if key not in {"agent", "agent_idle"}:
             raise document.error((key,), f"unknown key `{key}`", hint="agent, agent_idle")
-    agent = document.raw.get(("agent",), "auto")  # plain YAML reads `off` as a boolean
+    agent = given.get("agent", "auto")  # plain YAML reads `off` as a boolean
     if agent not in {"auto", "off"}:
         raise document.error(("agent",), "`agent` is auto or off")
     try:
-        idle = parse_duration(document.raw.get(("agent_idle",), "1h"))
+        idle = parse_duration(given.get("agent_idle", "1h"))
     except ValueError as error:
         raise document.error(("agent_idle",), f"`agent_idle`: {error}") from None
+    if not idle:
+        raise document.error(("agent_idle",), "`agent_idle` is at least 1s", hint="`agent: off`")
     return Settings(agent=agent == "auto", agent_idle=float(idle))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -251,6 +252,65 @@ def test_a_persons_settings_switch_it_off(team: Home) -> None:
     assert team.run("agent", "start").code == 2
     settings.write_text("agnet: off\n")
     assert "agnet" in team.run("agent", "status").err
+
+
+def test_switched_off_it_ends_and_nothing_waits_for_it(team: Home) -> None:
+    team.run("creds", "dev").ok()
+    settings = team.folder / "awslogin" / "settings.yaml"
+    settings.write_text("agent: off\n")
+    time.sleep(0.1)
+    team.run("creds", "dev").ok()
+    assert status(team)["running"] is False
+
+
+def test_a_machine_that_slept_past_its_end_is_served_nothing(team: Home) -> None:
+    (team.folder / "awslogin" / "settings.yaml").write_text("agent_idle: 1s\n")
+    pid = team.run("agent", "start", "--output", "json").ok().json["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(1.2)
+    link = connect(agent_folder(team.env()))
+    send(link, b"status")
+    os.kill(pid, signal.SIGCONT)
+    link.settimeout(60)
+    with contextlib.suppress(ConnectionResetError):
+        assert receive(link) == []
+    link.close()
+
+
+def test_it_outlives_a_lack_of_file_descriptors(team: Home) -> None:
+    command = f"ulimit -n 40; exec {COMMAND} agent start"
+    subprocess.run(["sh", "-c", command], env=team.env(), capture_output=True, check=True)
+    before = status(team)["pid"]
+    links = [connect(agent_folder(team.env())) for _ in range(60)]
+    for link in links:
+        link.close()
+    assert status(team)["pid"] == before
+
+
+def memory_of(pid: int) -> bytes:
+    """What a process can write to."""
+    found = b""
+    process = Path("/proc", str(pid))
+    with (process / "mem").open("rb", 0) as memory:
+        for region in (process / "maps").read_text().splitlines():
+            place, mode, *_ = region.split()
+            first, last = (int(part, 16) for part in place.split("-"))
+            if mode.startswith("rw"):
+                memory.seek(first)
+                found += memory.read(last - first)
+    return found
+
+
+def test_no_copy_outlives_lock(team: Home) -> None:
+    session = team.run("dev", "--output", "json").ok().json
+    for form in ("json", "env", "process"):
+        team.run("dev", "--output", form).ok()
+    pid = status(team)["pid"]
+    assert isinstance(pid, int)
+    secrets = [session[name].encode() for name in ("secret_access_key", "session_token")]
+    assert all(secret in memory_of(pid) for secret in secrets)
+    team.run("agent", "lock").ok()
+    assert not any(secret in memory_of(pid) for secret in secrets)
 
 
 def test_it_ends_when_nobody_asks(team: Home) -> None:

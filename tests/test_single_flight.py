@@ -99,6 +99,22 @@ def test_the_holders_end_harms_nobody(
     assert len({out for _, out in done[1:]}) == 1
 
 
+def test_ctrl_c_ends_one_that_waits_in_one_line(home: Home, crowd: Crowd, sandbox: Sandbox) -> None:
+    home.run("agent", "start").ok()
+    with held(sandbox, "sts") as gate:
+        crowd.start(1, "creds", "dev")
+        until(lambda: sandbox.calls("sts"))
+        (waiting,) = crowd.start(1, "creds", "dev")
+        crowd.wait_until_waiting(1)
+        waiting.send_signal(signal.SIGINT)
+        waiting.wait()
+        gate.set()
+        done = crowd.finish()
+    assert [code for code, _ in done] == [0, 130]
+    said = [line for line in crowd.said.splitlines() if WAITING not in line]
+    assert [json.loads(line)["error"]["code"] for line in said] == ["interrupted"]
+
+
 def test_the_agents_end_harms_nobody(home: Home, crowd: Crowd, sandbox: Sandbox) -> None:
     pid = home.run("agent", "start", "--output", "json").ok().json["pid"]
     with held(sandbox, "sts") as gate:

@@ -225,3 +225,16 @@ def test_keys_in_a_vault_that_nobody_opens(team: Home) -> None:
     error = team.run("dev", "--force", "--output", "json", env=locked).error
     assert error["exit"] == 7
     assert "AWSLOGIN_PASSPHRASE" in error["hint"]
+
+
+def test_one_name_serves_the_ci_job_and_the_laptop_with_keys(team: Home, sandbox: Sandbox) -> None:
+    role = "arn:aws:iam::111122223333:role/Deploy"
+    team.config(
+        CONFIG.replace("providers:\n", "providers:\n  ci: {type: web-identity, token: {env: T}}\n")
+        + f'  both: {{provider: [ci, keys], role_arn: "{role}"}}\n'
+    )
+    add(team, sandbox, "both").ok()
+    assert team.run("both", "--output", "json").ok().json["provider"] == "keys"
+    team.run("both", env={"T": sandbox.issuer.token()})
+    (asked,) = sandbox.calls("sts", "AssumeRoleWithWebIdentity")
+    assert asked.form["RoleArn"] == role

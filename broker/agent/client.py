@@ -11,6 +11,7 @@ import hashlib
 import os
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,9 @@ from broker.entry import (
     send,
     socket_path,
 )
-from broker.errors import UsageError
+from broker.errors import ConfigError, UsageError
 from broker.secret import Secret
+from broker.settings import settings
 from broker.stamp import stamp
 
 if TYPE_CHECKING:
@@ -82,7 +84,6 @@ class Agent:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._may_ask = may_ask_agent(environ)
         self._may_start = True
         self._folder = agent_folder(environ)
         self._identity = _identity(environ)
@@ -190,6 +191,19 @@ class Agent:
         while found and self._tell(b"status") and time.monotonic() < until:
             time.sleep(0.02)
         return found
+
+    @cached_property
+    def _may_ask(self) -> bool:
+        """Whether one is asked; where the person has switched it off, one that runs is ended."""
+        if not may_ask_agent(self._environ):
+            return False
+        try:
+            wanted = settings(self._environ).agent
+        except ConfigError:
+            wanted = False
+        if not wanted:
+            self._tell(b"stop")
+        return wanted
 
     def _call(self, *fields: bytes, start: bool = True) -> list[bytes]:
         """An agent's reply, or nothing where none may be asked."""

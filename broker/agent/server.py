@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import hashlib
 import os
 import resource
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 TICK = 5.0
 """Seconds between looks at what has expired, is to be refreshed, or has been idle."""
 LONGEST_REFRESH = 120.0
+NO_ROOM = 0.1
+"""Seconds until the next try where file descriptors have run out."""
 
 Place = tuple[bytes, bytes, bytes]
 """How the config was found, its path, the profile."""
@@ -244,10 +247,11 @@ class Agent:
 
     def _end(self, flight: Flight) -> None:
         flight.over = True
+        doors = self._doors.get(flight.place, [])
         if flight.door and flight.door.flight is flight:
             flight.door.flight = None
-            if not flight.door.lasting:
-                self._doors[flight.place].remove(flight.door)
+            if not flight.door.lasting and flight.door in doors:
+                doors.remove(flight.door)
         if self._leaders.get(flight.place) is flight:
             del self._leaders[flight.place]
         if self._flights.get(flight.pid) is flight:
@@ -426,13 +430,14 @@ class Agent:
         ]
         if how == "given":
             words += ["--config", path]
-        values = {
-            os.fsdecode(n): os.fsdecode(v[1:]) for n, v in door.environ.items() if v[:1] == b"+"
-        }
+        environ = {name: v for name, v in os.environb.items() if name not in door.environ}
+        environ |= {name: v[1:] for name, v in door.environ.items() if v[:1] == b"+"}
+        if not os.path.isabs(os.path.expanduser(environ.get(b"AWSLOGIN_HOME", b"/"))):
+            return  # the child would look for it from another folder
         null = subprocess.DEVNULL
         with contextlib.suppress(OSError):
             child = subprocess.Popen(
-                words, env={**os.environ, **values}, cwd=os.path.dirname(path) or "/",
+                words, env=environ, cwd=os.path.dirname(path) or "/",
                 stdin=null, stdout=null, stderr=null, start_new_session=True,
             )  # fmt: skip
             self._children.append((child, now() + LONGEST_REFRESH))
@@ -513,16 +518,29 @@ def main(folder: str, idle: str, lock: str) -> None:
     due = now() + pause
     try:
         while not agent.stopping.is_set() and _is_still(ours, path):
-            with contextlib.suppress(TimeoutError):
-                link, _ = listener.accept()
-                threading.Thread(target=_serve, args=(agent, link), daemon=True).start()
-            if now() >= due:
+            link = _accepted(listener)
+            if now() >= due:  # before anyone is served: the machine may have slept past our end
                 agent.tick()
                 due = now() + pause
+            if link:
+                threading.Thread(target=_serve, args=(agent, link), daemon=True).start()
     finally:
         agent.end()
         _tidy(folder, path, ours)
         os._exit(0)
+
+
+def _accepted(listener: socket.socket) -> socket.socket | None:
+    """The next connection, or None where none came in time or there is no room for it now."""
+    try:
+        return listener.accept()[0]
+    except TimeoutError:
+        return None
+    except OSError as error:
+        if error.errno not in {errno.EMFILE, errno.ENFILE}:
+            raise
+        time.sleep(NO_ROOM)
+        return None
 
 
 def _serve(agent: Agent, link: socket.socket) -> None:

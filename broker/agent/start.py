@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SECONDS = 3.0
 """How long an agent may take until it answers."""
 
+SWITCHES = ("-I", "-S", "-P", "-X", "dev")
+"""Without site-packages; in dev mode freed memory is overwritten, so no copy outlives `lock`."""
+
 KEPT = frozenset(
     "PATH HOME USER LOGNAME LANG LC_ALL LC_CTYPE TMPDIR TZ AWSLOGIN_HOME AWSLOGIN_KEYRING"
     " XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS"
@@ -73,7 +76,7 @@ def _start(folder: str, lock: int, environ: Mapping[str, str]) -> None:
     os.set_inheritable(lock, True)
     null = os.open(os.devnull, os.O_RDWR)
     server = os.path.join(os.path.dirname(os.path.abspath(__file__)), "server.py")
-    words = [sys.executable, "-I", "-S", "-P", server, folder, str(idle), str(lock)]
+    words = [sys.executable, *SWITCHES, server, folder, str(idle), str(lock)]
     try:
         os.posix_spawn(
             sys.executable,

@@ -63,6 +63,8 @@ def exec_(
     """Run a command with the session: `awslogin exec PROFILE -- CMD…`."""
     if not words:
         raise UsageError("no command after `--`", hint="`awslogin exec PROFILE -- aws s3 ls`")
+    if not words[0]:
+        return _cannot_start("''", FileNotFoundError())
     if server and no_session:
         raise UsageError("--server serves sessions; --no-session has none", hint="take one of them")
     chosen = app.profile(profile, duration)
@@ -103,8 +105,6 @@ def _run(
     """Become the command; on Windows, wait for it."""
     _say_which_wins(app, session)
     environ = for_child(session, app.environ) | dict(more or {})
-    if not words[0]:
-        return _cannot_start("''", FileNotFoundError())
     try:
         if sys.platform == "win32":
             return child.run(words, environ, mask=set())

@@ -249,7 +249,7 @@ class Config:
             partition = partition_of(values["region"])
             values["role_arn"] = f"arn:{partition}:iam::{model.account}:role/{model.role}"
         values["account"] = model.account or account_of(values["role_arn"])
-        holds_keys = bool(specs) and issubclass(specs[0].plugin, KeyHolder)
+        holds_keys = any(issubclass(spec.plugin, KeyHolder) for spec in specs)
         profile = Profile(
             **values,
             name=name,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from broker import entry
-from broker.cli.app import COMMANDS
+from broker.cli.app import COMMANDS, root
 from broker.entry import connect, is_private, receive, send, wanted
 
 
@@ -37,11 +39,45 @@ def test_cheap_words(words: str, form: tuple[object, ...]) -> None:
         "", "dev", "creds", "creds dev --force", "creds dev --min-ttl 1h", "creds dev more",
         "creds dev --output bogus", "dev --output github", "list --output json", "exec dev -- x",
         "login --all --output json", "creds --help", "creds dev --", 'creds a"b', "creds dév",
-        "agent status --output json", "doctor --output json",
+        "agent status --output json", "doctor --output json", "login --output json",
+        "creds dev --config", "creds dev --config=",
     ],
 )  # fmt: skip
 def test_other_words_are_the_full_programs(words: str) -> None:
     assert wanted(words.split()) is None
+
+
+WORDS = (
+    "creds", "env", "login", "dev", "list", "--output", "--output=json", "json", "text", "bogus",
+    "--config", "--config=f", "--config=", "--no-input", "--quiet", "--no-browser", "--", "-x", "",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_cheap_words_mean_what_the_full_program_takes_them_for(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    for words in itertools.product(WORDS, repeat=count):
+        form = wanted(list(words))
+        if form:
+            name, options = full_program(words)
+            (profile,) = options.get("profiles") or (options["profile"],)
+            output = options["output"] or "text"
+            if name == "creds":
+                output = "process"
+            elif name == "env" and output == "text":
+                output = entry.calling_shell()
+            told = profile, output, options["config"] or "", not options["no_input"]
+            assert (*told, options["quiet"]) == form[:5], words
+
+
+def full_program(words: tuple[str, ...]) -> tuple[str | None, dict[str, Any]]:
+    """The command and its options, as click reads them."""
+    context = root.make_context("awslogin", list(words))
+    name, command, rest = root.resolve_command(context, [*context._protected_args, *context.args])
+    assert command
+    return name, command.make_context(name, rest, parent=context).params
 
 
 def test_every_command_keeps_its_name() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,9 +69,27 @@ def test_a_used_session_is_refreshed_once_in_a_child(
         "-P", "-m", "broker.cli", "creds", "dev", "--force", "--no-input",
         "--config", "/team/config.yaml",
     ]  # fmt: skip
-    assert child["env"]["AWS_REGION"] == "eu-west-1"
-    assert "AWSLOGIN_PASSPHRASE" not in child["env"]
+    assert child["env"][b"AWS_REGION"] == b"eu-west-1"
+    assert b"AWSLOGIN_PASSPHRASE" not in child["env"]
     assert child["stdout"] == child["stdin"] == child["stderr"] == subprocess.DEVNULL
+
+
+def test_the_child_lacks_what_the_asking_command_had_not_set(
+    agent: Agent, children: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "of the shell that started the agent")
+    use(agent)
+    agent.tick()
+    assert b"CI" not in children[0]["env"]
+
+
+def test_no_child_looks_for_state_in_a_folder_of_its_own(
+    agent: Agent, children: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWSLOGIN_HOME", "state")
+    use(agent)
+    agent.tick()
+    assert children == []
 
 
 def test_not_before_its_time(children: list[dict[str, Any]]) -> None:
@@ -127,3 +146,17 @@ def test_it_ends_when_idle_but_not_under_a_sign_in() -> None:
         agent._end(flight)
     agent.tick()
     assert agent.stopping.is_set()
+
+
+def test_a_sign_in_ends_though_the_config_was_edited_meanwhile(
+    agent: Agent, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.yaml"
+    with agent._changed:
+        flight = agent._lead(7, PLACE, None)
+    agent._declare(7, *PLACE, b"other", b"passing", bytes(file), b"-", b"", b"CI", b"-")
+    file.write_text("edited")
+    with agent._changed:
+        agent._doors_at(PLACE)
+        agent._end(flight)
+    assert agent._flights == {}
