@@ -71,12 +71,11 @@ def main() -> None:
     """All kinds, one after another."""
     with Sandbox() as sandbox, tempfile.TemporaryDirectory(prefix="awslogin-demo-") as folder:
         demo = Demo(Path(folder), sandbox)
-        keys = {"AccessKeyId": sandbox.ann.key_id, "SecretAccessKey": sandbox.ann.secret}
         demo.say("The team's YAML, checked")
         demo.type("config", "check")
         demo.type("list")
         demo.say("Static keys: into the keychain, then a session with MFA")
-        demo.type("add", "dev", "--stdin", stdin=json.dumps(keys))
+        demo.type("add", "dev", "--stdin", stdin=sandbox.ann.json)
         demo.type("dev", AWSLOGIN_MFA_CODE=sandbox.code("ann"))
         demo.say("IAM Identity Center: the device flow")
         demo.type_and_confirm("stage")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -42,8 +41,7 @@ NOBODY = 65534
 def team(signed_up: Home, sandbox: Sandbox) -> Iterator[Home]:
     """Bob's keys are in the vault; an agent may be started."""
     signed_up.config(CONFIG)
-    keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
-    signed_up.run("add", "dev", "--stdin", stdin=json.dumps(keys)).ok()
+    signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
     del signed_up.environ["AWSLOGIN_AGENT"]
     time.sleep(0.1)  # a config that has changed just now proves nothing
     yield signed_up
@@ -432,8 +430,7 @@ def test_a_folder_of_another_user_is_not_used(team: Home) -> None:
 
 def test_a_long_path_has_a_short_private_folder(team: Home, sandbox: Sandbox) -> None:
     team.environ["AWSLOGIN_HOME"] = str(team.folder / ("long" * 30))
-    keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
-    team.run("add", "dev", "--stdin", stdin=json.dumps(keys)).ok()
+    team.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
     team.run("creds", "dev").ok()
     assert answered_by_the_agent(team, "creds", "dev")
     place = Path(str(status(team)["socket"]))

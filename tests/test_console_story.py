@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,8 +44,7 @@ def team(signed_up: Home, sandbox: Sandbox) -> Home:
 
 
 def add(home: Home, profile: str, keys: Any) -> None:
-    document = {"AccessKeyId": keys.key_id, "SecretAccessKey": keys.secret}
-    home.run("add", profile, "--stdin", stdin=json.dumps(document)).ok()
+    home.run("add", profile, "--stdin", stdin=keys.json).ok()
 
 
 def asked_duration(sandbox: Sandbox) -> list[str | None]:

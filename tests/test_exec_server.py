@@ -79,8 +79,7 @@ source_profile = default
 @pytest.fixture
 def team(signed_up: Home, sandbox: Sandbox) -> Home:
     signed_up.config(CONFIG)
-    keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
-    signed_up.run("add", "dev", "--stdin", stdin=json.dumps(keys)).ok()
+    signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
     return signed_up
 
 

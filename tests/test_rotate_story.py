@@ -38,8 +38,7 @@ def team(signed_up: Home, sandbox: Sandbox) -> Home:
 
 
 def add(home: Home, profile: str, keys: Any) -> Result:
-    document = {"AccessKeyId": keys.key_id, "SecretAccessKey": keys.secret}
-    return home.run("add", profile, "--stdin", stdin=json.dumps(document))
+    return home.run("add", profile, "--stdin", stdin=keys.json)
 
 
 def test_rotate(team: Home, sandbox: Sandbox) -> None:

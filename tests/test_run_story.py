@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import sys
@@ -41,8 +40,7 @@ STALE = dict.fromkeys(NAMES.split(), "stale")
 @pytest.fixture
 def team(signed_up: Home, sandbox: Sandbox) -> Home:
     signed_up.config(CONFIG)
-    keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
-    signed_up.run("add", "dev", "--stdin", stdin=json.dumps(keys)).ok()
+    signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
     return signed_up
 
 

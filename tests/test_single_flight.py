@@ -37,8 +37,7 @@ profiles:
   prod: {{provider: corp, account: "444455556666", role: Admin}}
 """
     )
-    keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
-    signed_up.run("add", "dev", "--stdin", stdin=json.dumps(keys)).ok()
+    signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
     signed_up.environ["AWSLOGIN_PASSWORD"] = sandbox.world.people["ann"].password
     del signed_up.environ["AWSLOGIN_AGENT"]
     time.sleep(0.1)

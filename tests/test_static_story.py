@@ -33,8 +33,7 @@ def team(signed_up: Home) -> Home:
 
 def add(home: Home, sandbox: Sandbox, profile: str = "dev", who: str = "bob") -> Result:
     keys = getattr(sandbox, who)
-    document = {"AccessKeyId": keys.key_id, "SecretAccessKey": keys.secret}
-    return home.run("add", profile, "--stdin", stdin=json.dumps(document))
+    return home.run("add", profile, "--stdin", stdin=keys.json)
 
 
 def test_add_then_login(team: Home, sandbox: Sandbox) -> None:

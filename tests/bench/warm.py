@@ -43,8 +43,7 @@ def main() -> None:
         many = home.folder / "many.yaml"
         more = (f"  p{n}: {{source: dev, role_arn: '{_role(n)}'}}\n" for n in range(MANY - 1))
         many.write_text(ONE + "".join(more))
-        keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
-        home.run("add", "dev", "--stdin", stdin=json.dumps(keys)).ok()
+        home.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
         del home.environ["AWSLOGIN_AGENT"]
         awslogin, python = str(programs / "awslogin"), str(programs / "python")
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, ClassVar
 
 import pytest
@@ -39,8 +38,7 @@ class TestStatic(ProviderContract):
 
     @pytest.fixture
     def provider(self, sandbox: Sandbox) -> Provider:
-        keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
-        keychain = MemoryKeychain({"team/provider/keys/dev": json.dumps(keys)})
+        keychain = MemoryKeychain({"team/provider/keys/dev": sandbox.bob.json})
         ui = ScriptedUi()
         provider = make("static", {}, environ=sandbox.env(), ui=ui)
         provider.ports = make_ports(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,8 +41,7 @@ class Machine:
         self.clock = FakeClock()
         self.clock.advance(30 - self.clock.now().timestamp() % 30)  # at the start of a window
         self._follow()
-        keys = {"AccessKeyId": sandbox.ann.key_id, "SecretAccessKey": sandbox.ann.secret}
-        self.keychain = MemoryKeychain({"team/keys/keys/dev": json.dumps(keys)})
+        self.keychain = MemoryKeychain({"team/keys/keys/dev": sandbox.ann.json})
         self.files = MemoryFiles()
 
     def _follow(self) -> None:

@@ -56,8 +56,7 @@ def team(signed_up: Home, sandbox: Sandbox) -> Home:
         for name in [*(f"{client}-{route}" for client, route in PAIRS), "plain"]
     )
     signed_up.config(CONFIG + profiles)
-    keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
-    signed_up.run("add", "dev", "--stdin", stdin=json.dumps(keys)).ok()
+    signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
     (signed_up.folder / ".aws").mkdir()
     (signed_up.folder / ".aws" / "credentials").write_text(
         "[default]\naws_access_key_id = AKIADEFAULT\naws_secret_access_key = default\n"

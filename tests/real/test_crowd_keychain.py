@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import time
@@ -35,8 +34,7 @@ def team(signed_up: Home, sandbox: Sandbox, tmp_path: Path) -> Iterator[Home]:
             del signed_up.environ[name]
         signed_up.environ |= environ
         signed_up.config(CONFIG)
-        keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
-        signed_up.run("add", "dev", "--stdin", stdin=json.dumps(keys)).ok()
+        signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
         signed_up.run("dev").ok()
         del signed_up.environ["AWSLOGIN_AGENT"]
         yield signed_up

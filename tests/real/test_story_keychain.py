@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,8 +39,7 @@ def unlocked(team: Home, tmp_path: Path) -> Iterator[Home]:
 
 
 def add(home: Home, sandbox: Sandbox) -> Result:
-    document = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
-    return home.run("add", "dev", "--stdin", stdin=json.dumps(document))
+    return home.run("add", "dev", "--stdin", stdin=sandbox.bob.json)
 
 
 def test_keys_and_sealing_key_lie_in_the_secret_service(unlocked: Home, sandbox: Sandbox) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,9 +34,8 @@ def team(signed_up: Home, tmp_path: Path) -> Iterator[Home]:
 
 
 def test_keys_lie_in_the_store(team: Home, sandbox: Sandbox, tmp_path: Path) -> None:
-    document = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
     for profile in ("dev", "a.b@c+d_e-f"):
-        done = team.run("add", profile, "--stdin", stdin=json.dumps(document)).ok()
+        done = team.run("add", profile, "--stdin", stdin=sandbox.bob.json).ok()
         assert done.err == "", "pass has nothing to say here"
     assert team.run("dev", "--output", "json").ok().json["from_cache"] is False
     again = team.run("dev", "--output", "json").ok()

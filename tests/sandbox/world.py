@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import string
 import threading
@@ -58,6 +59,11 @@ class Keys:
     usable_from: float = 0
     unknown_calls: int = 0
     last_used: tuple[float, str, str] | None = None
+
+    @property
+    def json(self) -> str:
+        """As `awslogin add --stdin` reads them."""
+        return json.dumps({"AccessKeyId": self.key_id, "SecretAccessKey": self.secret})
 
 
 @dataclass
