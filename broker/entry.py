@@ -60,9 +60,9 @@ def main(*, alone: bool = False) -> int:
         return code
     if alone:
         os.execv(sys.executable, [sys.executable, "-P", "-m", "broker.cli", *words])
-    from broker.cli.app import run
+    from broker.cli.app import run_and_end
 
-    return run(words)
+    return run_and_end(words)
 
 
 def keep_descriptors() -> None:

@@ -34,7 +34,7 @@ GITLAB_TOKENS = ("AWS_OIDC_TOKEN", "GITLAB_OIDC_TOKEN", "CI_JOB_JWT_V2")
 class TokenPlace(ProviderOptions):
     """Where the token lies: a variable, or a file that is read anew each time."""
 
-    env: str | None = Field(default=None, pattern=r"^\w+$")
+    env: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_]+$")
     file: str | None = None
 
     @model_validator(mode="after")

@@ -118,6 +118,7 @@ def test_the_warm_path_imports_next_to_nothing() -> None:
     [
         ("import broker.cli.app", {"pydantic", "yaml", "keyring", "requests", "boto3", "rich"}),
         ("import broker.login", {"keyring", "requests", "boto3", "botocore", "bs4"}),
+        ("from broker.ports.aws import Aws; Aws({}).load()", {"keyring", "requests", "bs4"}),
         ("import providers.saml.provider", {"requests", "boto3", "botocore", "bs4"}),
         ("import providers.identity_center", {"requests", "boto3", "botocore"}),
     ],

@@ -2,6 +2,6 @@
 
 import sys
 
-from broker.cli.app import run
+from broker.cli.app import run_and_end
 
-sys.exit(run(sys.argv[1:]))
+run_and_end(sys.argv[1:])

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -377,9 +377,22 @@ def root() -> None:
     """Sign in to AWS: `awslogin PROFILE`, whatever stands behind PROFILE."""
 
 
+def run_and_end(args: list[str]) -> NoReturn:
+    """Run a command line and end the process with its exit code.
+
+    The interpreter would take the libraries apart module by module first, which is a good part of a
+    sign-in's time; the kernel does it at once.
+    """
+    code = run(args)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
 def run(args: list[str]) -> int:
     """The error boundary: run a command line and return its exit code."""
-    gc.set_threshold(100_000)  # a command ends before its garbage matters; large YAML is halved
+    gc.set_threshold(1_000_000)  # a command ends before its garbage matters
     _keep_streams()
     machine = _is_machine(args)
     verbose = "--verbose" in _own(args)

@@ -15,9 +15,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._@+-]*"
 """Profile and provider names: they need no quoting anywhere."""
-REGION = r"[a-z]{2,}(-[a-z]+)+-\d+"
-SESSION_NAME = r"[\w+=,.@-]{2,64}"
+REGION = r"[a-z]{2,}(-[a-z]+)+-[0-9]+"
+SESSION_NAME = r"[A-Za-z0-9_+=,.@-]{2,64}"
 """STS API Reference, RoleSessionName and SourceIdentity."""
+_IAM = "arn:aws[a-z-]*:iam::"
+_PATH = "[A-Za-z0-9_+=,.@/-]+"
+"""IAM API Reference: names of roles and policies, with their path."""
 
 
 def parse_duration(text: str) -> int:
@@ -70,20 +73,18 @@ Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 Duration = Annotated[int, BeforeValidator(_duration, json_schema_input_type=int | str)]
 AccountId = Annotated[
     str,
-    StringConstraints(pattern=r"^\d{12}$"),
+    StringConstraints(pattern=r"^[0-9]{12}$"),
     BeforeValidator(_account, json_schema_input_type=str | int),
 ]
 Region = Annotated[str, StringConstraints(pattern=f"^{REGION}$")]
-RoleName = Annotated[str, StringConstraints(pattern=r"^[\w+=,.@/-]+$"), AfterValidator(_plain)]
-RoleArn = Annotated[
-    str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$")
-]
-PolicyArn = Annotated[
-    str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+$")
-]
+RoleName = Annotated[str, StringConstraints(pattern=f"^{_PATH}$"), AfterValidator(_plain)]
+RoleArn = Annotated[str, StringConstraints(pattern=rf"^{_IAM}[0-9]{{12}}:role/{_PATH}$")]
+PolicyArn = Annotated[str, StringConstraints(pattern=rf"^{_IAM}([0-9]{{12}}|aws):policy/{_PATH}$")]
 MfaSerial = Annotated[
     str,
-    StringConstraints(pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:(mfa|u2f|sms-mfa)/\S+|[\w-]{6,32})$"),
+    StringConstraints(
+        pattern=rf"^({_IAM}[0-9]{{12}}:(mfa|u2f|sms-mfa)/[!-~]+|[A-Za-z0-9_-]{{6,32}})$"
+    ),
 ]
 TagText = Annotated[
     Text, BeforeValidator(_scalar_text, json_schema_input_type=str | int | float | bool)

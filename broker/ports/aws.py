@@ -215,24 +215,32 @@ class Aws:
 
     def _isolated(self) -> Any:
         """A session that obeys nothing of the person's files and profile variables."""
-        from broker.ports.tls import ca_bundle, trust_the_system
-
-        trust_the_system(self._environ)
         import boto3
         import botocore.session
+        from botocore.loaders import Loader
 
+        from broker.ports.tls import ca_bundle, trust_the_system
+
+        class OwnData(Loader):  # type: ignore[misc]
+            """AWS's own data of the services used here, without a search among all of them."""
+
+            def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
+                return list(_ENDPOINT_NAMES)
+
+        trust_the_system(self._environ)
         unset = (None, None, None, None)
-        return boto3.Session(
-            botocore_session=botocore.session.Session(
-                session_vars={
-                    "profile": unset,
-                    "config_file": (None, None, os.devnull, None),
-                    "credentials_file": (None, None, os.devnull, None),
-                    "sts_regional_endpoints": (None, None, "regional", None),
-                    "ca_bundle": (None, None, ca_bundle(self._environ), None),
-                }
-            )
+        session = botocore.session.Session(
+            session_vars={
+                "profile": unset,
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+                "sts_regional_endpoints": (None, None, "regional", None),
+                "ca_bundle": (None, None, ca_bundle(self._environ), None),
+            }
         )
+        own = OwnData([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+        session.register_component("data_loader", own)
+        return boto3.Session(botocore_session=session)
 
     @contextlib.contextmanager
     def errors(self, what: str) -> Iterator[None]:

@@ -13,12 +13,17 @@ def ca_bundle(environ: Mapping[str, str]) -> str | None:
 
 
 def trust_the_system(environ: Mapping[str, str]) -> None:
-    """Make TLS of this process use the system's trust store, unless a CA file is named."""
+    """Make TLS of requests or botocore, whichever is loaded, use the system's trust store.
+
+    Unless a CA file is named. truststore's `inject_into_ssl` would import requests, which AWS's
+    library alone does without.
+    """
     if ca_bundle(environ):
         return
     import truststore
 
-    truststore.inject_into_ssl()
+    if "requests" in sys.modules:
+        truststore.inject_into_ssl()
     botocore: Any = sys.modules.get("botocore.httpsession")
-    if botocore:  # it keeps the class that it found at its import, which now recurses
+    if botocore:  # it keeps the class that it found at its import, which would recurse
         botocore.SSLContext = truststore.SSLContext

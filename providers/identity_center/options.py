@@ -12,7 +12,7 @@ from broker.ports.urls import is_loopback
 from broker.provider import ProviderOptions
 
 SCOPE = "sso:account:access"
-REGION = r"[a-z]{2,}(-[a-z]+)+-\d+"
+REGION = r"[a-z]{2,}(-[a-z]+)+-[0-9]+"
 
 
 def plain_start_url(url: str) -> str:

@@ -49,7 +49,7 @@ class SamlOptions(ProviderOptions):
     url: str | None = None
     username: str | None = None
     saml_provider_arn: str | None = Field(
-        default=None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:saml-provider/[\w._-]+$"
+        default=None, pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:saml-provider/[A-Za-z0-9_.-]+$"
     )
     mfa: str | None = None
     hosts: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class SamlOptions(ProviderOptions):
     fields: FieldSelectors | None = None
     client_id: str | None = Field(default=None, coerce_numbers_to_str=True)
     app_id: str | None = Field(default=None, coerce_numbers_to_str=True)
-    tenant: str | None = Field(default=None, pattern=r"^[\w.-]+$")
+    tenant: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]+$")
     subdomain: str | None = None
     browser: Literal["chromium", "chrome", "edge"] | None = None
     executable: str | None = None

@@ -64,6 +64,7 @@ def test_the_example_loads() -> None:
         (HEAD + "  a b: {provider: keys}\n", 8, "no valid name"),
         (HEAD + "  a: {provider: keys, account: 11112222333}\n", 8, "quote the account id"),
         (HEAD + "  a: {provider: keys, account: 011122223333}\n", 8, "quote the account id"),
+        (HEAD + "  a: {provider: keys, account: '١١١١٢٢٢٢٣٣٣٣'}\n", 8, "wrong form"),
         (HEAD + "  a: {provider: keys, region: 'eu west'}\n", 8, "wrong form"),
         (HEAD + "  a: {provider: keys, role_arn: 'arn:aws:iam::1:role/x'}\n", 8, "wrong form"),
         (HEAD + '  a: {provider: keys, external_id: "a\\nb"}\n', 8, "line breaks"),

@@ -1,8 +1,12 @@
-"""A key pair with a certificate, as an identity provider's administrator makes one."""
+"""A key pair with a certificate, as an identity provider's administrator makes one.
+
+It names the loopback address too, for a server of HTTPS.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +14,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+
+_LOOPBACK = x509.SubjectAlternativeName(
+    [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+)
 
 
 class KeyPair(NamedTuple):
@@ -32,6 +40,7 @@ def write(folder: Path, name: str) -> KeyPair:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=30))
+        .add_extension(_LOOPBACK, critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
