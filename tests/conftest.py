@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox import Sandbox
-from tests.support import Home
+from tests.support import Home, cheap_vault
 
 _connect = socket.socket.connect
 
@@ -39,7 +39,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    """A machine without AWS endpoints."""
+    """A machine without AWS endpoints, with an empty vault that opens at once."""
+    cheap_vault(tmp_path / "awslogin" / "vault")
     return Home(tmp_path)
 
 

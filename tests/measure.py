@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 VENV = ROOT / "build" / "bench"
@@ -57,8 +58,15 @@ def _spawned(case: Case) -> int:
     return os.posix_spawnp(case.words[0], case.words, dict(case.env), file_actions=[null])
 
 
-def compare(cases: Sequence[Case], rounds: int) -> dict[str, float]:
-    """Print each command's ratios to the first one; the processor time's, by name."""
+class Ratio(NamedTuple):
+    """Of one command's times to the first command's."""
+
+    processor: float
+    wall: float
+
+
+def compare(cases: Sequence[Case], rounds: int) -> dict[str, Ratio]:
+    """Print each command's ratios to the first one, and return them by name."""
     for case in cases:
         seconds(case)
     taken = [[seconds(case) for case in cases] for _ in range(rounds)]
@@ -69,5 +77,5 @@ def compare(cases: Sequence[Case], rounds: int) -> dict[str, float]:
         wall = median(row[place][1] / row[0][1] for row in taken)
         own = median(row[place][0] for row in taken) * 1000
         print(f"{case.name:44}{processor:12.2f}{wall:8.2f}{own:8.1f}", flush=True)
-        ratios[case.name] = processor
+        ratios[case.name] = Ratio(processor, wall)
     return ratios

@@ -6,14 +6,29 @@ import json
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
 COMMAND = str(Path(sys.executable).parent / "awslogin")
 PASSPHRASE = "correct horse battery staple"
 _KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "PYTHONDONTWRITEBYTECODE", "SYSTEMROOT", "TMPDIR")
+
+
+def cheap_vault(path: Path) -> None:
+    """An empty vault behind `PASSPHRASE` that opens at once: scrypt's parameters are its own."""
+    salt, nonce, cost = os.urandom(16), os.urandom(12), {"n": 2, "r": 1, "p": 1}
+    key = Scrypt(salt=salt, length=32, **cost).derive(PASSPHRASE.encode())
+    sealed = nonce + AESGCM(key).encrypt(nonce, b"{}", b"awslogin vault 1")
+    header = {"version": 1, **cost, "salt": b64encode(salt).decode()}
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(header | {"sealed": b64encode(sealed).decode()}))
 
 
 @dataclass(frozen=True)
@@ -59,6 +74,12 @@ class Home:
             "AWSLOGIN_AGENT": "off",
             **(environ or {}),
         }
+
+    def without_vault(self) -> Home:
+        """The same machine, whose keychain awslogin must find by itself."""
+        del self.environ["AWSLOGIN_KEYRING"], self.environ["AWSLOGIN_PASSPHRASE"]
+        (self.folder / "awslogin" / "vault").unlink(missing_ok=True)
+        return self
 
     def config(self, text: str, name: str = "config.yaml") -> Path:
         """Write a config that is trusted as given, through AWSLOGIN_CONFIG."""

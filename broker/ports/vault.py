@@ -25,7 +25,7 @@ from broker.ports.secrets import Locked, Unlocked
 from broker.secret import Secret
 
 SCRYPT = {"n": 2**15, "r": 8, "p": 3}
-"""OWASP Password Storage Cheat Sheet, scrypt: 32 MiB, equal in strength to N=2^17, p=1."""
+"""Of a new vault. OWASP Password Storage Cheat Sheet, scrypt: 32 MiB, as strong as N=2^17, p=1."""
 _LIMITS = {"n": 2**20, "r": 32, "p": 16}
 _NAME = b"awslogin vault 1"
 TRIES = 3
@@ -51,6 +51,7 @@ class Vault:
         self._passphrase = passphrase
         self._unlocked = unlocked or Locked()
         self._key: tuple[str, bytes] | None = None
+        self._cost = SCRYPT
 
     present = True
 
@@ -92,6 +93,7 @@ class Vault:
         return self._unseal(*_parsed(content, self._path))
 
     def _unseal(self, sealed: bytes, salt: bytes, cost: dict[str, int]) -> dict[str, str]:
+        self._cost = cost
         kept = self._kept(salt)
         for attempt in range(TRIES):
             if self._key is None or self._key[0] != salt.hex():
@@ -120,14 +122,14 @@ class Vault:
     def _write(self, entries: dict[str, str]) -> None:
         if self._key is None:
             salt = os.urandom(16)
-            self._key = salt.hex(), _derive(self._passphrase(True, 0), salt, SCRYPT)
+            self._key = salt.hex(), _derive(self._passphrase(True, 0), salt, self._cost)
             self._keep(*self._key)
         salt, key = bytes.fromhex(self._key[0]), self._key[1]
         nonce = os.urandom(12)
         sealed = nonce + AESGCM(key).encrypt(nonce, json.dumps(entries).encode(), _NAME)
         header = {
             "version": 1,
-            **SCRYPT,
+            **self._cost,
             "salt": base64.b64encode(salt).decode(),
             "sealed": base64.b64encode(sealed).decode(),
         }

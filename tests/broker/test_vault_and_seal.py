@@ -13,6 +13,7 @@ from broker.ports.vault import Vault
 from broker.seal import SealedFiles
 from broker.secret import Secret
 from broker.testing import MemoryKeychain
+from tests.support import PASSPHRASE, cheap_vault
 
 
 def vault(path: Path, *passphrases: str) -> Vault:
@@ -61,6 +62,15 @@ def test_a_vault_with_absurd_parameters_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(header | {"n": 2**40}))
     with pytest.raises(KeychainError, match="absurd"):
         vault(path, "x").get("a")
+
+
+def test_a_vault_keeps_its_own_parameters(tmp_path: Path) -> None:
+    """Another version's vault still opens after this one has written to it."""
+    path = tmp_path / "vault"
+    cheap_vault(path)
+    vault(path, PASSPHRASE).set("a", Secret("secret-a"))
+    assert json.loads(path.read_text())["n"] == 2
+    assert vault(path, PASSPHRASE).get("a") == Secret("secret-a")
 
 
 def test_writers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:

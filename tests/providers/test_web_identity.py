@@ -12,7 +12,6 @@ from tests.sandbox.keys import rsa_key
 from tests.support import Home
 
 ROLE = f"arn:aws:iam::{DEV}:role/CiDeploy"
-CI = {"CI": "true", "AWSLOGIN_KEYRING": None, "AWSLOGIN_PASSPHRASE": None}
 
 
 def config(home: Home, token: str, more: str = "", profile: str = "") -> None:
@@ -38,7 +37,7 @@ def sent(sandbox: Sandbox) -> list[str]:
 @pytest.fixture
 def ci(signed_up: Home) -> Home:
     """A CI job: nobody to ask, no keychain."""
-    signed_up.environ = {k: v for k, v in signed_up.environ.items() if k not in CI} | {"CI": "true"}
+    signed_up.without_vault().environ["CI"] = "true"
     return signed_up
 
 

@@ -30,9 +30,7 @@ FEW = 2
 @pytest.fixture
 def team(signed_up: Home, sandbox: Sandbox, tmp_path: Path) -> Iterator[Home]:
     with secret_service.unlocked(tmp_path / "bus") as environ:
-        for name in ("AWSLOGIN_KEYRING", "AWSLOGIN_PASSPHRASE"):
-            del signed_up.environ[name]
-        signed_up.environ |= environ
+        signed_up.without_vault().environ |= environ
         signed_up.config(CONFIG)
         signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
         signed_up.run("dev").ok()

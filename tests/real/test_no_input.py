@@ -44,9 +44,7 @@ def bus(tmp_path: Path) -> Iterator[dict[str, str]]:
 @pytest.fixture
 def desktop(tmp_path: Path, sandbox: Sandbox, bus: dict[str, str]) -> Home:
     """A person's machine with a config that is trusted by its content alone."""
-    home = Home(tmp_path / "home", sandbox.env() | bus)
-    for name in ("AWSLOGIN_KEYRING", "AWSLOGIN_PASSPHRASE"):
-        del home.environ[name]
+    home = Home(tmp_path / "home", sandbox.env() | bus).without_vault()
     (home.work / "awslogin.yaml").write_text(f"""\
 version: 1
 team: payments

@@ -27,8 +27,7 @@ profiles:
 def team(signed_up: Home) -> Home:
     """No keychain is named and no passphrase is set."""
     signed_up.config(CONFIG)
-    del signed_up.environ["AWSLOGIN_KEYRING"], signed_up.environ["AWSLOGIN_PASSPHRASE"]
-    return signed_up
+    return signed_up.without_vault()
 
 
 @pytest.fixture

@@ -26,8 +26,7 @@ profiles:
 @pytest.fixture
 def team(signed_up: Home, tmp_path: Path) -> Iterator[Home]:
     signed_up.config(CONFIG)
-    del signed_up.environ["AWSLOGIN_PASSPHRASE"]
-    signed_up.environ["AWSLOGIN_KEYRING"] = "pass"
+    signed_up.without_vault().environ["AWSLOGIN_KEYRING"] = "pass"
     with password_store.initialised(tmp_path) as environ:
         signed_up.environ |= environ
         yield signed_up
