@@ -1,19 +1,23 @@
-"""The first lines of every command: the warm path. Imports `sys`, `os` and `_socket` alone.
+"""The first lines of every command: the warm path. Imports `sys`, `_socket` and `os` alone.
 
 Words of a cheap form (`creds P`, `env P`, `P --output json`) are asked of the agent, which sends
 the finished bytes. Anything else, and anything that goes wrong here, is the full command's. Owns
 the forms, where the agent's socket lies, whom to trust at it, and the frames that both sides send.
 """
 
-import os
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` itself is too dear here
+    import os
     from _socket import socket
     from collections.abc import Mapping
 
     Form = tuple[str, str, str, bool, bool, float]
+elif "os" in sys.modules:
+    import os
+else:  # without site-packages nothing has imported it yet
+    from broker import lean as os
 
 COMMANDS = frozenset(
     "login exec shell env creds console whoami list status explain logout add remove rotate"
@@ -122,7 +126,7 @@ def wanted(words: "list[str]") -> "Form | None":
 def calling_shell() -> str:
     """The format of the shell that called us: its process's name, else what the system says."""
     if os.name == "nt":
-        return "powershell" if os.environ.get("PSModulePath") else "cmd"  # noqa: SIM112
+        return "powershell" if os.environ.get("PSModulePath") else "cmd"
     name = os.environ.get("SHELL", "sh").rpartition("/")[2]
     try:
         with open(f"/proc/{os.getppid()}/comm", "rb") as file:
@@ -309,8 +313,8 @@ def _print(text: bytes) -> None:
         while text:
             text = text[os.write(1, text) :]
     except OSError:
-        os._exit(130)
-    os._exit(0)
+        os._exit(130)  # noqa: SLF001 - a name of `os`
+    os._exit(0)  # noqa: SLF001
 
 
 def _tell(code: int, line: bytes) -> int:

@@ -96,12 +96,12 @@ def test_every_module_says_what_it_owns(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 
-def loaded_by(code: str) -> set[str]:
+def loaded_by(code: str, *switches: str) -> set[str]:
     """The modules that a fresh process has after some code, less those of a bare start."""
 
     def modules(text: str) -> set[str]:
         done = subprocess.run(
-            [sys.executable, "-c", f"{text}\nimport sys; print(*sys.modules)"],
+            [sys.executable, *switches, "-c", f"{text}\nimport sys; print(*sys.modules)"],
             capture_output=True, text=True, check=True, cwd=ROOT,
         )  # fmt: skip
         return set(done.stdout.split())
@@ -111,6 +111,11 @@ def loaded_by(code: str) -> set[str]:
 
 def test_the_warm_path_imports_next_to_nothing() -> None:
     assert loaded_by("import broker.entry") <= {"broker", "broker.entry", "_socket", "sys", "os"}
+
+
+def test_the_line_of_setup_does_without_os() -> None:
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import broker.entry"
+    assert loaded_by(code, "-I", "-S") == {"broker", "broker.entry", "broker.lean"}
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,23 @@
 """What other tools need for a session that they have: each in its warm way, where it is on PATH.
 
-aws-vault hands out keys of its store, on the Secret Service (its default on Linux) and from an
-encrypted file; saml2aws prints what its plain file holds; aws-sso, which has no session without its
-own sign-in, only says its version.
+aws-vault hands out a session that it keeps on the Secret Service (its default on Linux), and keys
+from an encrypted file; saml2aws prints what its plain file holds; aws-sso, which has no session
+without a sign-in of its own, only says its version.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import secretstorage
+from jeepney.io.blocking import open_dbus_connection
 
 from tests.measure import Case
 from tests.real.parts import secret_service
@@ -64,19 +70,40 @@ def peers(folder: Path, env: Mapping[str, str]) -> Iterator[list[Case]]:
         yield cases
         return
     with secret_service.unlocked(folder / "bus") as bus:
+        desktop = {
+            **theirs,
+            **bus,
+            "AWS_VAULT_BACKEND": "secret-service",
+            "AWS_VAULT_SECRET_SERVICE_COLLECTION_NAME": "login",  # its own needs a dialog
+        }
+        _add(vault, desktop)
+        _keep_session(bus["DBUS_SESSION_BUS_ADDRESS"])
+        file = {**theirs, "AWS_VAULT_BACKEND": "file", "AWS_VAULT_FILE_PASSPHRASE": "of a bench"}
+        _add(vault, file)
+        export = [vault, "export", "--format=json", "dev"]
         yield [
             *cases,
-            _vault(SECRET_SERVICE, vault, {**theirs, **bus, "AWS_VAULT_BACKEND": "secret-service"}),
-            _vault("aws-vault, encrypted file", vault, {**theirs, "AWS_VAULT_BACKEND": "file"}),
+            Case(SECRET_SERVICE, export, desktop),
+            Case("aws-vault, encrypted file, keys", [*export, "--no-session"], file),
         ]
 
 
-def _vault(name: str, vault: str, env: dict[str, str]) -> Case:
-    """Keys in its store: with a session it would read one entry more.
-
-    A collection of its own, which is its default, is made by a dialog alone; `login` is there.
-    """
-    env["AWS_VAULT_SECRET_SERVICE_COLLECTION_NAME"] = "login"
-    env["AWS_VAULT_FILE_PASSPHRASE"] = "correct horse battery staple"
+def _add(vault: str, env: dict[str, str]) -> None:
     subprocess.run([vault, "add", "dev", "--env"], env=env | _KEYS, check=True, capture_output=True)
-    return Case(name, [vault, "export", "--no-session", "--format=json", "dev"], env)
+
+
+def _keep_session(bus: str) -> None:
+    """Leave a session as aws-vault does (its vault/sessionkeyring.go, keyring/secretservice.go)."""
+    until = datetime.now(UTC) + timedelta(hours=1)
+    name = f"sts.GetSessionToken,{b64encode(b'dev').decode().rstrip('=')},,{int(until.timestamp())}"
+    session = {
+        "AccessKeyId": "ASIAIOSFODNN7EXAMPLE",
+        "SecretAccessKey": _KEYS["AWS_SECRET_ACCESS_KEY"],
+        "SessionToken": "token" * 80,
+        "Expiration": f"{until:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    item = {"Key": name, "Data": b64encode(json.dumps(session).encode()).decode()}
+    with open_dbus_connection(bus) as link:
+        secretstorage.get_default_collection(link).create_item(
+            name, {"profile": name}, json.dumps(item).encode(), content_type="application/json"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import posixpath
 import socket
 import stat
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from broker import entry
+from broker import entry, lean
 from broker.cli.app import COMMANDS, root
 from broker.entry import connect, is_private, receive, send, wanted
 
@@ -121,3 +122,36 @@ def test_private_is_a_folder_of_ours_that_nobody_else_can_enter(tmp_path: Path) 
         tmp_path.chmod(mode)
         assert not is_private(str(tmp_path))
     tmp_path.chmod(stat.S_IRWXU)
+
+
+class TestLean:
+    """What stands in for `os` where it would be too dear is the same."""
+
+    @pytest.mark.parametrize("whole", ["/a/b", "/a", "/", "a", "", "//a", "/a//b", "a/b/", "///"])
+    def test_paths(self, whole: str) -> None:
+        assert lean.path.dirname(whole) == posixpath.dirname(whole)
+        for second in ("c", "/c", "", "c/d"):
+            assert lean.path.join(whole, second) == posixpath.join(whole, second)
+
+    @pytest.mark.parametrize("whole", ["~", "~/a", "~root/a", "~nobody-here/a", "a~", "/~", ""])
+    def test_home(self, whole: str) -> None:
+        assert lean.path.expanduser(whole) == posixpath.expanduser(whole)
+
+    def test_files(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        (tmp_path / "link").symlink_to("file")
+        (tmp_path / "loop").symlink_to("loop")
+        for name in ("file", "link", "loop", "none", ".", "\0"):
+            whole = str(tmp_path / name)
+            assert lean.path.isfile(whole) == posixpath.isfile(whole)
+
+    def test_bytes(self) -> None:
+        for text in ("a", "ä", "\udcff", ""):
+            assert lean.fsencode(text) == os.fsencode(text)
+            assert lean.fsdecode(os.fsencode(text)) == text
+
+    def test_variables(self) -> None:
+        """As of the process's start: pytest's own changes are not seen."""
+        assert lean.environ.get("PATH") == os.environ.get("PATH")
+        assert lean.environ.get("NO_SUCH_VARIABLE") is None
+        assert lean.environ.get("NO_SUCH_VARIABLE", "x") == "x"
