@@ -16,9 +16,11 @@ $(VENV): pyproject.toml setup.py bin/awslogin
 demo: $(VENV)
 	$(BIN)/python -m tests.demo
 
+# Thousands of starts: where bytecode is not to be written, each would compile anew.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)
 	scripts/install-test-parts
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 4 $(ARGS)
 
 lint: $(VENV)
 	$(BIN)/ruff check .

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from broker import aws_files
+from broker.own_folder import own_folder
 from broker.paths import private_dir, state_dir, write_private
 
 _SECTION = re.compile(rb"\[\s*(?:profile\s+)?[\"']?([^\]\"']*?)[\"']?\s*\]")
@@ -48,7 +45,7 @@ def without_default_credentials(environ: Mapping[str, str]) -> Iterator[dict[str
     if not changed:
         yield {}
         return
-    with _private_folder(private_dir(state_dir(environ) / "exec")) as folder:
+    with own_folder(private_dir(state_dir(environ) / "exec")) as folder:
         for name, content in changed.items():
             write_private(folder / name.lower(), content)
         yield {name: str(folder / name.lower()) for name in changed}
@@ -59,34 +56,6 @@ def _content(path: Path) -> bytes:
     with contextlib.suppress(OSError):
         return path.read_bytes() if path.is_file() else b""
     return b""
-
-
-@contextmanager
-def _private_folder(parent: Path) -> Iterator[Path]:
-    """A new folder, removed with the block; its lock says that somebody uses it."""
-    with FileLock(parent / "lock", mode=0o600):
-        _sweep(parent)
-        folder = Path(tempfile.mkdtemp(dir=parent))
-        lock = FileLock(f"{folder}.lock", mode=0o600)
-        lock.acquire()
-    try:
-        yield folder
-    finally:
-        _remove(folder, lock)
-
-
-def _sweep(parent: Path) -> None:
-    for folder in [path for path in parent.iterdir() if path.is_dir()]:
-        lock = FileLock(f"{folder}.lock", mode=0o600)
-        with contextlib.suppress(Timeout):
-            lock.acquire(blocking=False)
-            _remove(folder, lock)
-
-
-def _remove(folder: Path, lock: FileLock) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    Path(lock.lock_file).unlink(missing_ok=True)
-    lock.release()
 
 
 def _without_credentials(content: bytes, section: bytes) -> bytes:

@@ -5,7 +5,6 @@ Owns which provider runs and what makes two sessions the same; not how a provide
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -34,7 +33,7 @@ from broker.ports.parallel import in_parallel
 from broker.ports.secrets import Keychain, Secrets
 from broker.ports.spent import SpentCodes
 from broker.ports.ui import Ui
-from broker.provider import Account, Credentials, KeyHolder, Provider, Request, Rotation
+from broker.provider import Account, Credentials, KeyHolder, Provider, Rotation
 from broker.seal import SealedFiles
 from broker.session import Session
 from broker.single_flight import SingleFlight
@@ -219,11 +218,12 @@ class Broker:
         cached = self._fresh(profile, wish)
         if cached:
             return cached
+        request = profile.request(force=wish.force)
         if profile.source and profile.is_chained:
             source = self.session(profile.source, Wish(timeout=wish.timeout))
-            credentials = self._aws.assume_role(source.credentials(), self._request(profile, wish))
+            credentials = self._aws.assume_role(source.credentials(), request)
         else:
-            credentials = self.provider(profile).login(self._request(profile, wish))
+            credentials = self.provider(profile).login(request)
         session = self._stamped(profile, credentials)
         self._cache.save(self.key(profile), session, sign_in=self.sign_in(profile))
         self.hand_over(profile, session)
@@ -243,10 +243,6 @@ class Broker:
         """A user's own keys in a session's shape: it has no token and no end, and is not cached."""
         return self._stamped(profile, credentials)
 
-    def request(self, profile: Profile) -> Request:
-        """What this profile asks of its provider."""
-        return self._request(profile, Wish())
-
     def rotate(self, profile: Profile, holder: KeyHolder, *, keep_inactive: bool) -> Rotation:
         """Rotate a user's keys, for every profile of this config that holds the same ones.
 
@@ -259,7 +255,7 @@ class Broker:
             if self._config.profile(name).provider_names == profile.provider_names
         ]
         with self._flights.turn(self.sign_in(profile), what=self._words(profile), timeout=300):
-            done = holder.rotate_keys(self.request(profile), others, keep_inactive=keep_inactive)
+            done = holder.rotate_keys(profile.request(), others, keep_inactive=keep_inactive)
         for name in done.profiles:
             self.key_ages.note(holder.name, name, KeyAge(done.created_at, exact=True))
         return done
@@ -412,7 +408,7 @@ class Broker:
                 "mfa_serial": profile.mfa_serial,
                 "mfa_process": profile.mfa_process,
                 "external_id": profile.external_id,
-                "session_name": _session_name(profile),
+                "session_name": profile.role_session_name,
                 "session_tags": profile.session_tags,
                 "transitive_tags": profile.transitive_tags,
                 "source_identity": profile.source_identity,
@@ -493,28 +489,6 @@ class Broker:
     def _words(self, profile: Profile) -> str:
         return f"{self.spec(profile).name} for {profile.name}"
 
-    def _request(self, profile: Profile, wish: Wish) -> Request:
-        mfa = profile.source if profile.source and profile.first_hop_keys else profile
-        return Request(
-            profile=profile.name,
-            region=profile.region,
-            account=profile.account,
-            role=profile.role,
-            role_arn=profile.role_arn,
-            duration=profile.duration,
-            keys=profile.first_hop_keys,
-            mfa_serial=profile.mfa_serial or mfa.mfa_serial,
-            mfa_process=profile.mfa_process or mfa.mfa_process,
-            external_id=profile.external_id,
-            session_name=_session_name(profile),
-            session_tags=profile.session_tags,
-            transitive_tags=profile.transitive_tags,
-            source_identity=profile.source_identity,
-            policy=profile.policy,
-            policy_arns=profile.policy_arns,
-            force=wish.force,
-        )
-
     def _cache_keychain(self) -> Keychain | None:
         """The keychain whose key seals sessions: none in CI, unless the job names one."""
         in_ci = self._environ.get("CI", "").lower() == "true"
@@ -546,18 +520,6 @@ def _require_usable(credentials: Credentials, now: datetime) -> None:
 
 def _later(one: Session, other: Session) -> bool:
     return bool(one.expires_at and other.expires_at and one.expires_at > other.expires_at)
-
-
-def _session_name(profile: Profile) -> str:
-    """RoleSessionName: the profile's, else the user's own name in the letters that STS takes."""
-    if profile.session_name:
-        return profile.session_name
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        user = ""
-    name = re.sub(r"[^\w+=,.@-]", "-", user, flags=re.ASCII)[:64]
-    return name if len(name) > 1 else "awslogin"
 
 
 def _of(error: AwsLoginError, profile: Profile) -> AwsLoginError:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 COMMAND = str(Path(sys.executable).parent / "awslogin")
 PASSPHRASE = "correct horse battery staple"
-_KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "PYTHONDONTWRITEBYTECODE", "SYSTEMROOT", "TMPDIR")
+_KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "SYSTEMROOT", "TMPDIR")
 
 
 def cheap_vault(path: Path) -> None:

@@ -93,7 +93,7 @@ def _credentials(
     """
     broker = app.broker
     provider = broker.provider(profile)
-    request = broker.request(profile)
+    request = profile.request()
     if isinstance(provider, KeyHolder) and profile.is_bare_keys:
         wanted = replace(request, policy_arns=(*request.policy_arns, *policy_arns))
         return provider.federate(wanted), None

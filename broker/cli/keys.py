@@ -153,7 +153,7 @@ def _is_older(app: App, profile: Profile, holder: KeyHolder, age: timedelta) -> 
     now = datetime.now(UTC)
     if noted and (noted.exact or now - noted.since >= age):
         return now - noted.since >= age
-    created = holder.key_created(app.broker.request(profile))
+    created = holder.key_created(profile.request())
     if created:
         app.broker.key_ages.note(holder.name, profile.name, KeyAge(created, exact=True))
         return now - created >= age
@@ -175,7 +175,7 @@ def keep(app: App, profile: Profile, holder: KeyHolder, key_id: str, secret: Sec
 def _add_seed(app: App, profile: Profile, *, from_stdin: bool) -> None:
     with app.naming(profile.name):
         provider = app.broker.provider(profile)
-        entry = provider.totp_entry(app.broker.request(profile))
+        entry = provider.totp_entry(profile.request())
     if entry is None:
         raise UsageError(
             f"{profile.name} signs in through {provider.name}, which takes no seed from here"

@@ -415,20 +415,8 @@ class Config:
 
     def _check_with_plugins(self, profile: Profile, specs: list[ProviderSpec]) -> None:
         """What the plugins themselves miss in the profile."""
-        from broker.provider import Request
-
-        request = Request(
-            profile=profile.name,
-            region=profile.region,
-            account=profile.account,
-            role=profile.role,
-            role_arn=profile.role_arn,
-            duration=profile.duration,
-            mfa_serial=profile.mfa_serial,
-            mfa_process=profile.mfa_process,
-        )
         for spec in specs:
-            problem = spec.plugin.check(spec.options, request)
+            problem = spec.plugin.check(spec.options, profile.request())
             if problem:
                 raise self._spoiled(profile.name, "", problem)
 

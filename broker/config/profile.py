@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from broker.config.values import HOUR, MINUTE
 from broker.errors import UsageError
+from broker.provider import Request
 
 if TYPE_CHECKING:
     from broker.provider import Provider
@@ -110,6 +113,41 @@ class Profile:
         if self.is_chained:
             return LONGEST_CHAINED
         return LONGEST_SESSION if self.is_bare_keys else LONGEST_ROLE
+
+    @property
+    def role_session_name(self) -> str:
+        """RoleSessionName: its own, else the user's own name in the letters that STS takes."""
+        if self.session_name:
+            return self.session_name
+        try:
+            user = getpass.getuser()
+        except (OSError, KeyError, ImportError):
+            user = ""
+        name = re.sub(r"[^\w+=,.@-]", "-", user, flags=re.ASCII)[:64]
+        return name if len(name) > 1 else "awslogin"
+
+    def request(self, *, force: bool = False) -> Request:
+        """What it asks of its provider."""
+        mfa = self.source if self.source and self.first_hop_keys else self
+        return Request(
+            profile=self.name,
+            region=self.region,
+            account=self.account,
+            role=self.role,
+            role_arn=self.role_arn,
+            duration=self.duration,
+            keys=self.first_hop_keys,
+            mfa_serial=self.mfa_serial or mfa.mfa_serial,
+            mfa_process=self.mfa_process or mfa.mfa_process,
+            external_id=self.external_id,
+            session_name=self.role_session_name,
+            session_tags=self.session_tags,
+            transitive_tags=self.transitive_tags,
+            source_identity=self.source_identity,
+            policy=self.policy,
+            policy_arns=self.policy_arns,
+            force=force,
+        )
 
     def with_duration(self, seconds: int) -> Profile:
         """The same profile with a duration from the command line.

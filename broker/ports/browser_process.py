@@ -14,16 +14,14 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from filelock import FileLock, Timeout
+from broker.own_folder import own_folder
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page, Request
@@ -250,30 +248,6 @@ def _complaint(error: Exception) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
-
-
-@contextlib.contextmanager
-def own_folder(parent: Path) -> Iterator[Path]:
-    """A private folder while the block runs; removes those whose owner was killed.
-
-    Args:
-        parent: Where it is made; a private folder itself.
-    """
-    with FileLock(parent / "guard", mode=0o600):
-        for folder in [path for path in parent.iterdir() if path.is_dir()]:
-            with contextlib.suppress(Timeout):
-                with FileLock(f"{folder}.lock", blocking=False):
-                    shutil.rmtree(folder, ignore_errors=True)
-                Path(f"{folder}.lock").unlink(missing_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=parent))
-        held = FileLock(f"{folder}.lock", mode=0o600)
-        held.acquire()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        held.release()
-        Path(f"{folder}.lock").unlink(missing_ok=True)
 
 
 async def _until_caller_ends(job: dict[str, Any], environ: dict[str, str]) -> Outcome | None:

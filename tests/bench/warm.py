@@ -42,7 +42,6 @@ def main() -> None:
     programs = installed()
     with Sandbox() as sandbox, tempfile.TemporaryDirectory(prefix="awslogin-bench-") as folder:
         home = Home(Path(folder), sandbox.env())
-        home.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         home.config(ONE)
         many = home.folder / "many.yaml"
         more = (f"  p{n}: {{source: dev, role_arn: '{_role(n)}'}}\n" for n in range(MANY - 1))
