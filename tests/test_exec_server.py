@@ -95,7 +95,7 @@ def own_files(home: Home) -> None:
 
 
 def left_behind(home: Home) -> list[Path]:
-    return [path for path in (home.folder / "awslogin" / "exec").iterdir() if path.name != "lock"]
+    return [path for path in (home.folder / "awslogin" / "exec").iterdir() if path.name != "guard"]
 
 
 def test_boto3_asks_the_endpoint(team: Home) -> None:
