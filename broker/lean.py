@@ -69,9 +69,12 @@ class path:  # noqa: N801 - as in `os`
 
     @staticmethod
     def expanduser(whole: str) -> str:
-        """As `os.path.expanduser`; `os` is imported where there is something to expand."""
+        """As `os.path.expanduser`; `os` is imported where HOME does not say it all."""
         if not whole.startswith("~"):
             return whole
+        home = environ.get("HOME")
+        if home is not None and whole[1:2] in ("", "/"):
+            return home.rstrip("/") + whole[1:] or "/"
         from posixpath import expanduser
 
         return expanduser(whole)

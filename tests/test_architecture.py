@@ -116,6 +116,8 @@ def test_the_warm_path_imports_next_to_nothing() -> None:
 def test_the_line_of_setup_does_without_os() -> None:
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import broker.entry"
     assert loaded_by(code, "-I", "-S") == {"broker", "broker.entry", "broker.lean"}
+    code += "; broker.entry.agent_folder({})"  # in the person's home, which HOME names
+    assert loaded_by(code, "-I", "-S") == {"broker", "broker.entry", "broker.lean"}
 
 
 @pytest.mark.parametrize(
