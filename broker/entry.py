@@ -62,11 +62,20 @@ def main(*, alone: bool = False) -> int:
         code = _tell(130, INTERRUPTED)
     if code is not None:
         return code
+    hold_interrupts()
     if alone:
         os.execv(sys.executable, [sys.executable, "-P", "-m", "broker.cli", *words])
     from broker.cli.app import run_and_end
 
     return run_and_end(words)
+
+
+def hold_interrupts() -> None:
+    """Let Ctrl-C wait for the full program's error boundary; in an import it is a traceback."""
+    if os.name == "posix":
+        import _signal  # type: ignore[import-not-found]
+
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT,))
 
 
 def keep_descriptors() -> None:
@@ -308,11 +317,15 @@ def _value(name: bytes) -> bytes:
 
 
 def _print(text: bytes) -> None:
-    """The result, to stdout; then the process ends without tidying up."""
+    """The result, to stdout; then the process ends without tidying up.
+
+    Raises:
+        OSError: It cannot be written, as on a full disk.
+    """
     try:
         while text:
             text = text[os.write(1, text) :]
-    except OSError:
+    except BrokenPipeError:
         os._exit(130)  # noqa: SLF001 - a name of `os`
     os._exit(0)  # noqa: SLF001
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -101,6 +102,17 @@ def test_the_line_of_setup_takes_the_same_door(team: Home) -> None:
     assert cold.stdout == warm.stdout
     assert b"broker.cli" not in warm.stderr
     assert b"site" not in [word.strip() for word in warm.stderr.replace(b"|", b"\n").splitlines()]
+
+
+def test_a_full_disk_is_told(team: Home) -> None:
+    team.run("creds", "dev").ok()
+    assert answered_by_the_agent(team, "creds", "dev")
+    done = subprocess.run(
+        ["sh", "-c", f"exec {COMMAND} creds dev >/dev/full"],
+        env=team.env(), cwd=team.work, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "No space left" in json.loads(done.stderr)["error"]["message"]
 
 
 def test_an_edited_role_is_never_the_old_one(team: Home) -> None:

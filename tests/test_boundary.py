@@ -6,16 +6,21 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import broker
+from tests.crowd import held, until
 from tests.sandbox import Sandbox
 from tests.support import COMMAND, Home
 from tests.terminal import Terminal
 
+MAIN = str(Path(broker.__file__).with_name("__main__.py"))
 CONFIG = """\
 version: 1
 default_profile: dev
@@ -83,6 +88,85 @@ def test_streams_that_do_not_work(team: Home, redirection: str) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def shell(team: Home, line: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", line], env=team.env(dict(variables)), cwd=team.work,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+ASKED_BY_POWERSHELL = {"_AWSLOGIN_COMPLETE": "powershell_complete", "COMP_WORDS": "awslogin\n"}
+
+
+@pytest.mark.parametrize("words", ["list", "creds dev", "--help", "completion bash"])
+def test_a_pipe_that_nobody_reads(team: Home, words: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [COMMAND, *words.split()], env=team.env(), cwd=team.work,
+        stdout=writer, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert done.returncode == 130
+    assert not [line for line in done.stderr.splitlines() if not line.startswith("warning: bad")]
+
+
+def test_what_a_shell_asks_is_inside_the_boundary(team: Home) -> None:
+    done = shell(team, f"exec {COMMAND} >/dev/full", **ASKED_BY_POWERSHELL)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("list", 0), ("creds nope --verbose", 2), ("exec dev -- nope", 127)]
+)
+def test_a_stderr_that_takes_nothing_changes_nothing(team: Home, words: str, code: int) -> None:
+    done = shell(team, f"exec {COMMAND} {words} 2>/dev/full")
+    assert (done.returncode, bool(done.stdout)) == (code, code == 0)
+
+
+def test_ctrl_c_is_one_line(team: Home, sandbox: Sandbox) -> None:
+    with held(sandbox, "sts"):
+        process = team.start("creds", "dev")
+        until(lambda: sandbox.calls("sts"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert json.loads(err)["error"]["code"] == "interrupted"
+    assert err.count("\n") == 1
+
+
+INTERRUPTING = """\
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.parametrize("door", [[COMMAND], [sys.executable, "-I", "-S", MAIN]])
+@pytest.mark.parametrize("command", ["creds", "whoami"])
+def test_ctrl_c_while_the_program_loads(team: Home, door: list[str], command: str) -> None:
+    (team.folder / "sitecustomize.py").write_text(INTERRUPTING)
+    done = subprocess.run(
+        [*door, command, "dev"], env=team.env({"PYTHONPATH": str(team.folder)}), cwd=team.work,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 130
+    (line,) = done.stderr.strip().splitlines()
+    assert "interrupted" in line
+    assert line.startswith("{") == (command == "creds")
+
+
+def test_a_command_takes_ctrl_c_as_ever(team: Home) -> None:
+    script = "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    for words in (("exec", "dev"), ("exec", "dev", "--server")):
+        assert team.run(*words, "--", sys.executable, "-c", script).ok().out == "set()\n"
 
 
 def test_in_a_folder_that_is_gone(team: Home) -> None:

@@ -12,6 +12,7 @@ import gc
 import importlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -396,13 +397,14 @@ def run(args: list[str]) -> int:
     _keep_streams()
     machine = _is_machine(args)
     verbose = "--verbose" in _own(args)
-    if os.environ.get("_AWSLOGIN_COMPLETE") == "powershell_complete":
-        from broker.cli.completion import for_powershell
-
-        return for_powershell(root)
     try:
-        code = root.main(args, prog_name="awslogin", standalone_mode=False)
-    except (KeyboardInterrupt, click.Abort):
+        _let_interrupts_in()
+        code = _invoke(args)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except KeyboardInterrupt:
+        if not machine and sys.stderr.isatty():
+            to_stderr("")  # below the terminal's ^C
         _report("interrupted", EXIT_INTERRUPTED, "interrupted", "", None, machine=machine)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -420,6 +422,23 @@ def run(args: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _invoke(args: list[str]) -> object:
+    """What click's own `main` does, but for its ways with Ctrl-C and a pipe that is closed."""
+    asked = os.environ.get("_AWSLOGIN_COMPLETE")
+    if asked:
+        from broker.cli.completion import answer
+
+        return answer(root, asked)
+    with root.make_context("awslogin", list(args)) as context:
+        return root.invoke(context)
+
+
+def _let_interrupts_in() -> None:
+    """Ctrl-C, which the program's start has held back, is told from here on."""
+    if os.name == "posix":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def report(
     error: AwsLoginError, *, machine: bool, verbose: bool = False, one_of_several: bool = False
 ) -> int:
@@ -434,7 +453,7 @@ def report(
     if verbose:
         import traceback
 
-        sys.stderr.write(masked("".join(traceback.format_exception(error))))
+        to_stderr(masked("".join(traceback.format_exception(error))).rstrip("\n"))
     message, hint = error.message, error.hint
     if one_of_several and not machine:
         message, hint = " → ".join(" ".join(text.split()) for text in (message, hint) if text), ""
@@ -459,8 +478,13 @@ def _report(
         prefix = f"{profile}: " if profile and profile not in message else ""
         line = visible(f"awslogin: {prefix}{masked(message)}")
         line += visible(f"\n  → {masked(hint)}") if hint else ""
+    to_stderr(line)
+
+
+def to_stderr(text: str) -> None:
+    """Say something; a stderr that takes nothing changes nothing."""
     with contextlib.suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)
 
 
 def _tell_those_who_wait(exit_code: int, line: str) -> None:

@@ -66,7 +66,16 @@ def completion(app: App, *, shell: str) -> None:
         app.say(script)
 
 
-def for_powershell(root: click.Command) -> int:
+def answer(root: click.Command, asked: str) -> int:
+    """What a shell asks in `VARIABLE`; the exit code."""
+    if asked == "powershell_complete":
+        return _for_powershell(root)
+    from click.shell_completion import shell_complete
+
+    return shell_complete(root, {}, "awslogin", VARIABLE, asked)
+
+
+def _for_powershell(root: click.Command) -> int:
     """One completion a line, for the words of `COMP_WORDS` before the last one, which is begun."""
     from click.shell_completion import ShellComplete
 

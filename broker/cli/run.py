@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from broker import child, shells
-from broker.cli.app import App, command, login_options
+from broker.cli.app import App, command, login_options, to_stderr
 from broker.cli.completion import profile_argument
 from broker.environment import for_child, for_served_child
 from broker.errors import UsageError
@@ -149,5 +149,5 @@ def _say_which_wins(app: App, session: Session) -> None:
 def _cannot_start(word: str, error: OSError) -> int:
     """What shells say and return where a command does not start."""
     missing = isinstance(error, FileNotFoundError)
-    print(f"awslogin: {word}: {'no such command' if missing else error.strerror}", file=sys.stderr)
+    to_stderr(f"awslogin: {word}: {'no such command' if missing else error.strerror}")
     return NOT_FOUND if missing else CANNOT_RUN
