@@ -15,7 +15,7 @@ from pathlib import Path
 
 from broker import aws_files
 from broker.own_folder import own_folder
-from broker.paths import private_dir, state_dir, write_private
+from broker.paths import expanded, private_dir, state_dir, write_private
 
 _SECTION = re.compile(rb"\[\s*(?:profile\s+)?[\"']?([^\]\"']*?)[\"']?\s*\]")
 _CREDENTIALS = re.compile(
@@ -34,7 +34,7 @@ def without_default_credentials(environ: Mapping[str, str]) -> Iterator[dict[str
     files = {
         "AWS_CONFIG_FILE": (aws_files.config_path(environ), b"default"),
         "AWS_SHARED_CREDENTIALS_FILE": (aws_files.credentials_path(environ), b"default"),
-        "BOTO_CONFIG": (Path(environ.get("BOTO_CONFIG") or "~/.boto").expanduser(), b"Credentials"),
+        "BOTO_CONFIG": (expanded(environ.get("BOTO_CONFIG") or "~/.boto"), b"Credentials"),
     }
     changed: dict[str, bytes] = {}
     for name, (path, section) in files.items():

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from broker.errors import UsageError
-from broker.paths import read_or_none
+from broker.paths import expanded, read_or_none
 from broker.secret import Secret
 
 BEGIN = "# >>> awslogin >>> made by `awslogin setup`; what you change in here is lost"
@@ -35,12 +35,12 @@ _SECTION = re.compile(r"^\s*\[\s*(profile\s+)?[\"']?([^\]\"']+?)[\"']?\s*\]", re
 
 def config_path(environ: Mapping[str, str]) -> Path:
     """Where the AWS SDKs look for the config file."""
-    return Path(environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
+    return expanded(environ.get("AWS_CONFIG_FILE") or "~/.aws/config")
 
 
 def credentials_path(environ: Mapping[str, str]) -> Path:
     """Where the AWS SDKs look for the credentials file."""
-    return Path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials").expanduser()
+    return expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials")
 
 
 def profiles_in_config(content: bytes) -> set[str]:

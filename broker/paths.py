@@ -32,11 +32,16 @@ def state_dir(environ: Mapping[str, str] = os.environ) -> Path:
 def _folder(kind: str, environ: Mapping[str, str]) -> Path:
     home = environ.get("AWSLOGIN_HOME")
     if home:
-        return Path(home).expanduser().absolute()
+        return expanded(home).absolute()
     import platformdirs
 
     folder: Path = getattr(platformdirs, f"user_{kind}_path")(APP, appauthor=False)
     return folder
+
+
+def expanded(path: str) -> Path:
+    """A path whose `~` is the person's home; one of nobody's home stays as it is, as in shells."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - `Path.expanduser` raises there
 
 
 def private_dir(folder: Path) -> Path:

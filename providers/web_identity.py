@@ -13,12 +13,12 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from broker.errors import AwsLoginError, InteractionRequired, LoginRefused, UnexpectedReply
+from broker.paths import expanded
 from broker.ports.aws import HOUR, credentials_of, error_code
 from broker.provider import Credentials, Provider, ProviderOptions, Request
 from broker.secret import Secret
@@ -70,7 +70,7 @@ class WebIdentity(Provider):
         """The token's file."""
         place = options.token
         file = place.file if isinstance(place, TokenPlace) else None
-        return (str(Path(file).expanduser().absolute()),) if file else ()
+        return (str(expanded(file).absolute()),) if file else ()
 
     @classmethod
     def signs_in_as(cls, options: Any, environ: Mapping[str, str]) -> str | None:
@@ -173,7 +173,7 @@ def _missing(options: WebIdentityOptions, environ: Mapping[str, str]) -> str | N
     assert isinstance(place, TokenPlace)
     if place.env:
         return None if environ.get(place.env) else f"{place.env} is not set"
-    return None if Path(str(place.file)).expanduser().is_file() else f"no file {place.file}"
+    return None if expanded(str(place.file)).is_file() else f"no file {place.file}"
 
 
 def _found(options: WebIdentityOptions, environ: Mapping[str, str]) -> Secret:
@@ -190,7 +190,7 @@ def _found(options: WebIdentityOptions, environ: Mapping[str, str]) -> Secret:
     assert isinstance(place, TokenPlace)
     if place.env:
         return _checked(environ[place.env], f"${place.env}")
-    path = Path(str(place.file)).expanduser()
+    path = expanded(str(place.file))
     try:
         with path.open(encoding="utf-8") as file:
             return _checked(file.read(LONGEST + 2), str(path))

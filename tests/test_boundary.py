@@ -185,6 +185,14 @@ def test_a_home_that_cannot_be_one(team: Home) -> None:
     assert "/dev/null/x" in done.error["message"]
 
 
+@pytest.mark.parametrize("variable", ["AWSLOGIN_HOME", "AWSLOGIN_CONFIG", "AWS_CONFIG_FILE"])
+def test_the_home_of_nobody(team: Home, variable: str) -> None:
+    """`~ghost` stays as it is, as in shells."""
+    for command in ("setup", "status"):
+        done = team.run(command, env={variable: "~ghost/x"})
+        assert done.code == (2 if variable == "AWSLOGIN_CONFIG" else 0)
+
+
 def test_a_debug_page_leaves_the_folder_as_it_is(signed_up: Home, sandbox: Sandbox) -> None:
     signed_up.config(
         f"version: 1\nproviders:\n  sso: {{type: saml, idp: form, url: '{sandbox.idp.url}'}}\n"

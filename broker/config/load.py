@@ -26,7 +26,7 @@ from broker.config.secrets import VARIABLES, secrets_in
 from broker.config.trust import Trust
 from broker.config.values import REGION, SESSION_NAME
 from broker.errors import ConfigError, InteractionRequired, UsageError
-from broker.paths import config_dir
+from broker.paths import config_dir, expanded
 from broker.ports.aws import account_of, partition_of, region_for
 from broker.provider import KeyHolder
 from broker.stamp import stamp
@@ -101,7 +101,7 @@ def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> tuple[P
     """
     named = explicit or environ.get("AWSLOGIN_CONFIG")
     if named:
-        return Path(named).expanduser().absolute(), True
+        return expanded(named).absolute(), True
     for folder in (cwd, *cwd.parents):
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME, False

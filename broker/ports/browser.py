@@ -29,7 +29,7 @@ from broker.errors import (
     NetworkError,
     UnexpectedReply,
 )
-from broker.paths import private_dir, state_dir
+from broker.paths import expanded, private_dir, state_dir
 
 PATIENCE = 300.0
 """Seconds that a person has."""
@@ -165,7 +165,7 @@ class Browser:
                 hint="pip install 'awslogin[browser]'; no browser is downloaded",
             )
         if executable:
-            path = Path(self._on_path(executable) or executable).expanduser()
+            path = expanded(self._on_path(executable) or executable)
             # A name that is not on the PATH must not be found in the working directory.
             if path.is_absolute() and path.is_file() and os.access(path, os.X_OK):
                 return str(path)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
-from broker.paths import read_or_none, write_private
+from broker.paths import expanded, read_or_none, write_private
 from broker.ports.clock import from_text, to_text
 from providers.identity_center.options import IdentityCenterOptions, plain_start_url
 
@@ -24,7 +23,7 @@ class SharedToken:
 
     def __init__(self, session_name: str, options: IdentityCenterOptions) -> None:
         name = hashlib.sha1(session_name.encode(), usedforsecurity=False).hexdigest()
-        self.path = Path("~/.aws/sso/cache").expanduser() / f"{name}.json"
+        self.path = expanded("~/.aws/sso/cache") / f"{name}.json"
         self._options = options
 
     def read(self) -> dict[str, Any] | None:

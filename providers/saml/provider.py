@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from broker.errors import LoginRefused, RoleRefused, UnexpectedReply
+from broker.paths import expanded
 from broker.ports.aws import HOUR, credentials_of, region_for
 from broker.ports.clock import to_text
 from broker.ports.urls import origin, require_safe
@@ -85,7 +86,7 @@ class SamlOptions(ProviderOptions):
     @field_validator("executable")
     @classmethod
     def _depends_on_no_folder(cls, path: str | None) -> str | None:
-        if path and Path(path).name != path and not Path(path).expanduser().is_absolute():
+        if path and Path(path).name != path and not expanded(path).is_absolute():
             raise ValueError("`executable` must be a full path, or a program's bare name")
         return path
 
