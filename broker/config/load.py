@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import getpass
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -103,7 +104,8 @@ def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> tuple[P
     if named:
         return expanded(named).absolute(), True
     for folder in (cwd, *cwd.parents):
-        if (folder / FILE_NAME).is_file():
+        # Unlike `Path.is_file`: a folder that we may not look into has none, as on the warm path.
+        if os.path.isfile(folder / FILE_NAME):  # noqa: PTH113
             return folder / FILE_NAME, False
     own = config_dir(environ) / "config.yaml"
     if own.is_file():

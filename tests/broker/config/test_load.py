@@ -222,6 +222,8 @@ def test_a_file_found_by_walking_up_must_be_trusted(tmp_path: Path) -> None:
     assert "version: 1" in none.value.hint
     (tmp_path / "repo" / "awslogin.yaml").write_text(HEAD + "  a: {provider: keys}\n")
     found = load(None, environ, folder)
+    nobody_can_look = folder / ("x" * 300)  # as where a folder is closed to this user
+    assert load(None, environ, nobody_can_look).path == found.path
     assert found.path == tmp_path / "repo" / "awslogin.yaml"
     with pytest.raises(AwsLoginError, match="trust") as untrusted:
         found.require_trust()
