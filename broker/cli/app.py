@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from broker import __version__
-from broker.entry import keep_descriptors, working_directory
+from broker.entry import hold_interrupts, keep_descriptors, working_directory
 from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
 from broker.secret import masked
 from broker.visible import visible
@@ -403,6 +403,7 @@ def run(args: list[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except KeyboardInterrupt:
+        hold_interrupts()  # it may be pressed again
         if not machine and sys.stderr.isatty():
             to_stderr("")  # below the terminal's ^C
         _report("interrupted", EXIT_INTERRUPTED, "interrupted", "", None, machine=machine)
