@@ -76,12 +76,12 @@ class ProfileModel(Model):
     mfa_process: Text | None = None
     external_id: Text | None = None
     session_name: Text | None = None
-    session_tags: Tags = {}
-    transitive_tags: list[Text] = []
+    session_tags: Tags = Field(default_factory=dict)
+    transitive_tags: list[Text] = Field(default_factory=list)
     source_identity: Text | None = None
     policy: Policy | None = None
-    policy_arns: list[PolicyArn] = []
-    tags: Tags = {}
+    policy_arns: list[PolicyArn] = Field(default_factory=list)
+    tags: Tags = Field(default_factory=dict)
 
 
 class ProviderModel(BaseModel):

@@ -6,7 +6,7 @@ import getpass
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from broker.config.values import HOUR, MINUTE
@@ -117,14 +117,7 @@ class Profile:
     @property
     def role_session_name(self) -> str:
         """RoleSessionName: its own, else the user's own name in the letters that STS takes."""
-        if self.session_name:
-            return self.session_name
-        try:
-            user = getpass.getuser()
-        except (OSError, KeyError, ImportError):
-            user = ""
-        name = re.sub(r"[^\w+=,.@-]", "-", user, flags=re.ASCII)[:64]
-        return name if len(name) > 1 else "awslogin"
+        return self.session_name or _name_of_user()
 
     def request(self, *, force: bool = False) -> Request:
         """What it asks of its provider."""
@@ -173,3 +166,13 @@ class Profile:
                 f" (here those of {self.source.name})"
             )
         return f"AWS gives at most {self.longest // HOUR} hours here"
+
+
+@cache
+def _name_of_user() -> str:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = ""
+    name = re.sub(r"[^\w+=,.@-]", "-", user, flags=re.ASCII)[:64]
+    return name if len(name) > 1 else "awslogin"
