@@ -156,7 +156,7 @@ json.dumps = dumps
 
 @pytest.mark.parametrize("door", [[COMMAND], [sys.executable, "-I", "-S", MAIN]])
 @pytest.mark.parametrize("command", ["creds", "whoami"])
-def test_ctrl_c_while_the_program_loads_and_once_more(team: Home, door: list[str], command: str) -> None:
+def test_ctrl_c_while_loading_and_once_more(team: Home, door: list[str], command: str) -> None:
     (team.folder / "sitecustomize.py").write_text(INTERRUPTING)
     done = subprocess.run(
         [*door, command, "dev"], env=team.env({"PYTHONPATH": str(team.folder)}), cwd=team.work,
