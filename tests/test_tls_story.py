@@ -55,6 +55,13 @@ def test_a_known_certificate(team: Home, tmp_path: Path, profile: str, variable:
 
 
 @pytest.mark.parametrize("profile", ["dev", "prod"])
+def test_an_empty_variable_names_no_file(team: Home, tmp_path: Path, profile: str) -> None:
+    env = {"SSL_CERT_FILE": str(tmp_path / "loopback.crt")}
+    env |= {"AWS_CA_BUNDLE": "", "REQUESTS_CA_BUNDLE": ""}
+    team.run(profile, env=env).ok()
+
+
+@pytest.mark.parametrize("profile", ["dev", "prod"])
 def test_an_unknown_certificate(team: Home, sandbox: Sandbox, profile: str) -> None:
     asked = len(sandbox.requests)
     error = team.run(profile, "--output", "json").error

@@ -171,6 +171,8 @@ class Aws:
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
 
+        from broker.ports.tls import ca_bundle
+
         keys = {}
         if credentials:
             token = credentials.session_token
@@ -184,6 +186,7 @@ class Aws:
                 service,
                 region_name=region,
                 endpoint_url=endpoint_override(service, self._environ),
+                verify=ca_bundle(self._environ) or True,
                 config=Config(
                     signature_version=None if credentials else UNSIGNED,
                     connect_timeout=5,
@@ -219,7 +222,7 @@ class Aws:
         import botocore.session
         from botocore.loaders import Loader
 
-        from broker.ports.tls import ca_bundle, trust_the_system
+        from broker.ports.tls import trust_the_system
 
         class OwnData(Loader):  # type: ignore[misc]
             """AWS's own data of the services used here, without a search among all of them."""
@@ -235,7 +238,6 @@ class Aws:
                 "config_file": (None, None, os.devnull, None),
                 "credentials_file": (None, None, os.devnull, None),
                 "sts_regional_endpoints": (None, None, "regional", None),
-                "ca_bundle": (None, None, ca_bundle(self._environ), None),
             }
         )
         own = OwnData([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
