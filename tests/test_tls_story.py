@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from pathlib import Path
 
@@ -41,8 +40,7 @@ def team(signed_up: Home, sandbox: Sandbox, tmp_path: Path) -> Home:
         "AWS_ENDPOINT_URL_STS": sts,
         "AWSLOGIN_PASSWORD": sandbox.world.people["ann"].password,
     }
-    keys = {"AccessKeyId": sandbox.bob.key_id, "SecretAccessKey": sandbox.bob.secret}
-    signed_up.run("add", "dev", "--stdin", stdin=json.dumps(keys)).ok()
+    signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
     return signed_up
 
 

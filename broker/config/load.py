@@ -417,8 +417,9 @@ class Config:
 
     def _check_with_plugins(self, profile: Profile, specs: list[ProviderSpec]) -> None:
         """What the plugins themselves miss in the profile."""
+        request = profile.request()
         for spec in specs:
-            problem = spec.plugin.check(spec.options, profile.request())
+            problem = spec.plugin.check(spec.options, request)
             if problem:
                 raise self._spoiled(profile.name, "", problem)
 
