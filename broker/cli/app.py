@@ -26,7 +26,7 @@ from broker import __version__
 from broker.entry import hold_interrupts, keep_descriptors, working_directory
 from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
 from broker.secret import masked
-from broker.visible import visible
+from broker.visible import to_stderr, visible
 from broker.watched import Watched
 
 if TYPE_CHECKING:
@@ -480,12 +480,6 @@ def _report(
         line = visible(f"awslogin: {prefix}{masked(message)}")
         line += visible(f"\n  → {masked(hint)}") if hint else ""
     to_stderr(line)
-
-
-def to_stderr(text: str) -> None:
-    """Say something; a stderr that takes nothing changes nothing."""
-    with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
 
 
 def _tell_those_who_wait(exit_code: int, line: str) -> None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from broker import child, shells
-from broker.cli.app import App, command, login_options, to_stderr
+from broker.cli.app import App, command, login_options
 from broker.cli.completion import profile_argument
 from broker.environment import for_child, for_served_child
 from broker.errors import UsageError
 from broker.provider import KeyHolder
 from broker.session import Session
+from broker.visible import to_stderr
 
 if TYPE_CHECKING:
     from broker.config import Profile

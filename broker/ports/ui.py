@@ -16,7 +16,7 @@ from typing import IO
 
 from broker.errors import InteractionRequired, UsageError
 from broker.secret import Secret
-from broker.visible import visible
+from broker.visible import to_stderr, visible
 
 BROWSER_STARTS = 3.0
 """Seconds after which a browser that still runs counts as opened."""
@@ -172,11 +172,11 @@ class Ui:
     def progress(self, message: str) -> None:
         """What is going on; silent under `--quiet`."""
         if not self._quiet:
-            _say(message)
+            to_stderr(visible(message))
 
     def warn(self, message: str) -> None:
         """Something the person should know though the command goes on."""
-        _say(f"warning: {message}")
+        to_stderr(f"warning: {visible(message)}")
 
     def browse(self, url: str) -> bool:
         """Open a web page; False where no browser may or can be opened.
@@ -265,12 +265,6 @@ def _open_terminal() -> Terminal:
     if sys.platform == "win32":
         return open("CONIN$", encoding="utf-8"), open("CONOUT$", "w", encoding="utf-8")  # noqa: PTH123
     return open("/dev/tty", encoding="utf-8"), open("/dev/tty", "w", encoding="utf-8")  # noqa: PTH123
-
-
-def _say(message: str) -> None:
-    """To stderr; one that takes nothing (a full disk, a window that was closed) changes nothing."""
-    with contextlib.suppress(OSError):
-        print(visible(message), file=sys.stderr, flush=True)
 
 
 def _write(terminal: Terminal, text: str) -> None:
