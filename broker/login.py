@@ -31,8 +31,8 @@ from broker.ports.clock import Clock, to_text
 from broker.ports.keychain import LazyKeychain, pinned
 from broker.ports.parallel import in_parallel
 from broker.ports.secrets import Keychain, Secrets
-from broker.ports.spent import SpentCodes
 from broker.ports.ui import Ui
+from broker.ports.used_codes import SpentCodes
 from broker.provider import Account, Credentials, KeyHolder, Provider, Rotation
 from broker.seal import SealedFiles
 from broker.session import Session

@@ -23,7 +23,7 @@ from broker.agent.server import Agent
 from broker.config import load
 from broker.entry import send
 from broker.errors import AwsLoginError
-from providers.saml import idps
+from providers.saml import kinds
 from providers.saml.assertion import is_for_another, read
 from providers.saml.debug_page import masked_copy
 from providers.saml.page import Page
@@ -117,7 +117,7 @@ def read_page(text: bytes) -> None:
     page = Page.parse(URL, words)
     for form in page.forms:
         _ = form.kind, form.options, form.label(form.username or "x"), form.filled(user="ann")
-    for reader in idps.readers():
+    for reader in kinds.readers():
         reader.recognises(page)
     _ = page.refresh, page.script_target, page.beyond_us, page.onward, page.number
     _ = page.error(), page.heading(), page.news(None), page.title, page.strings

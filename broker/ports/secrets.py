@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from broker.errors import KeychainError
 from broker.ports.clock import Clock, from_text, to_text
-from broker.ports.spent import SpentCodes
+from broker.ports.used_codes import SpentCodes
 from broker.secret import Secret
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 from broker.errors import AwsLoginError, LoginRefused, NetworkError, UnexpectedReply
 from broker.ports import Ports
+from broker.ports.browser_reachability import browser_is_here, in_wsl
 from broker.ports.urls import require_safe
 from broker.secret import Secret
 from providers.identity_center.oidc import Client, NotYetError, Oidc, UnknownClientError, denied
 from providers.identity_center.options import IdentityCenterOptions
-from providers.identity_center.surroundings import browser_is_here, in_wsl
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 BROWSER_PATIENCE = 600.0

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from broker.ports import Ports
     from broker.ports.http import Reply
     from providers.saml.credentials import Person
-    from providers.saml.forms import SignIn
     from providers.saml.page import Page
     from providers.saml.provider import SamlOptions
+    from providers.saml.walk import SignIn
 
 
 class IdentityProvider(ABC):
@@ -55,7 +55,7 @@ class IdentityProvider(ABC):
 class PageReader(ABC):
     """Knows the pages of one provider that the common rules would misread.
 
-    The follow loop asks those in `idps.READERS` about every page, whatever `idp` says: one
+    The follow loop asks those in `kinds.READERS` about every page, whatever `idp` says: one
     provider's sign-in often leads through another's. Both methods keep no state; what must last
     from page to page is the walk's.
     """

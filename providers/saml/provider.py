@@ -19,8 +19,8 @@ from broker.ports.aws import HOUR, credentials_of, region_for
 from broker.ports.clock import to_text
 from broker.ports.urls import origin, require_safe
 from broker.provider import Account, Credentials, Provider, ProviderOptions, Request
-from providers.saml import idps
-from providers.saml.idps import KINDS
+from providers.saml import kinds
+from providers.saml.kinds import KINDS
 
 
 class FieldSelectors(ProviderOptions):
@@ -92,7 +92,7 @@ class SamlOptions(ProviderOptions):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> SamlOptions:
-        told = idps.problem(self.idp, {name for name in self.model_fields_set if self._has(name)})
+        told = kinds.problem(self.idp, {name for name in self.model_fields_set if self._has(name)})
         if told:
             raise ValueError(told)
         return self
@@ -177,7 +177,7 @@ class Saml(Provider):
         from providers.saml.credentials import Person
 
         person = Person(self.ports, self.options.username, remember=self.options.remember_password)
-        return idps.load(self.options.idp)(self.options, self.ports, person)
+        return kinds.load(self.options.idp)(self.options, self.ports, person)
 
     def _take(self, assertion: Any, request: Request) -> Credentials:
         """The role for as long as it is asked for, else as the assertion says, else for an hour."""

@@ -11,7 +11,7 @@ import pytest
 from broker.errors import ConfigError, InteractionRequired, LoginRefused, RoleRefused
 from broker.ports.clock import Clock
 from broker.ports.secrets import Secrets
-from broker.ports.spent import SpentCodes
+from broker.ports.used_codes import SpentCodes
 from broker.provider import Request
 from broker.secret import Secret
 from broker.testing import (

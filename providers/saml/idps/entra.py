@@ -12,9 +12,9 @@ from html import escape
 from urllib.parse import quote, urlencode, urlsplit
 
 from broker.ports.clock import to_text
-from providers.saml import idps
-from providers.saml.forms import SignIn
+from providers.saml import kinds
 from providers.saml.idp import IdentityProvider
+from providers.saml.walk import SignIn
 
 PUBLIC_CLOUD = "https://login.microsoftonline.com"
 _REQUEST = (
@@ -37,7 +37,7 @@ class Entra(IdentityProvider):
             self.person,
             allowed=self.options.password_origins(),
             mfa=self.options.mfa,
-            readers=idps.readers(),
+            readers=kinds.readers(),
         )
         return walk.response(start)
 

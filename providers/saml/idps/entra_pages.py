@@ -17,9 +17,9 @@ from broker.ports.http import Reply
 from broker.ports.urls import joined, origin
 from providers.saml import api, factors, script
 from providers.saml.factors import Factor, WrongCode
-from providers.saml.forms import SignIn, UnknownPageError
 from providers.saml.idp import PageReader
 from providers.saml.page import Form, Page
+from providers.saml.walk import SignIn, UnknownPageError
 
 Answer = dict[str, Any]
 

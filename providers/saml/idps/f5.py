@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import urljoin
 
 from broker.ports.http import Reply
-from providers.saml.forms import SignIn
 from providers.saml.idp import PageReader
 from providers.saml.page import Page
+from providers.saml.walk import SignIn
 
 
 class F5Pages(PageReader):

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from providers.saml import idps
-from providers.saml.forms import SignIn
+from providers.saml import kinds
 from providers.saml.idp import IdentityProvider
+from providers.saml.walk import SignIn
 
 
 class FormIdp(IdentityProvider):
@@ -37,7 +37,7 @@ class FormIdp(IdentityProvider):
             allowed=self.options.password_origins(),
             selectors=chosen.model_dump(exclude_none=True) if chosen else {},
             mfa=self.options.mfa,
-            readers=idps.readers(),
+            readers=kinds.readers(),
         )
         self.ports.ui.progress(f"signing in at {urlsplit(self.url).netloc.rpartition('@')[2]}")
         return walk.response(self.start)

@@ -9,9 +9,9 @@ import re
 
 from broker.ports.http import Reply
 from providers.saml.controls import Option, kind_of, printable
-from providers.saml.forms import SignIn, UnknownPageError
 from providers.saml.idp import PageReader
 from providers.saml.page import Form, Kind, Page
+from providers.saml.walk import SignIn, UnknownPageError
 
 _ANOTHER_WAY = "#kc-select-try-another-way-form"
 _METHODS = "kc-select-credential-form"

@@ -16,8 +16,8 @@ from broker.ports.http import Reply
 from broker.ports.urls import is_loopback, joined
 from providers.saml import api, factors, script
 from providers.saml.factors import Factor, WrongCode
-from providers.saml.forms import SignIn
 from providers.saml.idp import IdentityProvider
+from providers.saml.walk import SignIn
 
 Answer = dict[str, Any]
 

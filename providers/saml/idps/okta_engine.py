@@ -19,7 +19,7 @@ from broker.errors import (
 )
 from broker.ports.urls import joined, require_safe
 from providers.saml import api
-from providers.saml.forms import SignIn
+from providers.saml.walk import SignIn
 
 if TYPE_CHECKING:
     from providers.saml.idps.okta import Okta

@@ -9,10 +9,10 @@ from bs4 import Tag
 
 from broker.ports.http import Reply
 from providers.saml.controls import Option, kind_of, printable
-from providers.saml.forms import SignIn
 from providers.saml.idp import PageReader
 from providers.saml.idps.form import FormIdp
 from providers.saml.page import Form, Kind, Page
+from providers.saml.walk import SignIn
 
 _EVERY = 3.0
 """Seconds between two questions for the swipe, as PingID's script does it."""

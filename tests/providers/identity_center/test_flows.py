@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from broker.errors import ConfigError, LoginRefused, NetworkError, UnexpectedReply, UsageError
+from broker.ports import browser_reachability
 from broker.testing import FakeClock, ScriptedUi
-from providers.identity_center import surroundings
 from tests.providers.identity_center.conftest import STAGE, Make, Visitor
 from tests.sandbox import Sandbox
 
@@ -18,8 +18,8 @@ from tests.sandbox import Sandbox
 @pytest.fixture
 def desktop(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Not a container, whatever machine this is."""
-    monkeypatch.setattr(surroundings, "_CONTAINER_FILES", ("/no/such/file",))
-    monkeypatch.setattr(surroundings, "_CONTAINER_VARIABLES", ("AWSLOGIN_TEST_CONTAINER",))
+    monkeypatch.setattr(browser_reachability, "_CONTAINER_FILES", ("/no/such/file",))
+    monkeypatch.setattr(browser_reachability, "_CONTAINER_VARIABLES", ("AWSLOGIN_TEST_CONTAINER",))
     monkeypatch.setattr("platform.release", lambda: "6.1.0-13-amd64")
     monkeypatch.setattr("sys.platform", "linux")
     return monkeypatch
@@ -99,15 +99,15 @@ def test_auto_takes_what_can_work_here(
 
 
 def test_containers_are_known_by_their_files(desktop: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert surroundings.browser_is_here({"DISPLAY": ":0"})
-    desktop.setattr(surroundings, "_CONTAINER_FILES", (str(tmp_path),))
-    assert not surroundings.browser_is_here({"DISPLAY": ":0"})
+    assert browser_reachability.browser_is_here({"DISPLAY": ":0"})
+    desktop.setattr(browser_reachability, "_CONTAINER_FILES", (str(tmp_path),))
+    assert not browser_reachability.browser_is_here({"DISPLAY": ":0"})
 
 
 def test_a_mac_has_a_browser_unless_it_is_reached_by_ssh(desktop: pytest.MonkeyPatch) -> None:
     desktop.setattr("sys.platform", "darwin")
-    assert surroundings.browser_is_here({})
-    assert not surroundings.browser_is_here({"SSH_CONNECTION": "1 2 3 4"})
+    assert browser_reachability.browser_is_here({})
+    assert not browser_reachability.browser_is_here({"SSH_CONNECTION": "1 2 3 4"})
 
 
 def test_no_browser_means_a_code(make: Make, sandbox: Sandbox, desktop: object) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from broker.config import load
-from providers.saml.idps import KINDS
+from providers.saml.kinds import KINDS
 
 PAGE = Path(__file__).parents[3] / "docs/providers/saml.md"
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)

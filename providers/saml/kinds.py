@@ -1,0 +1,99 @@
+"""The kinds of identity provider: what each needs in the YAML, and where its file is.
+
+Light to import: the config checks options with this table, and one kind alone is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from providers.saml.idp import IdentityProvider, PageReader
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind.
+
+    Attributes:
+        place: `module:class` below this package.
+        needs: Groups of options; one of the groups must be given whole.
+        takes: Further options that this kind alone understands.
+        password_hosts: Hosts of the provider itself that may receive the password.
+    """
+
+    place: str
+    needs: tuple[tuple[str, ...], ...] = (("url",),)
+    takes: tuple[str, ...] = ()
+    password_hosts: tuple[str, ...] = ()
+
+
+KINDS = {
+    "form": Kind("form:FormIdp", takes=("fields",)),
+    "auto": Kind("form:FormIdp"),
+    "keycloak": Kind("form:FormIdp"),
+    "adfs": Kind("adfs:Adfs"),
+    "shibboleth": Kind("shibboleth:Shibboleth"),
+    "pingfederate": Kind("pingfederate:PingFederate"),
+    "simplesamlphp": Kind("simplesamlphp:SimpleSamlPhp"),
+    "okta": Kind("okta:Okta", takes=("client_id", "app_id")),
+    "entra": Kind(
+        "entra:Entra",
+        needs=(("tenant", "app_id"), ("url",)),
+        password_hosts=(
+            "login.microsoftonline.com",
+            "login.microsoftonline.us",
+            "login.partner.microsoftonline.cn",
+        ),
+    ),
+    "onelogin": Kind("onelogin:OneLogin", needs=(("url", "app_id", "subdomain", "client_id"),)),
+    "browser": Kind("browser:BrowserIdp", takes=("browser", "executable", "headless")),
+}
+
+READERS = (
+    "entra_pages:EntraPages",
+    "keycloak:KeycloakPages",
+    "adfs:AdfsPages",
+    "pingfederate:PingPages",
+    "f5:F5Pages",
+)
+"""Who knows one provider's pages; the follow loop asks them in this order, whatever `idp` says."""
+
+COMMON = frozenset({"idp", "username", "saml_provider_arn", "mfa", "hosts", "remember_password"})
+"""Options that every kind takes."""
+
+
+def problem(idp: str, given: set[str]) -> str | None:
+    """What is missing or too much among the options that are given, or None."""
+    kind = KINDS[idp]
+    known = COMMON | set(kind.takes) | {name for group in kind.needs for name in group}
+    for name in sorted(given - known):
+        takers = [other for other in KINDS if name in _own(other)]
+        return f"`{name}` goes with `idp: {' or '.join(takers)}`, not with `{idp}`"
+    if not any(given.issuperset(group) for group in kind.needs):
+        groups = ", or ".join(" and ".join(f"`{name}`" for name in group) for group in kind.needs)
+        return f"`idp: {idp}` needs {groups}"
+    return None
+
+
+def load(idp: str) -> type[IdentityProvider]:
+    """The class of a kind."""
+    loaded: type[IdentityProvider] = _load(KINDS[idp].place)
+    return loaded
+
+
+def readers() -> list[type[PageReader]]:
+    """The classes of `READERS`."""
+    return [_load(place) for place in READERS]
+
+
+def _load(place: str) -> Any:
+    module, name = place.split(":")
+    return getattr(import_module(f"providers.saml.idps.{module}"), name)
+
+
+def _own(idp: str) -> set[str]:
+    kind = KINDS[idp]
+    return {*kind.takes, *(name for group in kind.needs for name in group)}
