@@ -40,7 +40,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
     if content is None:
         return Settings()
     from broker.config.document import parse
-    from broker.config.values import parse_duration
+    from broker.durations import parse_duration
 
     if not any(line.partition(b"#")[0].strip() for line in content.splitlines()):
         return Settings()

@@ -19,6 +19,7 @@ SERVERS = {"http.server", "socketserver"}
 PROMPTS = {"getpass", "termios", "webbrowser"}
 FOR_PROVIDERS = (
     "broker.provider",
+    "broker.durations",
     "broker.errors",
     "broker.secret",
     "broker.ports",

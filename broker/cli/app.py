@@ -254,7 +254,7 @@ class Duration(click.ParamType[int]):
     name = "duration"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int:  # noqa: D102
-        from broker.config import parse_duration
+        from broker.durations import parse_duration
 
         if isinstance(value, int):
             return value

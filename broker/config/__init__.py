@@ -2,7 +2,6 @@
 
 from broker.config.load import Config, NoConfig, SpoiledFile, load
 from broker.config.profile import Origin, Profile, ProviderSpec
-from broker.config.values import parse_duration
 
 __all__ = [
     "Config",
@@ -12,5 +11,4 @@ __all__ = [
     "ProviderSpec",
     "SpoiledFile",
     "load",
-    "parse_duration",
 ]

@@ -9,7 +9,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from broker.config.values import (
     AccountId,
-    Duration,
     MfaSerial,
     Name,
     PolicyArn,
@@ -19,6 +18,7 @@ from broker.config.values import (
     Tags,
     Text,
 )
+from broker.durations import Duration
 
 
 class Model(BaseModel):

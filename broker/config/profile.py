@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-from broker.config.values import HOUR, MINUTE
+from broker.durations import HOUR, MINUTE
 from broker.errors import UsageError
 from broker.provider import Request
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from broker.config import Config, NoConfig, SpoiledFile, load, parse_duration
+from broker.config import Config, NoConfig, SpoiledFile, load
+from broker.durations import parse_duration
 from broker.errors import AwsLoginError, ConfigError, UsageError
 
 HEAD = """\

@@ -1,0 +1,41 @@
+"""Durations as people write them: `90s`, `15m`, `1h30m`, `2d`, or plain seconds."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+MINUTE, HOUR = 60, 3600
+"""Seconds."""
+
+_PART = re.compile(r"(\d+)([smhd])", re.ASCII)
+_UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": 24 * HOUR}
+
+
+def parse_duration(text: str) -> int:
+    """Seconds of `90s`, `15m`, `1h30m`, `2d` or plain seconds.
+
+    Raises:
+        ValueError: Not a duration.
+    """
+    if re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        return int(text)
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text or len(text) > 20:
+        raise ValueError(f"{text!r} is no duration such as 15m, 1h or 1h30m")
+    return sum(int(number) * _UNITS[unit] for number, unit in parts)
+
+
+def _seconds(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("a duration is text such as 1h, or seconds")
+    seconds = value if isinstance(value, int) else parse_duration(value)
+    if seconds <= 0:
+        raise ValueError("a duration is longer than nothing")
+    return seconds
+
+
+Duration = Annotated[int, BeforeValidator(_seconds, json_schema_input_type=int | str)]
+"""A field of a model: seconds, written as `parse_duration` reads it."""

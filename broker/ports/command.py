@@ -1,0 +1,92 @@
+"""Another program, run for what it prints. Owns its time, its size and what of ours it sees.
+
+The program shares our terminal and our stderr: it may have to ask the person something.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MAX_OUTPUT_BYTES = 1 << 20
+LAST_WORDS_SECONDS = 1.0
+"""For what is in the pipe when the program has ended: a child of its own may hold it open."""
+_OWN_SECRETS = ("PASSWORD", "MFA_CODE", "PASSPHRASE", "CLIENT_SECRET")
+
+
+class OutputTooLongError(Exception):
+    """It printed more than was allowed, and was killed."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended.
+
+    Attributes:
+        code: Its exit code; negative where a signal ended it.
+        output: All that it printed on stdout.
+    """
+
+    code: int
+    output: bytes
+
+
+def is_own_secret(name: str) -> bool:
+    """Whether a variable of this name holds a secret for awslogin itself."""
+    return name.startswith("AWSLOGIN_") and any(part in name for part in _OWN_SECRETS)
+
+
+def run_for_output(
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    seconds: float,
+    max_bytes: int = MAX_OUTPUT_BYTES,
+) -> Ended:
+    """Run a program without a shell, in an environment without awslogin's own secrets.
+
+    Args:
+        words: The program and its arguments.
+        environ: The person's environment.
+        seconds: What it may take.
+        max_bytes: What it may print.
+
+    Raises:
+        OSError: It is missing or cannot be run.
+        TimeoutError: It took too long, and was killed.
+        OutputTooLongError: It printed too much, and was killed.
+    """
+    process = subprocess.Popen(
+        list(words),
+        env={name: value for name, value in environ.items() if not is_own_secret(name)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    printed = bytearray()
+
+    def read() -> None:
+        assert process.stdout
+        with process.stdout as pipe:
+            while len(printed) <= max_bytes:
+                more = os.read(pipe.fileno(), 65536)
+                if not more:
+                    return
+                printed.extend(more)
+        process.kill()
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(words[0]) from None
+    finally:
+        process.kill()  # Ctrl-C here must not leave it behind
+        process.wait()
+    reader.join(LAST_WORDS_SECONDS)
+    if len(printed) > max_bytes:
+        raise OutputTooLongError(words[0])
+    return Ended(code, bytes(printed))
