@@ -268,7 +268,7 @@ class Broker:
                 profile = self._config.profile(name)
             except AwsLoginError:
                 continue
-            if profile.first_hop_keys == name:
+            if profile.keys_profile == name:
                 found.append(name)
         return found
 
@@ -367,7 +367,7 @@ class Broker:
         root = profile.root
         spec = self.spec(profile)
         holds_keys = issubclass(spec.plugin, KeyHolder)
-        keys = (profile.first_hop_keys or root.first_hop_keys) if holds_keys else None
+        keys = (profile.keys_profile or root.keys_profile) if holds_keys else None
         return self._sign_in_of(spec, keys=keys, mfa_serial=root.mfa_serial)
 
     def _sign_in_of(self, spec: ProviderSpec, *, keys: str | None, mfa_serial: str | None) -> str:
@@ -400,20 +400,7 @@ class Broker:
                 "sign_in": self.sign_in(profile),
                 "profile": profile.name,
                 "source": self.key(profile.source) if profile.source else None,
-                "account": profile.account,
-                "role": profile.role,
-                "role_arn": profile.role_arn,
-                "region": profile.region,
-                "duration": profile.duration,
-                "mfa_serial": profile.mfa_serial,
-                "mfa_process": profile.mfa_process,
-                "external_id": profile.external_id,
-                "session_name": profile.role_session_name,
-                "session_tags": profile.session_tags,
-                "transitive_tags": profile.transitive_tags,
-                "source_identity": profile.source_identity,
-                "policy": profile.policy,
-                "policy_arns": profile.policy_arns,
+                **vars(profile.role_parameters),
             }
         )
 

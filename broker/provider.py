@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from broker.credentials import Account, Credentials, Request, RoleParameters, Rotation
 from broker.errors import UsageError
 from broker.secret import Secret
 
@@ -39,96 +39,9 @@ __all__ = [
     "Provider",
     "ProviderOptions",
     "Request",
+    "RoleParameters",
     "Rotation",
 ]
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """What a sign-in gives.
-
-    Attributes:
-        access_key_id: `ASIA…` (or a user's own `AKIA…` where no session was asked for).
-        secret_access_key: Its secret.
-        session_token: None for a user's own keys alone.
-        expires_at: UTC; None for a user's own keys alone.
-        arn: The signed-in principal where the reply says it, else None.
-        account_id: 12 digits where the reply says it, else None.
-    """
-
-    access_key_id: str
-    secret_access_key: Secret
-    session_token: Secret | None = None
-    expires_at: datetime | None = None
-    arn: str | None = None
-    account_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Request:
-    """What one profile asks of its provider. All durations are seconds.
-
-    Attributes:
-        profile: The profile's name, for messages.
-        keys: Of a static provider: the profile under whose name the keys lie.
-        region: The region whose endpoints are used.
-        duration: Asked length of the session; None leaves it to the provider.
-        force: The person wants a new session: recalled role sessions do not count, the provider's
-            own sign-in does.
-        role_arn: Given, or made of `account` and `role` and the region's partition; else None.
-    """
-
-    profile: str
-    region: str
-    account: str | None = None
-    role: str | None = None
-    role_arn: str | None = None
-    duration: int | None = None
-    keys: str | None = None
-    mfa_serial: str | None = None
-    mfa_process: str | None = None
-    external_id: str | None = None
-    session_name: str | None = None
-    session_tags: Mapping[str, str] = field(default_factory=dict)
-    transitive_tags: tuple[str, ...] = ()
-    source_identity: str | None = None
-    policy: str | None = None
-    policy_arns: tuple[str, ...] = ()
-    force: bool = False
-
-
-@dataclass(frozen=True)
-class Account:
-    """An account that a sign-in reaches, and the roles in it.
-
-    Attributes:
-        account_id: 12 digits.
-        account_name: None where the provider does not know it.
-        roles: Role names with their path, without `role/`.
-    """
-
-    account_id: str
-    account_name: str | None
-    roles: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """What a rotation of a user's keys has done.
-
-    Attributes:
-        access_key_id: The new key's.
-        old_access_key_id: The old one's; None where a rerun had nothing left to do with it.
-        old_is: What became of it.
-        created_at: When AWS made the new key, UTC.
-        profiles: Every profile whose keychain entry holds the new pair.
-    """
-
-    access_key_id: str
-    old_access_key_id: str | None
-    old_is: Literal["deleted", "inactive"]
-    created_at: datetime
-    profiles: tuple[str, ...]
 
 
 class ProviderOptions(BaseModel):

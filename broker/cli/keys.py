@@ -220,9 +220,9 @@ def holder_of(app: App, profile: Profile) -> KeyHolder:
     """
     with app.naming(profile.name):
         provider = app.broker.provider(profile)
-    if isinstance(provider, KeyHolder) and profile.first_hop_keys == profile.name:
+    if isinstance(provider, KeyHolder) and profile.keys_profile == profile.name:
         return provider
-    owner = profile.first_hop_keys
+    owner = profile.keys_profile
     raise UsageError(
         f"{profile.name} has no keys of its own: "
         + (f"it uses those of {owner}" if owner else f"it signs in through {provider.name}"),

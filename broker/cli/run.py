@@ -92,7 +92,7 @@ def shell(app: App, *, profile: str | None, duration: int | None, wish: Wish) ->
 def _own_keys(app: App, profile: Profile) -> Session:
     """A static profile's own keys, as they lie in the keychain."""
     provider = app.broker.provider(profile)
-    if not isinstance(provider, KeyHolder) or profile.first_hop_keys != profile.name:
+    if not isinstance(provider, KeyHolder) or profile.keys_profile != profile.name:
         raise UsageError(
             f"{profile.name} has no keys of its own", hint="--no-session is for static profiles"
         )

@@ -107,7 +107,7 @@ def _row(app: App, profile: Profile) -> dict[str, Any]:
 
 def _key_age(app: App, profile: Profile) -> dict[str, Any]:
     """Of a profile with keys in the keychain: since when they exist, or are known here."""
-    if profile.first_hop_keys != profile.name:
+    if profile.keys_profile != profile.name:
         return {}
     provider = app.idle_broker.likely_spec(profile).name
     noted = app.idle_broker.key_ages.of(provider, profile.name)

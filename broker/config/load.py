@@ -258,13 +258,13 @@ class Config:
             team=self.team,
             provider_names=tuple(model.provider or ()),
             source=source,
-            first_hop_keys=source.name
+            keys_profile=source.name
             if source and source.is_bare_keys
             else (name if holds_keys else None),
             origins=origins,
         )
         profile = self._with_duration(profile, model)
-        if source and profile.first_hop_keys:
+        if source and profile.keys_profile:
             specs = [self.provider(provider) for provider in source.provider_names]
         self._check_with_plugins(profile, specs)
         return profile
@@ -411,7 +411,6 @@ class Config:
         return replace(
             profile,
             duration=min(inherited, profile.longest),
-            duration_inherited=True,
             origins=origins,
         )
 

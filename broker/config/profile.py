@@ -5,13 +5,13 @@ from __future__ import annotations
 import getpass
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from broker.credentials import Request, RoleParameters
 from broker.durations import HOUR, MINUTE
 from broker.errors import UsageError
-from broker.provider import Request
 
 if TYPE_CHECKING:
     from broker.provider import Provider
@@ -46,16 +46,14 @@ class ProviderSpec:
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Profile:
-    """What a profile asks for. Durations are seconds.
+@dataclass(frozen=True, kw_only=True)
+class Profile(RoleParameters):
+    """A profile: what shapes its session, who signs in for it, and where each value comes from.
 
     Attributes:
         provider_names: Empty where the session is taken from `source`.
         source: The profile whose session, or whose user's keys, take this role.
-        role_arn: Set too where `account` and `role` were given.
-        duration_inherited: The duration comes from `defaults`.
-        first_hop_keys: The static profile whose long-lived keys sign for this one, else None.
+        keys_profile: The static profile whose long-lived keys sign for this one, else None.
         origins: Name of a value → where it comes from.
     """
 
@@ -63,23 +61,8 @@ class Profile:
     team: str
     provider_names: tuple[str, ...]
     source: Profile | None
-    region: str
-    account: str | None = None
-    role: str | None = None
-    role_arn: str | None = None
-    duration: int | None = None
-    duration_inherited: bool = False
-    mfa_serial: str | None = None
-    mfa_process: str | None = None
-    external_id: str | None = None
-    session_name: str | None = None
-    session_tags: Mapping[str, str] = field(default_factory=dict)
-    transitive_tags: tuple[str, ...] = ()
-    source_identity: str | None = None
-    policy: str | None = None
-    policy_arns: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
-    first_hop_keys: str | None = None
+    keys_profile: str | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     @cached_property
@@ -95,7 +78,7 @@ class Profile:
     @property
     def is_chained(self) -> bool:
         """Whether the role is taken with another profile's temporary credentials."""
-        return self.source is not None and self.first_hop_keys is None
+        return self.source is not None and self.keys_profile is None
 
     @property
     def base(self) -> Profile:
@@ -105,7 +88,7 @@ class Profile:
     @property
     def is_bare_keys(self) -> bool:
         """Whether this is a user with keys and no role of its own."""
-        return self.first_hop_keys == self.name and self.role_arn is None
+        return self.keys_profile == self.name and self.role_arn is None
 
     @property
     def longest(self) -> int:
@@ -115,31 +98,21 @@ class Profile:
         return LONGEST_SESSION if self.is_bare_keys else LONGEST_ROLE
 
     @property
-    def role_session_name(self) -> str:
-        """RoleSessionName: its own, else the user's own name in the letters that STS takes."""
-        return self.session_name or _name_of_user()
+    def role_parameters(self) -> RoleParameters:
+        """What shapes its session; one without a session name gets the person's own."""
+        own = {field.name: getattr(self, field.name) for field in fields(RoleParameters)}
+        return RoleParameters(**own | {"session_name": self.session_name or _name_of_user()})
 
     def request(self, *, force: bool = False) -> Request:
-        """What it asks of its provider."""
-        mfa = self.source if self.source and self.first_hop_keys else self
-        return Request(
-            profile=self.name,
-            region=self.region,
-            account=self.account,
-            role=self.role,
-            role_arn=self.role_arn,
-            duration=self.duration,
-            keys=self.first_hop_keys,
+        """What it asks of its provider; with a source's keys go the source's MFA settings."""
+        mfa = self.source if self.source and self.keys_profile else self
+        parameters = replace(
+            self.role_parameters,
             mfa_serial=self.mfa_serial or mfa.mfa_serial,
             mfa_process=self.mfa_process or mfa.mfa_process,
-            external_id=self.external_id,
-            session_name=self.role_session_name,
-            session_tags=self.session_tags,
-            transitive_tags=self.transitive_tags,
-            source_identity=self.source_identity,
-            policy=self.policy,
-            policy_arns=self.policy_arns,
-            force=force,
+        )
+        return Request(
+            **vars(parameters), profile=self.name, keys_profile=self.keys_profile, force=force
         )
 
     def with_duration(self, seconds: int) -> Profile:
@@ -151,7 +124,7 @@ class Profile:
         problem = self.refuses(seconds)
         if problem:
             raise UsageError(f"--duration: {problem}", profile=self.name)
-        return replace(self, duration=seconds, duration_inherited=False)
+        return replace(self, duration=seconds)
 
     def refuses(self, seconds: int) -> str | None:
         """Why AWS would not give a session of this length, or None."""
@@ -170,6 +143,7 @@ class Profile:
 
 @cache
 def _name_of_user() -> str:
+    """The user's own name in the letters that STS takes as RoleSessionName."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):

@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 def seed_entry(request: Request) -> str:
     """The keychain entry of a TOTP seed: it lies beside the keys that it goes with."""
-    return f"totp/{request.keys or request.profile}"
+    return f"totp/{request.keys_profile or request.profile}"
 
 
 class Codes:

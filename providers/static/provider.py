@@ -144,7 +144,7 @@ class Static(KeyHolder):
         return seed_entry(request)
 
     def _keys(self, request: Request) -> Credentials:
-        return self.user_keys(request.keys or request.profile)
+        return self.user_keys(request.keys_profile or request.profile)
 
     def _role_with_mfa_session(self, keys: Credentials, request: Request) -> Credentials:
         """The role; a kept session that AWS does not take any more is replaced once."""

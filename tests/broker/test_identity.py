@@ -9,11 +9,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from broker.config import Config, load
+from broker.config import Config, Profile, load
+from broker.config.models import ProfileModel
+from broker.credentials import Request, RoleParameters
 from broker.login import Broker
 from broker.testing import ScriptedUi
 
@@ -153,3 +157,41 @@ def test_ids_stay_with_a_duration_from_the_command_line(tmp_path: Path) -> None:
         "30e888174dc7b8734a91a83564f4acc717f28e91",
         "a0a2a66b9c744b345ca310d8bbfc7f0112c123bb",
     )
+
+
+OTHER: dict[str, Any] = {
+    "region": "eu-west-2",
+    "account": "111122223333",
+    "role": "Other",
+    "role_arn": "arn:aws:iam::777788889999:role/Other",
+    "duration": 3600,
+    "mfa_serial": "arn:aws:iam::777788889999:mfa/ben",
+    "mfa_process": "oathtool",
+    "external_id": "y",
+    "session_name": "ben",
+    "session_tags": {"team": "red"},
+    "transitive_tags": ("cost",),
+    "source_identity": "ben",
+    "policy": "{}",
+    "policy_arns": ("arn:aws:iam::aws:policy/AdministratorAccess",),
+}
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(RoleParameters)])
+def test_each_role_parameter_makes_another_session(tmp_path: Path, field: str) -> None:
+    loaded, broker = config(tmp_path, TEAM, {})
+    every = loaded.profile("every")
+    other = replace(every, **{field: OTHER[field]})
+    assert broker.key(other) != broker.key(every)
+
+
+def test_what_shapes_a_session_stands_in_one_list() -> None:
+    def own(model: type[RoleParameters]) -> set[str]:
+        return {field.name for field in fields(model)} - OTHER.keys()
+
+    assert own(RoleParameters) == set()
+    assert own(Request) == {"profile", "keys_profile", "force"}
+    assert own(Profile) == {
+        "name", "team", "provider_names", "source", "tags", "keys_profile", "origins"
+    }  # fmt: skip
+    assert ProfileModel.model_fields.keys() - {"provider", "source", "tags"} == OTHER.keys()

@@ -76,7 +76,7 @@ def _aws(environ: str) -> Aws:
 
 
 def rotate(made: Static, profile: str = "dev", *others: str, **more: Any) -> Rotation:
-    request = Request(profile=profile, keys=profile, region="eu-west-1")
+    request = Request(profile=profile, keys_profile=profile, region="eu-west-1")
     return made.rotate_keys(request, others, **more)
 
 

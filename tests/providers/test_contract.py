@@ -48,7 +48,7 @@ class TestStatic(ProviderContract):
 
     @pytest.fixture
     def request_(self) -> Request:
-        return Request(profile="dev", keys="dev", region="eu-west-1")
+        return Request(profile="dev", keys_profile="dev", region="eu-west-1")
 
     @pytest.fixture
     def stranded(self) -> Provider:

@@ -82,7 +82,7 @@ def machine(sandbox: Sandbox, tmp_path: Path) -> Machine:
 def ask(role: str | None = None, hours: int | None = None, **more: Any) -> Request:
     return Request(
         profile="dev",
-        keys="dev",
+        keys_profile="dev",
         region="eu-west-1",
         role_arn=role,
         duration=hours * 3600 if hours else None,

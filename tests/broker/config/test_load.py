@@ -48,7 +48,7 @@ def test_the_example_loads() -> None:
     loaded = load(str(example), {"USER": "ann"}, example.parent)
     assert loaded.problems == []
     assert loaded.profile("deploy").duration == 4 * 3600
-    assert loaded.profile("deploy").first_hop_keys == "dev"
+    assert loaded.profile("deploy").keys_profile == "dev"
     assert loaded.profile("audit").duration == 3600
     assert loaded.provider("sso").options.username == "ann@corp.example"
 
