@@ -11,27 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.configs import PROFILES, config
 from tests.sandbox import Sandbox
 from tests.support import Home, Result
 from tests.terminal import Terminal
-
-CONFIG = """\
-version: 1
-team: payments
-default_profile: dev
-defaults: {{region: eu-west-1, duration: 1h}}
-providers:
-  keys: {{type: static}}
-  corp: {{type: identity-center, start_url: "{start_url}", region: eu-west-1}}
-  sso:  {{type: saml, idp: form, url: "{form_idp}", username: ann}}
-  ci:   {{type: web-identity, token: {{env: AWS_OIDC_TOKEN}}}}
-profiles:
-  dev:    {{provider: keys, mfa_serial: "arn:aws:iam::111122223333:mfa/ann"}}
-  stage:  {{provider: corp, account: "111122223333", role: Developer}}
-  prod:   {{provider: [ci, sso], account: "444455556666", role: Admin}}
-  deploy: {{provider: ci, account: "111122223333", role: CiDeploy}}
-  audit:  {{source: prod, role_arn: "arn:aws:iam::777788889999:role/Audit", external_id: x}}
-"""
 
 
 class Demo:
@@ -41,7 +24,19 @@ class Demo:
         self._sandbox = sandbox
         self._home = Home(folder, sandbox.env())
         self._home.environ["AWSLOGIN_PASSWORD_SSO"] = sandbox.world.people["ann"].password
-        self._home.config(CONFIG.format(start_url=sandbox.start_url, form_idp=sandbox.idp.url))
+        self._home.config(
+            config(
+                "stage",
+                "audit",
+                sandbox=sandbox,
+                providers={"ci": "type: web-identity, token: {env: AWS_OIDC_TOKEN}"},
+                head="team: payments\ndefault_profile: dev\n"
+                "defaults: {region: eu-west-1, duration: 1h}\n",
+                dev=PROFILES["ann"],
+                prod='provider: [ci, sso], account: "444455556666", role: Admin',
+                deploy='provider: ci, account: "111122223333", role: CiDeploy',
+            )
+        )
 
     def say(self, text: str) -> None:
         """A heading."""

@@ -15,22 +15,18 @@ from pathlib import Path
 import pytest
 
 import broker
+from tests.configs import config, form
 from tests.crowd import held, until
 from tests.sandbox import Sandbox
 from tests.support import COMMAND, Home
 from tests.terminal import Terminal
 
 MAIN = str(Path(broker.__file__).with_name("__main__.py"))
-CONFIG = """\
-version: 1
-default_profile: dev
-defaults: {region: eu-west-1}
-providers:
-  keys: {type: static}
-profiles:
-  dev: {provider: keys, tags: {tier: dev}}
-  bad: {provider: kyes}
-"""
+CONFIG = config(
+    head="default_profile: dev\ndefaults: {region: eu-west-1}\n",
+    dev="provider: keys, tags: {tier: dev}",
+    bad="provider: kyes",
+)
 
 
 @pytest.fixture
@@ -199,10 +195,7 @@ def test_the_home_of_nobody(team: Home, variable: str) -> None:
 
 
 def test_a_debug_page_leaves_the_folder_as_it_is(signed_up: Home, sandbox: Sandbox) -> None:
-    signed_up.config(
-        f"version: 1\nproviders:\n  sso: {{type: saml, idp: form, url: '{sandbox.idp.url}'}}\n"
-        "profiles:\n  prod: {provider: sso}\n"
-    )
+    signed_up.config(config(providers={"sso": form(sandbox.idp.url)}, prod="provider: sso"))
     signed_up.work.chmod(0o755)
     sandbox.fault("idp", status=200, body="<title>Odd</title>")
     assert signed_up.run("prod", "--debug-page", "page.html").code == 6
@@ -292,10 +285,7 @@ def test_the_words_behind_the_dashes_are_the_commands(team: Home) -> None:
 
 
 def test_a_shared_failure_holds_no_password(signed_up: Home, sandbox: Sandbox) -> None:
-    signed_up.config(
-        f"version: 1\nproviders:\n  sso: {{type: saml, idp: form, url: '{sandbox.idp.url}',"
-        " username: ann}\nprofiles:\n  prod: {provider: sso}\n"
-    )
+    signed_up.config(config(providers={"sso": form(sandbox.idp.url)}, prod="provider: sso"))
     password = "pa&ss word"
     page = f"<title>x</title><p class=error>No: {password}</p>"
     sandbox.fault("idp", status=200, body=page, action="/idp/login")
@@ -332,10 +322,8 @@ def test_a_full_disk_keeps_no_session_but_gives_it(team: Home, small_disk: Path)
 
 @pytest.mark.parametrize("host", ["https://[bad", "a b", "http://plain.example", "x@y.example"])
 def test_a_host_that_is_none(home: Home, host: str) -> None:
-    home.config(
-        "version: 1\nproviders:\n  sso: {type: saml, idp: form, url: https://sso.example/,"
-        f" hosts: ['{host}']}}\nprofiles:\n  prod: {{provider: sso}}\n"
-    )
+    sso = form("https://sso.example/", f"hosts: ['{host}']")
+    home.config(config(providers={"sso": sso}, prod="provider: sso"))
     assert home.run("config", "check").code == 2
 
 

@@ -11,14 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.real.parts.process import program
 from tests.support import COMMAND, Home
 
-CONFIG = """\
-version: 1
-providers: {keys: {type: static}}
-profiles: {staging-one: {provider: keys}, staging-two: {provider: keys}}
-"""
+CONFIG = config(profiles=dict.fromkeys(("staging-one", "staging-two"), "provider: keys"))
 
 
 @pytest.fixture

@@ -14,31 +14,25 @@ import requests
 from broker import federation
 from broker.cli import console
 from broker.errors import UsageError
+from tests.configs import PROFILES, config
 from tests.real.parts import terminal
 from tests.sandbox import Sandbox
 from tests.support import COMMAND, Home
 
-CONFIG = """\
-version: 1
-team: payments
-defaults: {{region: eu-west-1}}
-providers:
-  keys: {{type: static}}
-  sso: {{type: saml, idp: form, url: "{idp}", username: ann}}
-profiles:
-  dev: {{provider: keys}}
-  deploy: {{source: dev, role_arn: "arn:aws:iam::111122223333:role/Deploy", duration: 2h}}
-  ann: {{provider: keys, mfa_serial: "arn:aws:iam::111122223333:mfa/ann"}}
-  guarded: {{source: ann, role_arn: "arn:aws:iam::111122223333:role/MfaOnly"}}
-  prod: {{provider: sso, account: "444455556666", role: Admin}}
-  audit: {{source: prod, role_arn: "arn:aws:iam::777788889999:role/Audit", external_id: x}}
-  limited: {{provider: keys, policy_arns: ["arn:aws:iam::aws:policy/ReadOnlyAccess"]}}
-"""
-
 
 @pytest.fixture
 def team(signed_up: Home, sandbox: Sandbox) -> Home:
-    signed_up.config(CONFIG.format(idp=sandbox.idp.url))
+    text = config(
+        "dev",
+        "ann",
+        "guarded",
+        "prod",
+        "audit",
+        sandbox=sandbox,
+        deploy=f"{PROFILES['deploy']}, duration: 2h",
+        limited='provider: keys, policy_arns: ["arn:aws:iam::aws:policy/ReadOnlyAccess"]',
+    )
+    signed_up.config(text)
     signed_up.environ["AWSLOGIN_PASSWORD"] = sandbox.world.people["ann"].password
     return signed_up
 

@@ -11,20 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.sandbox import Sandbox
 from tests.support import Home, Result
 from tests.terminal import Terminal
 
-CONFIG = """\
-version: 1
-team: payments
-defaults: {region: eu-west-1}
-providers:
-  keys: {type: static}
-profiles:
-  dev: {provider: keys}
-  deploy: {source: dev, role_arn: "arn:aws:iam::111122223333:role/Deploy"}
-"""
+CONFIG = config("dev", "deploy")
 ASK = """
 import boto3
 sts = boto3.client("sts")

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.configs import PROFILES, config, identity_center
 from tests.sandbox import Sandbox
 from tests.support import Home
 from tests.terminal import Terminal
@@ -15,25 +16,18 @@ from tests.terminal import Terminal
 @pytest.fixture
 def team(signed_up: Home, sandbox: Sandbox) -> Home:
     signed_up.config(
-        f"""\
-version: 1
-team: payments
-defaults: {{region: eu-west-1}}
-providers:
-  corp: {{type: identity-center, start_url: "{sandbox.start_url}/#/", region: eu-west-1}}
-  other: {{type: identity-center, start_url: "{sandbox.start_url}", region: eu-west-1}}
-profiles:
-  stage: {{provider: corp, account: "111122223333", role: Developer, tags: {{tier: dev}}}}
-  admin: {{provider: corp, account: "111122223333", role: Admin, tags: {{tier: dev}}}}
-  read: {{provider: corp, account: "444455556666", role: ReadOnly}}
-  lost: {{provider: corp, account: "444455556666", role: Admin}}
-  twin: {{provider: other, account: "111122223333", role: Developer}}
-  audit:
-    source: stage
-    role_arn: arn:aws:iam::777788889999:role/Audit
-    external_id: x
-    tags: {{tier: audit}}
-"""
+        config(
+            providers={
+                "corp": identity_center(f"{sandbox.start_url}/#/"),
+                "other": identity_center(sandbox.start_url),
+            },
+            stage='provider: corp, account: "111122223333", role: Developer, tags: {tier: dev}',
+            admin='provider: corp, account: "111122223333", role: Admin, tags: {tier: dev}',
+            read='provider: corp, account: "444455556666", role: ReadOnly',
+            lost='provider: corp, account: "444455556666", role: Admin',
+            twin='provider: other, account: "111122223333", role: Developer',
+            audit=PROFILES["audit"].replace("prod", "stage") + ", tags: {tier: audit}",
+        )
     )
     return signed_up
 
@@ -83,9 +77,8 @@ def test_a_role_chained_from_it(team: Home, sandbox: Sandbox) -> None:
 
 
 def test_all_at_once_with_chains_and_failures(team: Home, sandbox: Sandbox) -> None:
-    twin = 'twin: {provider: other, account: "111122223333", role: Developer}'
-    text = (team.folder / "config.yaml").read_text().replace(twin, "")
-    team.config(text)
+    text = (team.folder / "config.yaml").read_text()
+    team.config(re.sub(r"  twin: .*\n", "", text))
     done = sign_in(team, sandbox, "--all", "--output", "json").finish()
     assert done.code == 8
     assert [one["profile"] for one in done.json] == ["stage", "admin", "read", "audit"]

@@ -7,21 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.real.parts import terminal
 from tests.sandbox import Sandbox
 from tests.support import COMMAND, Home
 
-CONFIG = """\
-version: 1
-team: payments
-defaults: {region: eu-west-1}
-providers:
-  keys: {type: static}
-profiles:
-  dev: {provider: keys}
-  ann: {provider: keys}
-  deploy: {source: dev, role_arn: "arn:aws:iam::111122223333:role/Deploy"}
-"""
+CONFIG = config("dev", "deploy", ann="provider: keys")
 
 
 @pytest.fixture

@@ -8,21 +8,16 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.configs import PROFILES, config, identity_center
 from tests.sandbox import Sandbox
 from tests.support import Home
 
-CONFIG = """\
-version: 1
-team: payments
-defaults: {region: eu-west-1}
-providers:
-  keys: {type: static}
-  corp: {type: identity-center, start_url: https://corp.awsapps.com/start, region: eu-west-1}
-profiles:
-  dev: {provider: keys, tags: {tier: dev}}
-  deploy: {source: dev, role_arn: "arn:aws:iam::111122223333:role/Deploy"}
-  stage: {provider: corp, account: "111122223333", role: Developer}
-"""
+CONFIG = config(
+    providers={"corp": identity_center("https://corp.awsapps.com/start")},
+    dev="provider: keys, tags: {tier: dev}",
+    deploy=PROFILES["deploy"],
+    stage=PROFILES["stage"],
+)
 PROFILE = {"profile", "provider", "type", "account_id", "role", "source", "region", "tags"}
 FIELDS = {
     "session": {

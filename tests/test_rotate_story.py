@@ -9,24 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.configs import config
 from tests.real.parts import terminal
 from tests.sandbox import Sandbox
 from tests.support import COMMAND, Home, Result
 
-CONFIG = """\
-version: 1
-team: payments
-defaults: {region: eu-west-1}
-providers:
-  keys: {type: static}
-profiles:
-  dev: {provider: keys}
-  twin: {provider: keys}
-  ann: {provider: keys, mfa_serial: "arn:aws:iam::111122223333:mfa/ann"}
-  none: {provider: keys}
-  deploy: {source: dev, role_arn: "arn:aws:iam::111122223333:role/Deploy"}
-  guarded: {source: ann, role_arn: "arn:aws:iam::111122223333:role/MfaOnly"}
-"""
+CONFIG = config("dev", "ann", "deploy", "guarded", twin="provider: keys", none="provider: keys")
 DAY = 24 * 3600
 
 

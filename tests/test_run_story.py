@@ -10,21 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.real.parts import terminal
 from tests.real.parts.process import program
 from tests.sandbox import Sandbox
 from tests.support import COMMAND, Home
 
-CONFIG = """\
-version: 1
-team: payments
-defaults: {region: eu-west-1}
-providers:
-  keys: {type: static}
-profiles:
-  dev: {provider: keys}
-  deploy: {source: dev, role_arn: "arn:aws:iam::111122223333:role/Deploy"}
-"""
+CONFIG = config("dev", "deploy")
 SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
 NAMES = """
 AWS_PROFILE AWS_DEFAULT_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN

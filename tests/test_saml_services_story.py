@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.sandbox import Sandbox
 from tests.sandbox.entra import APP_ID as ENTRA_APP
 from tests.sandbox.entra import TENANT
@@ -22,22 +23,20 @@ ANN = "arn:aws:sts::444455556666:assumed-role/Admin/ann"
 def team(signed_up: Home, sandbox: Sandbox) -> Home:
     one = f"app_id: {APP_ID}, subdomain: {SUBDOMAIN}, client_id: {CLIENT_ID}"
     signed_up.config(
-        f"""\
-version: 1
-team: payments
-defaults: {{region: eu-west-1}}
-providers:
-  okta: {{type: saml, idp: okta, url: "{sandbox.okta.url}{APP}", username: ann}}
-  entra: {{type: saml, idp: entra, url: "{sandbox.entra.url}", tenant: {TENANT},
-    app_id: "{ENTRA_APP}", username: ann}}
-  any: {{type: saml, idp: auto, url: "{sandbox.entra.start_page}", username: ann}}
-  one: {{type: saml, idp: onelogin, url: "{sandbox.onelogin.url}", {one}, username: ann}}
-profiles:
-  by-okta: {{provider: okta, account: "444455556666", role: Admin}}
-  by-entra: {{provider: entra, account: "444455556666", role: Admin}}
-  by-any: {{provider: any, account: "444455556666", role: Admin}}
-  by-one: {{provider: one, account: "444455556666", role: Admin}}
-"""
+        config(
+            providers={
+                "okta": f'type: saml, idp: okta, url: "{sandbox.okta.url}{APP}", username: ann',
+                "entra": f'type: saml, idp: entra, url: "{sandbox.entra.url}", tenant: {TENANT},'
+                f' app_id: "{ENTRA_APP}", username: ann',
+                "any": f'type: saml, idp: auto, url: "{sandbox.entra.start_page}", username: ann',
+                "one": f'type: saml, idp: onelogin, url: "{sandbox.onelogin.url}", {one},'
+                " username: ann",
+            },
+            profiles={
+                f"by-{idp}": f'provider: {idp}, account: "444455556666", role: Admin'
+                for idp in ("okta", "entra", "any", "one")
+            },
+        )
     )
     signed_up.environ["AWSLOGIN_PASSWORD"] = sandbox.world.people["ann"].password
     signed_up.environ["AWSLOGIN_CLIENT_SECRET_ONE"] = CLIENT_SECRET

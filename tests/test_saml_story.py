@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyotp
 import pytest
 
+from tests.configs import config, form
 from tests.sandbox import Sandbox
 from tests.sandbox.adfs import NUMBER
 from tests.sandbox.twin import Habits
@@ -15,22 +16,19 @@ from tests.terminal import Terminal
 @pytest.fixture
 def team(signed_up: Home, sandbox: Sandbox) -> Home:
     signed_up.config(
-        f"""\
-version: 1
-team: payments
-defaults: {{region: eu-west-1}}
-providers:
-  corp: {{type: saml, idp: form, url: "{sandbox.idp.url}", username: ann}}
-  otto: {{type: saml, idp: auto, url: "{sandbox.idp.url}", username: otto}}
-profiles:
-  prod: {{provider: corp, account: "444455556666", role: Admin}}
-  read: {{provider: corp, role_arn: "arn:aws:iam::444455556666:role/ReadOnly"}}
-  long: {{provider: corp, account: "444455556666", role: ReadOnly, duration: 4h}}
-  lost: {{provider: corp, account: "444455556666", role: Nope}}
-  any: {{provider: corp}}
-  code: {{provider: otto, account: "444455556666", role: Admin}}
-  audit: {{source: prod, role_arn: "arn:aws:iam::777788889999:role/Audit", external_id: x}}
-"""
+        config(
+            "audit",
+            providers={
+                "corp": form(sandbox.idp.url),
+                "otto": f'type: saml, idp: auto, url: "{sandbox.idp.url}", username: otto',
+            },
+            prod='provider: corp, account: "444455556666", role: Admin',
+            read='provider: corp, role_arn: "arn:aws:iam::444455556666:role/ReadOnly"',
+            long='provider: corp, account: "444455556666", role: ReadOnly, duration: 4h',
+            lost='provider: corp, account: "444455556666", role: Nope',
+            any="provider: corp",
+            code='provider: otto, account: "444455556666", role: Admin',
+        )
     )
     signed_up.environ["AWSLOGIN_PASSWORD_CORP"] = sandbox.world.people["ann"].password
     signed_up.environ["AWSLOGIN_PASSWORD_OTTO"] = sandbox.world.people["otto"].password
@@ -159,10 +157,8 @@ def test_nothing_secret_lies_in_plain(team: Home, sandbox: Sandbox) -> None:
 
 def test_the_number_to_match_is_shown_even_when_quiet(team: Home, sandbox: Sandbox) -> None:
     sandbox.adfs.habits["ann"] = Habits("azure", after=0)
-    team.config(
-        "version: 1\nproviders: {corp: {type: saml, idp: adfs, "
-        f'url: "{sandbox.adfs.url}", username: ann}}}}\nprofiles: {{prod: {{provider: corp}}}}\n'
-    )
+    adfs = f'type: saml, idp: adfs, url: "{sandbox.adfs.url}", username: ann'
+    team.config(config(providers={"corp": adfs}, prod="provider: corp"))
     done = team.run("prod", "--quiet", "--output", "json")
     assert NUMBER in done.err
     assert done.code == 4  # three roles, and nobody to pick one

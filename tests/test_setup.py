@@ -9,21 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.sandbox import Sandbox
 from tests.support import Home
 from tests.terminal import Terminal
 
-CONFIG = """\
-version: 1
-team: payments
-defaults: {region: eu-west-1}
-providers:
-  keys: {type: static}
-profiles:
-  dev: {provider: keys}
-  default: {provider: keys}
-  bad: {provider: kyes}
-"""
+CONFIG = config("dev", default="provider: keys", bad="provider: kyes")
 MINE = """\
 # my own file
 [default]

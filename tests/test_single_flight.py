@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.crowd import WAITING, Crowd, held, until
 from tests.sandbox import Sandbox
 from tests.support import Home
@@ -24,19 +25,7 @@ WITHOUT_AGENT = 10
 @pytest.fixture
 def home(signed_up: Home, sandbox: Sandbox) -> Iterator[Home]:
     """Bob has keys; ann has a password; an agent may be started."""
-    signed_up.config(
-        f"""\
-version: 1
-team: payments
-defaults: {{region: eu-west-1}}
-providers:
-  keys: {{type: static}}
-  corp: {{type: saml, idp: form, url: "{sandbox.idp.url}", username: ann}}
-profiles:
-  dev: {{provider: keys}}
-  prod: {{provider: corp, account: "444455556666", role: Admin}}
-"""
-    )
+    signed_up.config(config("dev", "prod", sandbox=sandbox))
     signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
     signed_up.environ["AWSLOGIN_PASSWORD"] = sandbox.world.people["ann"].password
     del signed_up.environ["AWSLOGIN_AGENT"]

@@ -6,23 +6,18 @@ import json
 
 import pytest
 
+from tests.configs import PROFILES, config
 from tests.sandbox import Sandbox
 from tests.support import Home, Result
 
-CONFIG = """\
-version: 1
-team: payments
-default_profile: dev
-defaults: {region: eu-west-1}
-providers:
-  keys: {type: static}
-profiles:
-  dev: {provider: keys}
-  short: {provider: keys, duration: 1h}
-  deploy: {source: dev, role_arn: "arn:aws:iam::111122223333:role/Deploy", duration: 2h}
-  readonly: {source: dev, account: "111122223333", role: ReadOnly}
-  audit: {source: readonly, role_arn: "arn:aws:iam::777788889999:role/Audit", external_id: x}
-"""
+CONFIG = config(
+    "dev",
+    head="team: payments\ndefault_profile: dev\ndefaults: {region: eu-west-1}\n",
+    short="provider: keys, duration: 1h",
+    deploy=f"{PROFILES['deploy']}, duration: 2h",
+    readonly='source: dev, account: "111122223333", role: ReadOnly',
+    audit=PROFILES["audit"].replace("prod", "readonly"),
+)
 
 
 @pytest.fixture

@@ -7,21 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.real.parts import certificate
 from tests.sandbox import Sandbox
 from tests.support import Home
-
-CONFIG = """\
-version: 1
-team: payments
-defaults: {{region: eu-west-1}}
-providers:
-  keys: {{type: static}}
-  corp: {{type: saml, idp: form, url: "{url}", username: ann}}
-profiles:
-  dev: {{provider: keys}}
-  prod: {{provider: corp, account: "444455556666", role: Admin}}
-"""
 
 
 @pytest.fixture
@@ -34,7 +23,7 @@ def team(signed_up: Home, sandbox: Sandbox, tmp_path: Path) -> Home:
         server = sandbox.services[name]._server
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     sandbox.idp.url = sandbox.idp.url.replace("http:", "https:")
-    signed_up.config(CONFIG.format(url=sandbox.idp.url))
+    signed_up.config(config("dev", "prod", sandbox=sandbox))
     sts = sandbox.urls["sts"].replace("http:", "https:")
     signed_up.environ |= {
         "AWS_ENDPOINT_URL_STS": sts,

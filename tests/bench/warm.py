@@ -19,6 +19,7 @@ from statistics import median
 from urllib.parse import urlsplit
 
 from tests.bench.peers import SECRET_SERVICE, peers
+from tests.configs import config
 from tests.measure import Case, compare, installed, seconds
 from tests.sandbox import Sandbox
 from tests.support import Home
@@ -27,14 +28,7 @@ ROUNDS = 41
 MANY = 10_000
 LINE = "the line that setup writes"
 MANY_PROFILES = "awslogin creds, 10,000 profiles"
-ONE = """\
-version: 1
-team: payments
-defaults: {region: eu-west-1}
-providers: {keys: {type: static}}
-profiles:
-  dev: {provider: keys}
-"""
+ONE = config("dev")
 
 
 def main() -> None:

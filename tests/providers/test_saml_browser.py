@@ -14,6 +14,7 @@ from broker.testing import make_ports
 from providers.saml.credentials import Person
 from providers.saml.idps.browser import BrowserIdp
 from providers.saml.provider import SamlOptions
+from tests.configs import config
 from tests.support import Home
 
 DOCS = Path(__file__).parents[2] / "docs/providers/browser.md"
@@ -108,15 +109,8 @@ def test_the_proxy_of_the_environment(
     ],
 )
 def test_options_are_checked(home: Home, option: str, says: str) -> None:
-    home.config(
-        f"""\
-version: 1
-providers:
-  corp: {{type: saml, idp: browser, url: "https://sso.corp.example/aws", {option}}}
-profiles:
-  prod: {{provider: corp}}
-"""
-    )
+    corp = f'type: saml, idp: browser, url: "https://sso.corp.example/aws", {option}'
+    home.config(config(providers={"corp": corp}, prod="provider: corp"))
     done = home.run("config", "check")
     assert done.code == 2
     assert says in done.out

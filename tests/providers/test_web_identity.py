@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests import configs
 from tests.sandbox import DEV, Sandbox
 from tests.sandbox.keys import rsa_key
 from tests.support import Home
@@ -15,17 +16,16 @@ ROLE = f"arn:aws:iam::{DEV}:role/CiDeploy"
 
 
 def config(home: Home, token: str, more: str = "", profile: str = "") -> None:
-    home.config(f"""\
-version: 1
-team: payments
-defaults: {{region: eu-west-1}}
-providers:
-  ci: {{type: web-identity, token: {token}{more}}}
-  okta: {{type: saml, idp: form, url: "https://sso.corp.example/"}}
-profiles:
-  deploy: {{provider: ci, role_arn: "{ROLE}", session_name: job{profile}}}
-  prod: {{provider: [ci, okta], role_arn: "{ROLE}"}}
-""")
+    home.config(
+        configs.config(
+            providers={
+                "ci": f"type: web-identity, token: {token}{more}",
+                "okta": configs.form("https://sso.corp.example/"),
+            },
+            deploy=f'provider: ci, role_arn: "{ROLE}", session_name: job{profile}',
+            prod=f'provider: [ci, okta], role_arn: "{ROLE}"',
+        )
+    )
 
 
 def sent(sandbox: Sandbox) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.configs import config
 from tests.real.parts import clients
 from tests.sandbox import Sandbox
 from tests.sandbox.world import Keys
@@ -17,15 +18,7 @@ from tests.support import COMMAND, Home
 
 LIFETIME = 12
 """Seconds that each session lasts; the clients start one after the other, so nobody waits long."""
-CONFIG = """\
-version: 1
-team: payments
-defaults: {region: eu-west-1}
-providers:
-  keys: {type: static}
-profiles:
-  dev: {provider: keys}
-"""
+CONFIG = config("dev")
 ROLE = "arn:aws:iam::111122223333:role/Deploy"
 ROUTES = ("credential_process", "endpoint")
 PAIRS = [(client, route) for client in clients.NAMES for route in ROUTES]

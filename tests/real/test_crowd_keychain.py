@@ -10,19 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.crowd import Crowd
 from tests.real.parts import secret_service
 from tests.real.parts.process import program
 from tests.sandbox import Sandbox
 from tests.support import Home
 
-CONFIG = """\
-version: 1
-team: payments
-defaults: {region: eu-west-1}
-providers: {keys: {type: static}}
-profiles: {dev: {provider: keys}}
-"""
+CONFIG = config("dev")
 FEW = 2
 """The one that unlocks for the other 49, and the one that wants a new session."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from broker.cli.app import COMMANDS
+from tests.configs import HEAD, PROFILES, config
 from tests.real.parts import secret_service
 from tests.sandbox import Sandbox
 from tests.support import Home
@@ -45,20 +46,15 @@ def bus(tmp_path: Path) -> Iterator[dict[str, str]]:
 def desktop(tmp_path: Path, sandbox: Sandbox, bus: dict[str, str]) -> Home:
     """A person's machine with a config that is trusted by its content alone."""
     home = Home(tmp_path / "home", sandbox.env() | bus).without_vault()
-    (home.work / "awslogin.yaml").write_text(f"""\
-version: 1
-team: payments
-default_profile: stage
-defaults: {{region: eu-west-1}}
-providers:
-  keys: {{type: static}}
-  corp: {{type: identity-center, start_url: "{sandbox.start_url}", region: eu-west-1}}
-  form: {{type: saml, idp: form, url: "{sandbox.idp.url}"}}
-profiles:
-  dev: {{provider: keys, mfa_serial: "arn:aws:iam::111122223333:mfa/ann"}}
-  stage: {{provider: corp, account: "111122223333", role: Developer}}
-  prod: {{provider: form, account: "444455556666", role: Admin}}
-""")
+    (home.work / "awslogin.yaml").write_text(
+        config(
+            "stage",
+            "prod",
+            sandbox=sandbox,
+            head=HEAD + "default_profile: stage\n",
+            dev=PROFILES["ann"],
+        )
+    )
     home.run("config", "trust", "--no-input").ok()
     programs = home.folder / "bin"
     programs.mkdir()
@@ -116,19 +112,7 @@ def test_what_needs_a_person_is_exit_4(
     signed_up: Home, sandbox: Sandbox, profile: str, code: int, env: dict[str, str]
 ) -> None:
     keys = f'{{"AccessKeyId": "{sandbox.ann.key_id}", "SecretAccessKey": "{sandbox.ann.secret}"}}'
-    text = f"""\
-version: 1
-team: payments
-defaults: {{region: eu-west-1}}
-providers:
-  keys: {{type: static}}
-  corp: {{type: identity-center, start_url: "{sandbox.start_url}", region: eu-west-1}}
-  form: {{type: saml, idp: form, url: "{sandbox.idp.url}"}}
-profiles:
-  mfa: {{provider: keys, mfa_serial: "arn:aws:iam::111122223333:mfa/ann"}}
-  stage: {{provider: corp, account: "111122223333", role: Developer}}
-  prod: {{provider: form, account: "444455556666", role: Admin}}
-"""
+    text = config("stage", "prod", sandbox=sandbox, mfa=PROFILES["ann"])
     if profile == "nothing-to-trust":
         (signed_up.work / "awslogin.yaml").write_text(text)
         profile = "stage"

@@ -20,6 +20,7 @@ from filelock import FileLock
 
 from broker.errors import LoginRefused
 from broker.ports import browser as port
+from tests.configs import config
 from tests.real.parts import browser, certificate, display, process
 from tests.real.parts.aws import ACCOUNT, SAML_PROVIDER
 from tests.real.parts.browser import Chromium
@@ -53,16 +54,9 @@ def desktop(signed_up: Home, screen: str) -> Iterator[Home]:
 
 
 def configured(home: Home, url: str, executable: Path, more: str = "") -> None:
-    home.config(
-        f"""\
-version: 1
-defaults: {{region: eu-west-1}}
-providers:
-  corp: {{type: saml, idp: browser, url: "{url}", executable: "{executable}"{more}}}
-profiles:
-  prod: {{provider: corp, account: "{ACCOUNT}", role: Admin}}
-"""
-    )
+    corp = f'type: saml, idp: browser, url: "{url}", executable: "{executable}"{more}'
+    prod = f'provider: corp, account: "{ACCOUNT}", role: Admin'
+    home.config(config(providers={"corp": corp}, prod=prod))
 
 
 @pytest.fixture
@@ -413,20 +407,20 @@ def test_a_silent_a_failing_and_a_dead_provider(
 
 
 def test_no_browser_and_a_wrong_one(team: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+    browser = f'type: saml, idp: browser, url: "{sandbox.idp.url}"'
     team.config(
-        f"""\
-version: 1
-providers:
-  any: {{type: saml, idp: browser, url: "{sandbox.idp.url}"}}
-  edge: {{type: saml, idp: browser, url: "{sandbox.idp.url}", browser: edge}}
-  gone: {{type: saml, idp: browser, url: "{sandbox.idp.url}", executable: "{tmp_path}/gone"}}
-  false: {{type: saml, idp: browser, url: "{sandbox.idp.url}", executable: /bin/false}}
-profiles:
-  any: {{provider: any}}
-  edge: {{provider: edge}}
-  gone: {{provider: gone}}
-  broken: {{provider: "false"}}
-"""
+        config(
+            providers={
+                "any": browser,
+                "edge": f"{browser}, browser: edge",
+                "gone": f'{browser}, executable: "{tmp_path}/gone"',
+                "false": f"{browser}, executable: /bin/false",
+            },
+            any="provider: any",
+            edge="provider: edge",
+            gone="provider: gone",
+            broken='provider: "false"',
+        )
     )
     bare = {"PATH": str(tmp_path / "none")}
     error = team.run("any", "--output", "json", env=bare).error

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from tests.configs import config, identity_center
 from tests.real.parts import browser
 from tests.sandbox import Sandbox
 from tests.support import Home
@@ -17,15 +18,8 @@ from tests.terminal import Terminal
 
 @pytest.fixture
 def team(signed_up: Home, sandbox: Sandbox) -> Home:
-    signed_up.config(
-        f"""\
-version: 1
-providers:
-  corp: {{type: identity-center, start_url: "{sandbox.start_url}", region: eu-west-1, flow: pkce}}
-profiles:
-  stage: {{provider: corp, account: "111122223333", role: Developer}}
-"""
-    )
+    corp = identity_center(sandbox.start_url, "region: eu-west-1, flow: pkce")
+    signed_up.config(config("stage", providers={"corp": corp}))
     return signed_up
 
 

@@ -8,19 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.real.parts import secret_service
 from tests.sandbox import Sandbox
 from tests.support import Home, Result
 
-CONFIG = """\
-version: 1
-team: payments
-defaults: {region: eu-west-1}
-providers:
-  keys: {type: static}
-profiles:
-  dev: {provider: keys}
-"""
+CONFIG = config("dev")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from broker.errors import InteractionRequired, LoginRefused, RoleRefused, UnexpectedReply
 from broker.testing import MemoryKeychain
+from tests.configs import config
 from tests.providers.saml.walks import ANYTHING, TOTP, Walk
 from tests.real.parts.aws import ADMIN, READ_ONLY
 from tests.real.parts.keycloak import Keycloak
@@ -125,10 +126,8 @@ def test_a_masked_page_through_the_command(
     trusting: Sandbox, keycloak: Keycloak, signed_up: Home, tmp_path: Path
 ) -> None:
     wanda = keycloak.people["wanda"]
-    signed_up.config(
-        "version: 1\nproviders: {kc: {type: saml, idp: keycloak, "
-        f'url: "{keycloak.url}", username: wanda}}}}\nprofiles: {{p: {{provider: kc}}}}\n'
-    )
+    kc = f'type: saml, idp: keycloak, url: "{keycloak.url}", username: wanda'
+    signed_up.config(config(providers={"kc": kc}, p="provider: kc"))
     page = tmp_path / "page.html"
     done = signed_up.run(
         "p", "--output", "json", "--debug-page", str(page),

@@ -7,20 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.real.parts import password_store
 from tests.sandbox import Sandbox
 from tests.support import Home
 
-CONFIG = """\
-version: 1
-team: payments
-defaults: {region: eu-west-1}
-providers:
-  keys: {type: static}
-profiles:
-  dev: {provider: keys}
-  a.b@c+d_e-f: {provider: keys}
-"""
+CONFIG = config("dev", profiles={"a.b@c+d_e-f": "provider: keys"})
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.real.parts import simplesamlphp
 from tests.real.parts.simplesamlphp import Person, SimpleSamlPhp
 from tests.sandbox import PROD, Sandbox
@@ -33,19 +34,15 @@ def team(
     sandbox.register_saml(PROVIDER, idp.entity_id, idp.certificate_pem)
     for role in (ADMIN, READ):
         sandbox.world.roles[role].trusts += (PROVIDER,)
+    kind = f'type: saml, idp: {request.param}, url: "{idp.url}"'
     signed_up.config(
-        f"""\
-version: 1
-defaults: {{region: eu-west-1}}
-providers:
-  ann: {{type: saml, idp: {request.param}, url: "{idp.url}", username: ann}}
-  cleo: {{type: saml, idp: {request.param}, url: "{idp.url}", username: cleo}}
-profiles:
-  prod: {{provider: ann, account: "{PROD}", role: Admin}}
-  read: {{provider: ann, role_arn: "{READ}"}}
-  only: {{provider: cleo}}
-  lost: {{provider: cleo, account: "{PROD}", role: Admin}}
-"""
+        config(
+            providers={"ann": f"{kind}, username: ann", "cleo": f"{kind}, username: cleo"},
+            prod=f'provider: ann, account: "{PROD}", role: Admin',
+            read=f'provider: ann, role_arn: "{READ}"',
+            only="provider: cleo",
+            lost=f'provider: cleo, account: "{PROD}", role: Admin',
+        )
     )
     for name, person in PEOPLE.items():
         signed_up.environ[f"AWSLOGIN_PASSWORD_{name.upper()}"] = person.password
@@ -76,18 +73,17 @@ def test_an_encrypted_assertion(signed_up: Home, sandbox: Sandbox, tmp_path: Pat
     with simplesamlphp.running(tmp_path / "ssp", PEOPLE, encrypted=True) as idp:
         sandbox.register_saml(PROVIDER, idp.entity_id, idp.certificate_pem, idp.decryption_key)
         sandbox.world.roles[READ].trusts += (PROVIDER,)
-        provider = f'{{type: saml, idp: form, url: "{idp.url}", username: cleo'
+        provider = f'type: saml, idp: form, url: "{idp.url}", username: cleo'
         signed_up.environ["AWSLOGIN_PASSWORD"] = PEOPLE["cleo"].password
         signed_up.config(
-            f"""\
-version: 1
-providers:
-  bare: {provider}}}
-  told: {provider}, saml_provider_arn: "{PROVIDER}"}}
-profiles:
-  bare: {{provider: bare, role_arn: "{READ}"}}
-  told: {{provider: told, role_arn: "{READ}"}}
-"""
+            config(
+                providers={
+                    "bare": provider,
+                    "told": f'{provider}, saml_provider_arn: "{PROVIDER}"',
+                },
+                bare=f'provider: bare, role_arn: "{READ}"',
+                told=f'provider: told, role_arn: "{READ}"',
+            )
         )
         assert "saml_provider_arn" in signed_up.run("bare", "--output", "json").error["hint"]
         session = signed_up.run("told", "--output", "json").ok().json

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.real.parts.keycloak import Keycloak
 from tests.sandbox import Sandbox
 from tests.support import Home
@@ -21,17 +22,19 @@ def job(signed_up: Home, sandbox: Sandbox, keycloak: Keycloak) -> Home:
     sandbox.world.add_role(ROLE, provider)
     signed_up.environ["CI"] = "true"
     token_file(signed_up).write_text(keycloak.job_token())
-    signed_up.config(f"""\
-version: 1
-team: payments
-defaults: {{region: eu-west-1}}
-providers:
-  file: {{type: web-identity, token: {{file: {token_file(signed_up)}}}}}
-  variable: {{type: web-identity, token: {{env: JOB_TOKEN}}, audience: sts.amazonaws.com}}
-profiles:
-  by-file: {{provider: file, role_arn: "{ROLE}"}}
-  by-variable: {{provider: variable, role_arn: "{ROLE}"}}
-""")
+    signed_up.config(
+        config(
+            providers={
+                "file": f"type: web-identity, token: {{file: {token_file(signed_up)}}}",
+                "variable": "type: web-identity, token: {env: JOB_TOKEN}, audience: "
+                "sts.amazonaws.com",
+            },
+            profiles={
+                "by-file": f'provider: file, role_arn: "{ROLE}"',
+                "by-variable": f'provider: variable, role_arn: "{ROLE}"',
+            },
+        )
+    )
     return signed_up
 
 
