@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from broker import aws_files
-from broker.own_folder import own_folder
+from broker.owned_tempdir import own_folder
 from broker.paths import expanded, private_dir, state_dir, write_private
 
 _SECTION = re.compile(rb"\[\s*(?:profile\s+)?[\"']?([^\]\"']*?)[\"']?\s*\]")

@@ -27,7 +27,7 @@ from broker.entry import (
 from broker.errors import ConfigError, UsageError
 from broker.secret import Secret
 from broker.settings import settings
-from broker.stamp import stamp
+from broker.file_fingerprint import stamp
 
 if TYPE_CHECKING:
     from broker.session import Session

@@ -6,8 +6,8 @@ from broker import settings
 from broker.agent.client import SHAPING, Door
 from broker.config import Config, Profile
 from broker.entry import place_of
-from broker.stamp import proves, stamp
-from broker.watched import Watched
+from broker.file_fingerprint import proves, stamp
+from broker.recording_environ import Watched
 
 
 def door_of(config: Config, profile: Profile, environ: Watched, option: str | None) -> Door | None:

@@ -31,7 +31,7 @@ if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
 
 from broker.entry import is_private, peer_of, receive, send, socket_path
-from broker.stamp import stamp
+from broker.file_fingerprint import stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

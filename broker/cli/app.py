@@ -27,7 +27,7 @@ from broker.entry import hold_interrupts, keep_descriptors, working_directory
 from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
 from broker.secret import masked
 from broker.visible import to_stderr, visible
-from broker.watched import Watched
+from broker.recording_environ import Watched
 
 if TYPE_CHECKING:
     from broker.config import Config, Profile

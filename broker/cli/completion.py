@@ -18,7 +18,7 @@ from broker.cli.app import App, command
 from broker.entry import place_of
 from broker.errors import AwsLoginError
 from broker.paths import config_dir, read_or_none, state_dir, write_private
-from broker.stamp import proves, stamp
+from broker.file_fingerprint import proves, stamp
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 VARIABLE = "_AWSLOGIN_COMPLETE"

@@ -30,7 +30,7 @@ from broker.errors import ConfigError, InteractionRequired, UsageError
 from broker.paths import config_dir, expanded
 from broker.ports.aws import account_of, partition_of, region_for
 from broker.provider import KeyHolder
-from broker.stamp import stamp
+from broker.file_fingerprint import stamp
 
 FILE_NAME = "awslogin.yaml"
 LONGEST_CHAIN = 50

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from broker.own_folder import own_folder
+from broker.owned_tempdir import own_folder
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page, Request
