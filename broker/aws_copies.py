@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from broker import aws_files
-from broker.owned_tempdir import own_folder
+from broker.owned_tempdir import owned_tempdir
 from broker.paths import expanded, private_dir, state_dir, write_private
 
 _SECTION = re.compile(rb"\[\s*(?:profile\s+)?[\"']?([^\]\"']*?)[\"']?\s*\]")
@@ -45,7 +45,7 @@ def without_default_credentials(environ: Mapping[str, str]) -> Iterator[dict[str
     if not changed:
         yield {}
         return
-    with own_folder(private_dir(state_dir(environ) / "exec")) as folder:
+    with owned_tempdir(private_dir(state_dir(environ) / "exec")) as folder:
         for name, content in changed.items():
             write_private(folder / name.lower(), content)
         yield {name: str(folder / name.lower()) for name in changed}

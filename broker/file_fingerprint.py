@@ -1,18 +1,18 @@
-"""What tells that a file has not changed, without reading it. Owns the stamp alone.
+"""What tells that a file has not changed, without reading it. Owns the fingerprint alone.
 
-A file that was changed twice within one tick of the file system's clock may bear the same stamp for
-two contents, so a stamp that is younger than that proves nothing (as git has it: "racily clean").
+A file that was changed twice within one tick of the file system's clock may have one fingerprint
+for two contents, so a younger one is not to be trusted (as git has it: "racily clean").
 """
 
 import os
 import time
 
 ABSENT = b"-"
-_FINE, _COARSE = 50_000_000, 2_500_000_000
+FINE_TICK_NS, COARSE_TICK_NS = 50_000_000, 2_500_000_000
 """Nanoseconds: file systems that keep parts of a second, and those that do not."""
 
 
-def stamp(path: str | bytes) -> bytes:
+def file_fingerprint(path: str | bytes) -> bytes:
     """Device, inode, size and both times of what stands at a path."""
     try:
         about = os.stat(path)
@@ -23,9 +23,10 @@ def stamp(path: str | bytes) -> bytes:
     )  # fmt: skip
 
 
-def proves(told: bytes) -> bool:
-    """Whether a stamp that was taken just now is old enough to tell two contents apart."""
-    if told == ABSENT:
+def is_trustworthy(fingerprint: bytes) -> bool:
+    """Whether a fingerprint taken just now is old enough to tell two contents apart."""
+    if fingerprint == ABSENT:
         return True
-    changed = max(int(part) for part in told.split()[3:])
-    return time.time_ns() - changed > (_FINE if changed % 1_000_000_000 else _COARSE)
+    changed = max(int(part) for part in fingerprint.split()[3:])
+    tick = FINE_TICK_NS if changed % 1_000_000_000 else COARSE_TICK_NS
+    return time.time_ns() - changed > tick

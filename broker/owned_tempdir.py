@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 
 @contextlib.contextmanager
-def own_folder(parent: Path) -> Iterator[Path]:
+def owned_tempdir(parent: Path) -> Iterator[Path]:
     """A new folder while the block runs; removes those whose owner was killed.
 
     Args:

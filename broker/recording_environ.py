@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 
-class Watched(Mapping[str, str]):
+class RecordingEnviron(Mapping[str, str]):
     """An environment that remembers the names it was asked for, set or not."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:

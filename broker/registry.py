@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from broker.errors import ConfigError
+from broker.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from broker.provider import Provider
@@ -30,10 +30,9 @@ def load(type_: str) -> type[Provider]:
     """
     entry = names().get(type_)
     if entry is None:
-        near = difflib.get_close_matches(type_, names(), 1)
         raise ConfigError(
             f"there is no provider of type `{type_}`",
-            hint=f"did you mean `{near[0]}`?" if near else "`awslogin providers` lists them",
+            hint=did_you_mean(type_, names(), cutoff=0.6) or "`awslogin providers` lists them",
         )
     try:
         plugin: type[Provider] = entry.load()

@@ -17,9 +17,10 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from broker.durations import HOUR
 from broker.errors import AwsLoginError, InteractionRequired, LoginRefused, UnexpectedReply
 from broker.paths import expanded
-from broker.ports.aws import HOUR, credentials_of, error_code
+from broker.ports.aws import credentials_of, error_code
 from broker.provider import Credentials, Provider, ProviderOptions, Request
 from broker.secret import Secret
 

@@ -24,6 +24,8 @@ FOR_PROVIDERS = (
     "broker.secret",
     "broker.ports",
     "broker.paths",
+    "broker.nearest",
+    "broker.regions",
 )
 
 

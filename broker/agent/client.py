@@ -25,9 +25,9 @@ from broker.entry import (
     socket_path,
 )
 from broker.errors import ConfigError, UsageError
+from broker.file_fingerprint import file_fingerprint
 from broker.secret import Secret
 from broker.settings import settings
-from broker.file_fingerprint import stamp
 
 if TYPE_CHECKING:
     from broker.session import Session
@@ -130,7 +130,7 @@ class Agent:
             sign_in.encode(),
             session.profile.encode(),
             os.fsencode(file) if file else b"",
-            stamp(str(file)) if file else b"",
+            file_fingerprint(str(file)) if file else b"",
             b"%f" % fresh_until,
             b"%f" % refresh_at,
             b"%f" % end,

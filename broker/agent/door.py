@@ -6,11 +6,13 @@ from broker import settings
 from broker.agent.client import SHAPING, Door
 from broker.config import Config, Profile
 from broker.entry import place_of
-from broker.file_fingerprint import proves, stamp
-from broker.recording_environ import Watched
+from broker.file_fingerprint import file_fingerprint, is_trustworthy
+from broker.recording_environ import RecordingEnviron
 
 
-def door_of(config: Config, profile: Profile, environ: Watched, option: str | None) -> Door | None:
+def door_of(
+    config: Config, profile: Profile, environ: RecordingEnviron, option: str | None
+) -> Door | None:
     """The door, or None where the profile is not as the config alone has it.
 
     Args:
@@ -22,7 +24,7 @@ def door_of(config: Config, profile: Profile, environ: Watched, option: str | No
     if profile is not config.profile(profile.name):
         return None
     files = [str(settings.path(environ)), *_deciding(config, profile)]
-    stamps = {**config.stamps, **{file: stamp(file) for file in files}}
+    stamps = {**config.fingerprints, **{file: file_fingerprint(file) for file in files}}
     try:
         place = place_of(option or "")
     except OSError:
@@ -32,7 +34,7 @@ def door_of(config: Config, profile: Profile, environ: Watched, option: str | No
         profile.name,
         stamps,
         environ.seen(SHAPING),
-        proven=all(proves(told) for told in stamps.values()),
+        proven=all(is_trustworthy(told) for told in stamps.values()),
     )
 
 

@@ -31,7 +31,7 @@ if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
 
 from broker.entry import is_private, peer_of, receive, send, socket_path
-from broker.file_fingerprint import stamp
+from broker.file_fingerprint import file_fingerprint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Held:
 
     def is_at_rest(self) -> bool:
         """Whether the file that it lies in at rest is as it was: whoever removes it, forgets it."""
-        return stamp(self.file) == self.stamp
+        return file_fingerprint(self.file) == self.stamp
 
     def wipe(self) -> None:
         """Overwrite and drop the secrets."""
@@ -85,7 +85,7 @@ class Door:
 
     def holds(self) -> bool:
         """Whether every file that was read is as it was."""
-        return all(stamp(path) == was for path, was in self.stamps.items())
+        return all(file_fingerprint(path) == was for path, was in self.stamps.items())
 
 
 class Flight:

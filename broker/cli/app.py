@@ -25,9 +25,9 @@ import click
 from broker import __version__
 from broker.entry import hold_interrupts, keep_descriptors, working_directory
 from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
+from broker.recording_environ import RecordingEnviron
 from broker.secret import masked
 from broker.visible import to_stderr, visible
-from broker.recording_environ import Watched
 
 if TYPE_CHECKING:
     from broker.config import Config, Profile
@@ -96,7 +96,7 @@ class App:
     ) -> None:
         self.config_option = config
         self.output = output or "text"
-        self.environ = Watched(os.environ)
+        self.environ = RecordingEnviron(os.environ)
         self.no_input = no_input or self.environ.get("CI", "").lower() == "true"
         self.no_browser = no_browser
         self.verbose = verbose

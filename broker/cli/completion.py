@@ -17,8 +17,8 @@ import click
 from broker.cli.app import App, command
 from broker.entry import place_of
 from broker.errors import AwsLoginError
+from broker.file_fingerprint import file_fingerprint, is_trustworthy
 from broker.paths import config_dir, read_or_none, state_dir, write_private
-from broker.file_fingerprint import proves, stamp
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 VARIABLE = "_AWSLOGIN_COMPLETE"
@@ -126,14 +126,16 @@ def _names(option: str | None) -> list[str]:
     path = place if how != "own" else str(config_dir() / "config.yaml")
     kept = _kept()
     known = kept.get(path)
-    if known and all(stamp(file).decode() == was for file, was in known["stamps"].items()):
+    if known and all(
+        file_fingerprint(file).decode() == was for file, was in known["stamps"].items()
+    ):
         names: list[str] = known["names"]
         return names
     from broker.config import load
 
     config = load(option, os.environ, Path.cwd())
-    stamps = config.stamps
-    if all(proves(told) for told in stamps.values()):
+    stamps = config.fingerprints
+    if all(is_trustworthy(told) for told in stamps.values()):
         kept.pop(path, None)
         kept[path] = {
             "stamps": {file: told.decode() for file, told in stamps.items()},

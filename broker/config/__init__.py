@@ -1,7 +1,10 @@
 """The team's YAML: from files to resolved profiles."""
 
-from broker.config.load import Config, NoConfig, SpoiledFile, load
-from broker.config.profile import Origin, Profile, ProviderSpec
+from broker.config.document import Origin
+from broker.config.load import NoConfig, load
+from broker.config.loaded import Config
+from broker.config.problems import SpoiledFile
+from broker.config.profile import Profile, ProviderSpec
 
 __all__ = [
     "Config",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -20,7 +20,14 @@ MAX_DEPTH = 40
 _OVERWRITES = re.compile(r"\r(?!\n)|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\x85]")
 
 Path = tuple[str | int, ...]
-Place = tuple[int, int]
+
+
+class Origin(NamedTuple):
+    """Where a value comes from: 1-based line and column; all None for a default of our own."""
+
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
 
 
 class _NoSafeLoader(yaml.SafeLoader):
@@ -37,31 +44,29 @@ class Document:
     Attributes:
         file: The file's name, for messages.
         data: dicts, lists and scalars.
-        places: Path of keys and indexes → 1-based line and column of the value's key or item.
+        places: Path of keys and indexes → where the value's key or item stands.
         raw: Path of a scalar → its text as it stands in the file.
         problems: Duplicate keys and the like; empty in a good file.
     """
 
     file: str
     data: Any
-    places: dict[Path, Place] = field(default_factory=dict)
+    places: dict[Path, Origin] = field(default_factory=dict)
     raw: dict[Path, str] = field(default_factory=dict)
     problems: list[ConfigError] = field(default_factory=list)
 
-    def place(self, path: Path) -> Place:
+    def origin(self, path: Path) -> Origin:
         """Where a value stands, or the nearest thing around it."""
         while path and path not in self.places:
             path = path[:-1]
-        return self.places.get(path, (1, 1))
+        return self.places.get(path) or Origin(self.file, 1, 1)
 
     def error(
         self, path: Path, message: str, *, hint: str = "", profile: str | None = None
     ) -> ConfigError:
         """An error at a value."""
-        line, column = self.place(path)
-        return ConfigError(
-            message, file=self.file, line=line, column=column, hint=hint, profile=profile
-        )
+        file, line, column = self.origin(path)
+        return ConfigError(message, file=file, line=line, column=column, hint=hint, profile=profile)
 
 
 def parse(content: bytes, file: str) -> Document:
@@ -121,7 +126,7 @@ class _Walk:
 
     def _value(self, node: yaml.Node, path: Path, depth: int) -> Any:
         self._nodes += 1
-        self._found.places.setdefault(path, _place(node))
+        self._found.places.setdefault(path, self._origin(node))
         if depth > MAX_DEPTH or self._nodes > MAX_NODES:
             raise self._error(node, "nested too deeply or unfolds without end")
         if isinstance(node, yaml.MappingNode):
@@ -147,7 +152,7 @@ class _Walk:
             if key in own:
                 self._found.problems.append(self._error(key_node, f"`{key}` stands here twice"))
                 continue
-            self._found.places[(*path, key)] = _place(key_node)
+            self._found.places[(*path, key)] = self._origin(key_node)
             own[key] = self._value(value_node, (*path, key), depth + 1)
         return merged | own
 
@@ -168,9 +173,8 @@ class _Walk:
             raise self._error(node, "a value that plain YAML does not know") from None
 
     def _error(self, node: yaml.Node, message: str) -> ConfigError:
-        line, column = _place(node)
-        return ConfigError(message, file=self._found.file, line=line, column=column)
+        file, line, column = self._origin(node)
+        return ConfigError(message, file=file, line=line, column=column)
 
-
-def _place(node: yaml.Node) -> Place:
-    return node.start_mark.line + 1, node.start_mark.column + 1
+    def _origin(self, node: yaml.Node) -> Origin:
+        return Origin(self._found.file, node.start_mark.line + 1, node.start_mark.column + 1)

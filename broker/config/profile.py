@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from broker.config.document import Origin
 from broker.credentials import Request, RoleParameters
 from broker.durations import HOUR, MINUTE
 from broker.errors import UsageError
@@ -21,14 +22,6 @@ LONGEST_ROLE = 12 * HOUR
 LONGEST_CHAINED = HOUR
 LONGEST_SESSION = 36 * HOUR
 """Seconds; AWS STS API Reference, DurationSeconds of AssumeRole and GetSessionToken."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a value comes from; both None for a default of awslogin's own."""
-
-    file: str | None = None
-    line: int | None = None
 
 
 @dataclass(frozen=True)

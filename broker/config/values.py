@@ -7,11 +7,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
+from broker.regions import REGION
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._@+-]*"
 """Profile and provider names: they need no quoting anywhere."""
-REGION = r"[a-z]{2,}(-[a-z]+)+-[0-9]+"
 SESSION_NAME = r"[A-Za-z0-9_+=,.@-]{2,64}"
 """STS API Reference, RoleSessionName and SourceIdentity."""
 _IAM = "arn:aws[a-z-]*:iam::"

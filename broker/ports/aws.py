@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from broker.durations import HOUR
 from broker.errors import (
     AwsLoginError,
     ConfigError,
@@ -30,8 +31,6 @@ from broker.ports.urls import require_safe
 from broker.provider import Credentials, Request
 from broker.secret import Secret
 
-HOUR = 3600
-"""Seconds; what a session lasts that was taken from temporary credentials."""
 TRIES = 3
 DEADLINE = 20.0
 """Seconds for one reply, all its bytes."""

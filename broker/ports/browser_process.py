@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from broker.owned_tempdir import own_folder
+from broker.owned_tempdir import owned_tempdir
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page, Request
@@ -281,7 +281,7 @@ def _job() -> dict[str, Any]:
 def main() -> None:
     """One job."""
     job = _job()
-    with own_folder(Path(job["folder"])) as folder:
+    with owned_tempdir(Path(job["folder"])) as folder:
         # Dumps of a crash hold cookies.
         environ = {**os.environ, "BREAKPAD_DUMP_LOCATION": str(folder)}
         # Playwright puts the browser's profile there.

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field
 
 from broker.ports.urls import is_loopback
 from broker.provider import ProviderOptions
+from broker.regions import REGION
 
 SCOPE = "sso:account:access"
-REGION = r"[a-z]{2,}(-[a-z]+)+-[0-9]+"
 
 
 def plain_start_url(url: str) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from broker.errors import InteractionRequired, RoleRefused, UnexpectedReply
+from broker.nearest import nearest
 from broker.ports.ui import Ui
 from broker.provider import Account, Request
 from providers.saml.assertion import Assertion, Role
@@ -85,8 +84,7 @@ def _line(role: Role, among: list[Role]) -> str:
 def _nearest(request: Request, held: list[Role]) -> str:
     """The held role whose name is like the one asked for."""
     wanted = request.role_arn or f"arn:aws:iam::{request.account}:role/{request.role}"
-    near = get_close_matches(wanted, [role.role_arn for role in held], n=1, cutoff=0.85)
-    return near[0] if near else ""
+    return nearest(wanted, [role.role_arn for role in held], cutoff=0.85) or ""
 
 
 def _words(request: Request) -> str:

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from broker.durations import HOUR
 from broker.errors import ConfigError, LoginRefused, RoleRefused
-from broker.ports.aws import HOUR, credentials_of
+from broker.ports.aws import credentials_of
 from broker.ports.clock import from_text, to_text
 from broker.provider import Credentials, KeyHolder, ProviderOptions, Request, Rotation
 from broker.secret import Secret

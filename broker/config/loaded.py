@@ -1,0 +1,112 @@
+"""One loaded config: its profiles and providers, and whether it may be acted on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from broker.config.document import Document
+from broker.config.models import FileModel
+from broker.config.profile import Profile, ProviderSpec
+from broker.config.resolve import Resolver
+from broker.config.trust import Trust
+from broker.errors import ConfigError, InteractionRequired
+from broker.file_fingerprint import file_fingerprint
+
+
+class Config:
+    """A config whose structure is right; what is wrong with one profile is raised when it is asked.
+
+    Attributes:
+        path: The file.
+        fingerprints: Every file that was read, with its fingerprint from before.
+        team: Empty where the file names none.
+        default_profile: As the file has it, or None.
+        content: The file's bytes.
+        given: Whether the person named the file, so that it is trusted.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        document: Document,
+        model: FileModel,
+        environ: Mapping[str, str],
+        *,
+        content: bytes,
+        given: bool,
+        fingerprints: dict[str, bytes],
+    ) -> None:
+        self.path = path
+        self.fingerprints = fingerprints
+        self.team = model.team or ""
+        self.default_profile = model.default_profile
+        self.given = given
+        self.content = content
+        self._model = model
+        self._environ = environ
+        self._resolver = Resolver(model, document, environ)
+
+    @property
+    def names(self) -> list[str]:
+        """All profiles, in the file's order."""
+        return list(self._model.profiles)
+
+    @property
+    def provider_names(self) -> list[str]:
+        """All providers, in the file's order."""
+        return list(self._model.providers)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._model.profiles
+
+    def profile(self, name: str) -> Profile:
+        """A profile, resolved.
+
+        Raises:
+            ConfigError: There is no such profile, or it is spoiled.
+        """
+        return self._resolver.profile(name)
+
+    def provider(self, name: str) -> ProviderSpec:
+        """A provider with checked options.
+
+        Raises:
+            ConfigError: There is no such provider, or its plugin is missing.
+        """
+        return self._resolver.provider(name)
+
+    @cached_property
+    def problems(self) -> list[ConfigError]:
+        """What is wrong with single profiles, in the file's order."""
+        found: list[ConfigError] = []
+        for name in self.names:
+            try:
+                self.profile(name)
+            except ConfigError as error:
+                found.append(error)
+        if self.default_profile and self.default_profile not in self:
+            found.append(self._resolver.unknown_profile(self.default_profile, ("default_profile",)))
+        return found
+
+    @cached_property
+    def trusted(self) -> bool:
+        """Whether the file may be acted on."""
+        if self.given:
+            return True
+        trust = Trust(self._environ)
+        self.fingerprints[str(trust.path)] = file_fingerprint(str(trust.path))
+        return trust.holds(self.content)
+
+    def require_trust(self) -> None:
+        """Refuse to act on a file that the person has not trusted.
+
+        Raises:
+            InteractionRequired: It is not trusted.
+        """
+        if not self.trusted:
+            raise InteractionRequired(
+                f"{self.path} was found here, but you have not said that you trust it as it is now",
+                hint=f"read it, then `awslogin config trust {self.path}`",
+            )

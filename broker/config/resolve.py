@@ -1,0 +1,262 @@
+"""From the file's lines to profiles and providers, each resolved once and kept.
+
+What concerns one profile alone is raised when that profile is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from broker import registry
+from broker.config.document import Document, Origin
+from broker.config.document import Path as Keys
+from broker.config.models import FileModel, ProfileModel, ProviderModel
+from broker.config.problems import SpoiledFile, validated
+from broker.config.profile import LONGEST_CHAINED, Profile, ProviderSpec
+from broker.config.rules import flaw_in
+from broker.config.values import SESSION_NAME
+from broker.config.variables import expanded
+from broker.errors import ConfigError, UsageError
+from broker.nearest import did_you_mean
+from broker.ports.aws import account_of, partition_of, region_for
+from broker.provider import KeyHolder
+from broker.regions import REGION
+
+LONGEST_CHAIN = 50
+"""Sources behind one another; AWS itself sets no bound, reason does."""
+
+_OWN = ProfileModel.model_fields.keys() - {"provider", "source", "duration", "region"}
+
+
+class Resolver:
+    """Resolves the profiles and providers of one file."""
+
+    def __init__(self, model: FileModel, document: Document, environ: Mapping[str, str]) -> None:
+        self._model = model
+        self._document = document
+        self._environ = environ
+        self._profiles: dict[str, Profile] = {}
+        self._providers: dict[str, ProviderSpec] = {}
+
+    def profile(self, name: str, above: tuple[str, ...] = ()) -> Profile:
+        """A profile, resolved.
+
+        Args:
+            name: Its name.
+            above: The profiles that have it as their source, the first one first.
+
+        Raises:
+            ConfigError: There is no such profile, or it is spoiled.
+        """
+        if name not in self._profiles:
+            if name not in self._model.profiles:
+                raise self.unknown_profile(name, ())
+            self._profiles[name] = self._resolved(name, self._model.profiles[name], above)
+        return self._profiles[name]
+
+    def provider(self, name: str) -> ProviderSpec:
+        """A provider with checked options.
+
+        Raises:
+            ConfigError: There is no such provider, or its plugin is missing.
+        """
+        if name not in self._providers:
+            model = self._model.providers.get(name)
+            if model is None:
+                raise ConfigError(
+                    f"there is no provider `{name}`",
+                    file=self._document.file,
+                    hint=did_you_mean(name, self._model.providers),
+                )
+            self._providers[name] = self._spec(name, model)
+        return self._providers[name]
+
+    def unknown_profile(self, name: str, keys: Keys) -> ConfigError:
+        """An error for a name that no profile has, placed where it is used, if that is in YAML."""
+        message = f"there is no profile `{name}`"
+        hint = did_you_mean(name, self._model.profiles) or "`awslogin list` shows all"
+        if keys:
+            return self._document.error(keys, message, hint=hint)
+        return ConfigError(message, file=self._document.file, hint=hint)
+
+    def _spec(self, name: str, model: ProviderModel) -> ProviderSpec:
+        keys: Keys = ("providers", name)
+        try:
+            plugin = registry.load(model.type)
+        except ConfigError as error:
+            raise self._document.error((*keys, "type"), error.reason, hint=error.hint) from error
+        raw = {
+            key: expanded(value, (*keys, key), self._document, self._environ)
+            for key, value in (model.model_extra or {}).items()
+        }
+        errors, options = validated(plugin.Options, raw, self._document, keys)
+        if errors:
+            raise SpoiledFile(errors)
+        origins = {key: self._document.origin((*keys, key)) for key in raw}
+        return ProviderSpec(name, plugin, options, model.type, origins)
+
+    def _resolved(self, name: str, model: ProfileModel, above: tuple[str, ...]) -> Profile:
+        flaw = flaw_in(model)
+        if flaw:
+            raise self._spoiled(name, flaw.key, flaw.message, hint=flaw.hint)
+        source = self._source(name, model, above)
+        specs = self._specs_of(name, model)
+        values, origins = self._own_values(name, model)
+        values["region"], origins["region"] = self._region(name, model, source, specs)
+        if model.account and model.role:
+            partition = partition_of(values["region"])
+            values["role_arn"] = f"arn:{partition}:iam::{model.account}:role/{model.role}"
+        values["account"] = model.account or account_of(values["role_arn"])
+        holds_keys = any(issubclass(spec.plugin, KeyHolder) for spec in specs)
+        profile = Profile(
+            **values,
+            name=name,
+            team=self._model.team or "",
+            provider_names=tuple(model.provider or ()),
+            source=source,
+            keys_profile=source.name
+            if source and source.is_bare_keys
+            else (name if holds_keys else None),
+            origins=origins,
+        )
+        profile = self._with_duration(profile, model)
+        if source and profile.keys_profile:
+            specs = [self.provider(provider) for provider in source.provider_names]
+        self._check_with_plugins(profile, specs)
+        return profile
+
+    def _own_values(
+        self, name: str, model: ProfileModel
+    ) -> tuple[dict[str, Any], dict[str, Origin]]:
+        """The profile's own values, `${…}` filled in, and the defaults for those it lacks."""
+        keys: Keys = ("profiles", name)
+        values: dict[str, Any] = {}
+        for field in _OWN:
+            value = getattr(model, field)
+            values[field] = tuple(value) if isinstance(value, list) else value
+        origins = {field: self._document.origin((*keys, field)) for field in model.model_fields_set}
+        given = self._model.defaults.session_name
+        if values["session_name"] is None and given:
+            values["session_name"] = given
+            origins["session_name"] = self._document.origin(("defaults", "session_name"))
+        for field in ("session_name", "source_identity", "external_id"):
+            values[field] = expanded(
+                values[field], (*keys, field), self._document, self._environ, name
+            )
+        values["session_tags"] = {
+            key: expanded(value, (*keys, "session_tags", key), self._document, self._environ, name)
+            for key, value in values["session_tags"].items()
+        }
+        for field in ("session_name", "source_identity"):
+            if values[field] and not re.fullmatch(SESSION_NAME, values[field], re.ASCII):
+                raise self._spoiled(
+                    name, field, f"`{field}` takes 2 to 64 letters, digits and +=,.@_-"
+                )
+        return values, origins
+
+    def _source(self, name: str, model: ProfileModel, above: tuple[str, ...]) -> Profile | None:
+        if not model.source:
+            return None
+        chain = (*above, name)
+        if model.source in chain:
+            circle = " → ".join([*chain[chain.index(model.source) :], model.source])
+            raise self._spoiled(name, "source", f"the sources run in a circle: {circle}")
+        if model.source not in self._model.profiles:
+            raise self._spoiled(
+                name,
+                "source",
+                f"there is no profile `{model.source}`",
+                hint=did_you_mean(model.source, self._model.profiles),
+            )
+        if len(chain) > LONGEST_CHAIN:
+            raise self._spoiled(name, "source", f"stands on more than {LONGEST_CHAIN} sources")
+        try:
+            source = self.profile(model.source, chain)
+        except ConfigError as error:
+            if "circle" in error.reason:
+                circle = error.reason.partition(": ")[2]
+                raise self._spoiled(name, "source", circle) from error
+            raise self._spoiled(
+                name, "source", f"its source `{model.source}` is spoiled", hint=str(error)
+            ) from error
+        if source.depth >= LONGEST_CHAIN:
+            raise self._spoiled(name, "source", f"stands on more than {LONGEST_CHAIN} sources")
+        return source
+
+    def _specs_of(self, name: str, model: ProfileModel) -> list[ProviderSpec]:
+        specs = []
+        for index, provider in enumerate(model.provider or ()):
+            if provider not in self._model.providers:
+                keys: Keys = ("profiles", name, "provider", index)
+                raise self._document.error(
+                    keys,
+                    f"there is no provider `{provider}`",
+                    hint=did_you_mean(provider, self._model.providers),
+                    profile=name,
+                )
+            try:
+                specs.append(self.provider(provider))
+            except SpoiledFile:
+                raise
+            except ConfigError as error:
+                error.profile = name
+                raise
+        return specs
+
+    def _region(
+        self, name: str, model: ProfileModel, source: Profile | None, specs: list[ProviderSpec]
+    ) -> tuple[str, Origin]:
+        """The profile's region: its own, the defaults', the environment's, the provider's."""
+        if model.region:
+            return model.region, self._document.origin(("profiles", name, "region"))
+        if self._model.defaults.region:
+            return self._model.defaults.region, self._document.origin(("defaults", "region"))
+        if source:
+            return source.region, source.origins["region"]
+        for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+            region = self._environ.get(variable)
+            if region:
+                if not re.fullmatch(REGION, region, re.ASCII):
+                    raise UsageError(f"{variable} is no region", hint="set it to such as eu-west-1")
+                return region, Origin(file=f"${variable}")
+        own = getattr(specs[0].options, "region", None) if specs else None
+        if own:
+            return own, specs[0].origins.get("region", Origin())
+        return region_for(model.role_arn), Origin()
+
+    def _with_duration(self, profile: Profile, model: ProfileModel) -> Profile:
+        """The duration: the profile's own must be possible, an inherited one is lowered."""
+        if model.duration:
+            problem = profile.refuses(model.duration)
+            if problem:
+                raise self._spoiled(profile.name, "duration", problem)
+            return replace(profile, duration=model.duration)
+        inherited = self._model.defaults.duration
+        if not inherited:
+            if profile.is_chained:
+                return replace(profile, duration=LONGEST_CHAINED)
+            return profile
+        origins = {**profile.origins, "duration": self._document.origin(("defaults", "duration"))}
+        problem = profile.refuses(inherited)
+        if problem and inherited < profile.longest:
+            raise self._spoiled(profile.name, "duration", problem)
+        return replace(
+            profile,
+            duration=min(inherited, profile.longest),
+            origins=origins,
+        )
+
+    def _check_with_plugins(self, profile: Profile, specs: list[ProviderSpec]) -> None:
+        """What the plugins themselves miss in the profile."""
+        request = profile.request()
+        for spec in specs:
+            problem = spec.plugin.check(spec.options, request)
+            if problem:
+                raise self._spoiled(profile.name, "", problem)
+
+    def _spoiled(self, name: str, field: str, message: str, *, hint: str = "") -> ConfigError:
+        keys: Keys = ("profiles", name, field) if field else ("profiles", name)
+        return self._document.error(keys, f"profile `{name}`: {message}", hint=hint, profile=name)
