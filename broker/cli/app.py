@@ -174,7 +174,7 @@ class App:
 
     def session(self, profile: Profile, wish: Wish) -> Session:
         """The profile's session; where the agent may keep it, the next command asks there alone."""
-        from broker.agent.door import door_of
+        from broker.agent.variant import door_of
 
         key = self.broker.key(profile)
         door = door_of(self.config, profile, self.environ, self.config_option)
