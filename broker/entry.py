@@ -28,7 +28,7 @@ COMMANDS = frozenset(
 FORMATS = ("json", "process", "env", "fish", "powershell", "cmd", "dotenv")
 """What the agent keeps ready: formats whose bytes are the same whoever asks, and when."""
 
-PATIENCE = 2.0
+PATIENCE = 1.0
 """Seconds for an agent that has nothing to wait for."""
 SAY_AFTER = 1.0
 """Seconds of waiting for another process's sign-in before the person is told."""
@@ -41,7 +41,7 @@ INTERRUPTED = (
     b' "profile": null}}'
 )
 
-lease: "socket | None" = None
+leader_connection: "socket | None" = None
 """The connection of the process that signs in for others; its end tells the agent of ours."""
 
 
@@ -305,8 +305,8 @@ def _ask(form: "Form", *, alone: bool) -> "int | None":
 
 def _hold(link: "socket", *, inheritable: bool) -> None:
     """Keep the connection for as long as this process lives, the full program included."""
-    global lease  # noqa: PLW0603 - as long as the process
-    lease = link
+    global leader_connection  # noqa: PLW0603 - as long as the process
+    leader_connection = link
     os.set_inheritable(link.fileno(), inheritable)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TypeVar
 
-from broker.agent.client import Agent
+from broker.agent.client import AgentClient
 from broker.cache import SessionCache, fingerprint
 from broker.config import Config, Profile, ProviderSpec
 from broker.errors import (
@@ -79,7 +79,7 @@ class Broker:
         self._aws = Aws(environ)
         self._providers: dict[str, Provider] = {}
         folder = state_dir(environ)
-        self.agent = Agent(environ)
+        self.agent = AgentClient(environ)
         self._sealed = SealedFiles(folder / "sealed", self._cache_keychain(), self.agent)
         self._cache = SessionCache(self._sealed, self._clock)
         self._flights = SingleFlight(folder / "locks", self._clock, ui)
@@ -233,7 +233,7 @@ class Broker:
         """Leave a session with the agent, for the next command and for those who wait for it."""
         key = self.key(profile)
         file = self._cache.file(key) if self._sealed.outlive_this_process else None
-        self.agent.put(key, session, sign_in=self.sign_in(profile), file=file)
+        self.agent.put(key, session, sign_in_id=self.sign_in(profile), file=file)
 
     def kept_session(self, profile: Profile, min_ttl: timedelta) -> Session | None:
         """The session that is kept and fresh; nobody is contacted for another one."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from broker.agent.server import Agent
+from broker.agent.server import AgentServer
 from broker.config import load
 from broker.entry import send
 from broker.errors import AwsLoginError
@@ -66,9 +66,13 @@ PAGES = (
 )
 FRAMES = (
     b"get\0given\0/config.yaml\0dev\0process",
-    b"declare\0given\0/config.yaml\0dev\0key\0lasting\0/file\x001 2 3 4 5\0\0CI\0-",
-    b"put\0key\0sign-in\0dev\0/file\0-\x009999999999\x009999999999\x009999999999\0process\0text",
-    b"failed\x003\0line", b"recall\0name", b"keep\0name\0value", b"forget\0\0", b"status", b"lock",
+    (b"declare\0how\0given\0config\0/config.yaml\0profile\0dev\0session_id\0id\0lasting\0yes"
+    b"\0validators:/file\x001 2 3 4 5\0vary:CI\0-"),
+    (b"put\0session_id\0id\0sign_in_id\0sign-in\0profile\0dev\0file\0/file\0fingerprint\0-"
+    b"\0fresh_until\x009999999999\0refresh_at\x009999999999\0expires_at\x009999999999"
+    b"\0texts:process\0text"),
+    b"failed\0code\x003\0line\0line", b"recall\0name\0key", b"keep\0name\0key\0value\0v",
+    b"forget\0sign_in_id\0\0profile\0", b"status", b"lock",
 )  # fmt: skip
 WORDS = (
     b"<", b">", b"&", b"'", b'"', b"\0", b"\xff", b"\xe2\x80\xae", b"{", b"[", b"]", b": ", b"- ",
@@ -125,7 +129,7 @@ def read_page(text: bytes) -> None:
 
 def read_frame(body: bytes) -> None:
     """As the agent reads what a process of the same user sends."""
-    agent = Agent(3600)
+    agent = AgentServer(3600)
     ours, its = socket.socketpair()
     with ours, its:
         for part in body.split(b"\n"):

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from broker.agent.client import Agent
 from broker.entry import agent_folder, connect, receive, send
 from broker.paths import state_dir
 from tests.crowd import until
@@ -47,10 +46,6 @@ def team(signed_up: Home, sandbox: Sandbox) -> Iterator[Home]:
     time.sleep(0.1)  # a config that has changed just now proves nothing
     yield signed_up
     signed_up.run("agent", "stop")
-
-
-def agent(home: Home) -> Agent:
-    return Agent(home.env())
 
 
 def status(home: Home) -> dict[str, object]:
@@ -508,5 +503,5 @@ def test_frames_that_are_none_end_the_connection(team: Home) -> None:
     link = connect(agent_folder(team.env()))
     assert isinstance(link, socket.SocketType) or link
     send(link, b"status")
-    assert receive(link)[0] == b"status"
+    assert receive(link)[0] == b"running"
     link.close()

@@ -13,8 +13,9 @@ import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from broker.agent import messages
 from broker.entry import (
     FORMATS,
     agent_folder,
@@ -35,8 +36,15 @@ if TYPE_CHECKING:
 REFRESH_AHEAD = 300.0
 """Seconds before a session stops being fresh; at most an eighth of its life."""
 
+PATIENCE = 1.0
+"""Seconds for an answer; one that is late is the last that is waited for in this process."""
 STOP_WITHIN = 5.0
 """Seconds that a stopped agent may take to end."""
+
+M = TypeVar("M")
+
+_silent: set[str] = set()
+"""Folders of agents that did not answer in time."""
 
 SHAPING = (
     *("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "CI"),
@@ -48,34 +56,7 @@ SHAPING = (
 """Variables that shape a session, or say where it is kept, whether they were looked at or not."""
 
 
-class Door:
-    """One way of asking for a session: what the agent must know to answer there the next time.
-
-    Args:
-        place: How the config was found, and its path (`broker.entry.place_of`).
-        profile: The profile's name.
-        stamps: The files that were read, with their stamps from before.
-        proven: Whether the stamps can tell that nothing has changed.
-        variables: What was looked at in the environment, and found; None for what is not set.
-    """
-
-    def __init__(
-        self,
-        place: tuple[str, str],
-        profile: str,
-        stamps: Mapping[str, bytes],
-        variables: Mapping[str, str | None],
-        *,
-        proven: bool,
-    ) -> None:
-        self.place = place
-        self.profile = profile
-        self.stamps = stamps
-        self.variables = variables
-        self.proven = proven
-
-
-class Agent:
+class AgentClient:
     """This user's agent.
 
     Args:
@@ -90,31 +71,24 @@ class Agent:
 
     def recall(self, name: str) -> Secret | None:
         """A key that another command has unlocked."""
-        reply = self._call(b"recall", self._name(name))
-        return Secret(reply[1].decode()) if reply[:1] == [b"kept"] else None
+        found = self._ask(messages.Recall(self._name(name)), messages.Recalled)
+        return Secret(found.value.decode()) if found and found.value else None
 
     def keep(self, name: str, value: Secret) -> None:
         """Keep an unlocked key, until `lock` or until nobody has asked for long."""
-        self._call(b"keep", self._name(name), value.reveal().encode())
+        self._ask(messages.Keep(self._name(name), value.reveal().encode()))
 
-    def declare(self, door: Door, key: str) -> None:
-        """Say which session is asked for at a door: others that ask there may wait for ours."""
-        how, path = door.place
-        files = [part for file, told in door.stamps.items() for part in (os.fsencode(file), told)]
-        values: list[bytes] = []
-        for name, value in door.variables.items():
-            values += [os.fsencode(name), b"-" if value is None else b"+" + os.fsencode(value)]
-        lasting = b"lasting" if door.proven else b"passing"
-        place = (how.encode(), os.fsencode(path), door.profile.encode())
-        self._call(b"declare", *place, key.encode(), lasting, *files, b"", *values)
+    def declare(self, declared: messages.Declare) -> None:
+        """Say what is asked for: others that ask for the same may wait for ours."""
+        self._ask(declared)
 
-    def put(self, key: str, session: Session, *, sign_in: str, file: Path | None) -> None:
+    def put(self, session_id: str, session: Session, *, sign_in_id: str, file: Path | None) -> None:
         """Hand over a session in every format.
 
         Args:
-            key: Names it.
+            session_id: Names it.
             session: It.
-            sign_in: Names the sign-in it came from.
+            sign_in_id: Names the sign-in it came from.
             file: Where it lies at rest: the agent holds it as long as that is as it is now. None
                 for one that is not kept: it is for those who wait alone.
         """
@@ -123,50 +97,51 @@ class Agent:
         end = session.expires_at.timestamp()
         life = end - session.issued_at.timestamp()
         fresh_until = end - min(900.0, life / 2)
-        refresh_at = fresh_until - min(REFRESH_AHEAD, life / 8)
-        self._call(
-            b"put",
-            key.encode(),
-            sign_in.encode(),
-            session.profile.encode(),
-            os.fsencode(file) if file else b"",
-            file_fingerprint(str(file)) if file else b"",
-            b"%f" % fresh_until,
-            b"%f" % refresh_at,
-            b"%f" % end,
-            *_rendered(session),
+        self._ask(
+            messages.Put(
+                session_id=session_id.encode(),
+                sign_in_id=sign_in_id.encode(),
+                profile=session.profile.encode(),
+                file=os.fsencode(file) if file else b"",
+                fingerprint=file_fingerprint(str(file)) if file else b"",
+                fresh_until=fresh_until,
+                refresh_at=fresh_until - min(REFRESH_AHEAD, life / 8),
+                expires_at=end,
+                texts=_rendered(session),
+            )
         )
 
-    def endpoint(self, key: str) -> dict[str, str]:
-        """The variables that lead an SDK to the session that lies under a key; one is a secret.
+    def endpoint(self, session_id: str) -> dict[str, str]:
+        """The variables that lead an SDK to a session; one is a secret.
 
         Raises:
             UsageError: There is no agent here.
         """
-        reply = [part.decode() for part in self._call(b"endpoint", key.encode())]
-        if not reply:
+        served = self._ask(messages.Endpoint(session_id.encode()), messages.Served)
+        if not served:
             raise UsageError(
                 "there is no agent to serve the session",
                 hint="`awslogin agent start`, or `awslogin exec PROFILE --server -- CMD…`",
             )
-        return dict(zip(reply[1::2], reply[2::2], strict=True))
+        return {name.decode(): value.decode() for name, value in served.variables.items()}
 
     def failed(self, code: int, line: str) -> None:
         """Tell those who wait for this process what became of it."""
-        self._call(b"failed", str(code).encode(), line.encode(), start=False)
+        told = messages.Failed(str(code).encode(), line.encode())
+        self._call(messages.encode(told), start=False)
 
-    def forget(self, sign_in: str = "", profile: str = "") -> None:
+    def forget(self, sign_in_id: str = "", profile: str = "") -> None:
         """Drop the sessions of a sign-in and profile, or all; also where no agent may be asked."""
-        self._tell(b"forget", sign_in.encode(), profile.encode())
+        self._tell(messages.encode(messages.Forget(sign_in_id.encode(), profile.encode())))
 
     def status(self) -> dict[str, object]:
         """`running`, `pid`, `socket`, and how many fresh `sessions` it holds."""
         place = os.path.join(self._folder, "socket")
         with contextlib.suppress(OSError):
             place = socket_path(self._folder)
-        reply = self._tell(b"status")
-        pid, sessions = (int(part) for part in reply[1:]) if reply else (None, 0)
-        return {"running": bool(reply), "pid": pid, "socket": place, "sessions": sessions}
+        found = _decoded(messages.Running, self._tell([b"status"]))
+        pid, sessions = (int(found.pid), int(found.sessions)) if found else (None, 0)
+        return {"running": bool(found), "pid": pid, "socket": place, "sessions": sessions}
 
     def start(self) -> bool:
         """Start it where there is none; whether it is up. Never on Windows."""
@@ -182,13 +157,13 @@ class Agent:
 
     def lock(self) -> bool:
         """Wipe all it holds; whether there was one."""
-        return bool(self._tell(b"lock"))
+        return bool(self._tell([b"lock"]))
 
     def stop(self) -> bool:
         """End it, and wait until it has; whether there was one."""
-        found = bool(self._tell(b"stop"))
+        found = bool(self._tell([b"stop"]))
         until = time.monotonic() + STOP_WITHIN
-        while found and self._tell(b"status") and time.monotonic() < until:
+        while found and self._tell([b"status"]) and time.monotonic() < until:
             time.sleep(0.02)
         return found
 
@@ -202,32 +177,39 @@ class Agent:
         except ConfigError:
             wanted = False
         if not wanted:
-            self._tell(b"stop")
+            self._tell([b"stop"])
         return wanted
 
-    def _call(self, *fields: bytes, start: bool = True) -> list[bytes]:
-        """An agent's reply, or nothing where none may be asked."""
+    def _ask(self, message: Any, kind: type[M] | None = None) -> M | None:
+        """The agent's answer; None where none may be asked, or it is not of that kind."""
+        reply = self._call(messages.encode(message))
+        return _decoded(kind, reply) if kind else None
+
+    def _call(self, fields: list[bytes], *, start: bool = True) -> list[bytes]:
+        """An agent's reply, or nothing where none may be asked; it is started once, if need be."""
         if not self._may_ask:
             return []
-        reply = self._tell(*fields)
-        if not reply and start and self._may_start:
+        reply = self._tell(fields)
+        if not reply and start and self._may_start and self._folder not in _silent:
             self._may_start = False
-            reply = self._tell(*fields) if self.start() else []
+            self.stop()  # one that runs and has not understood us is of another version
+            reply = self._tell(fields) if self.start() else []
         return reply
 
-    def _tell(self, *fields: bytes) -> list[bytes]:
+    def _tell(self, fields: list[bytes]) -> list[bytes]:
         """The reply of the agent that runs, or nothing."""
-        if os.name != "posix":
+        if os.name != "posix" or self._folder in _silent:
             return []
         try:
             link = connect(self._folder)
         except OSError:
             return []
         try:
+            link.settimeout(PATIENCE)
             send(link, *fields)
             return receive(link)
-        except TimeoutError:  # it hangs: this command goes on without it
-            self._may_ask = False
+        except TimeoutError:  # it hangs: this process goes on without it
+            _silent.add(self._folder)
             return []
         except (OSError, ValueError):
             return []
@@ -245,12 +227,20 @@ def _identity(environ: Mapping[str, str]) -> str:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def _rendered(session: Session) -> list[bytes]:
-    """Each format's name and the bytes that a later command prints."""
+def _decoded(kind: type[M], reply: list[bytes]) -> M | None:
+    """The reply, if it is of this kind; an agent of another version may answer otherwise."""
+    try:
+        return messages.decode(kind, reply)
+    except ValueError:
+        return None
+
+
+def _rendered(session: Session) -> dict[bytes, bytes]:
+    """The bytes that a later command prints, by format."""
     from broker import render
 
-    parts: list[bytes] = []
+    texts = {b"container": render.container(session)}
     for form in FORMATS:
         with contextlib.suppress(UsageError):  # a value that this format cannot quote
-            parts += [form.encode(), render.one(session.cached(), form, {}).encode()]
-    return [*parts, b"container", render.container(session)]
+            texts[form.encode()] = render.one(session.cached(), form, {}).encode()
+    return texts

@@ -75,8 +75,8 @@ def _start(folder: str, lock: int, environ: Mapping[str, str]) -> None:
     idle = _idle(environ)
     os.set_inheritable(lock, True)
     null = os.open(os.devnull, os.O_RDWR)
-    server = os.path.join(os.path.dirname(os.path.abspath(__file__)), "server.py")
-    words = [sys.executable, *SWITCHES, server, folder, str(idle), str(lock)]
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "process.py")
+    words = [sys.executable, *SWITCHES, program, folder, str(idle), str(lock)]
     try:
         os.posix_spawn(
             sys.executable,

@@ -1,40 +1,49 @@
-"""From a profile to the door at which the agent may answer for it. Owns what must be unchanged."""
+"""From a profile to what the agent must know to answer for it. Owns what must be unchanged."""
 
 from __future__ import annotations
 
+import os
+
 from broker import settings
-from broker.agent.client import SHAPING, Door
+from broker.agent.client import SHAPING
+from broker.agent.messages import Declare
 from broker.config import Config, Profile
 from broker.entry import place_of
 from broker.file_fingerprint import file_fingerprint, is_trustworthy
 from broker.recording_environ import RecordingEnviron
 
 
-def door_of(
-    config: Config, profile: Profile, environ: RecordingEnviron, option: str | None
-) -> Door | None:
-    """The door, or None where the profile is not as the config alone has it.
+def variant_of(
+    config: Config, profile: Profile, environ: RecordingEnviron, option: str | None, session_id: str
+) -> Declare | None:
+    """The way in which this command asks, or None where the profile is not as the config has it.
 
     Args:
         config: Just loaded.
-        profile: Its session's key has been computed, so that `environ` was asked for all it needs.
+        profile: Its session's id has been computed, so that `environ` was asked for all it needs.
         environ: Tells what shaped the session.
         option: `--config`.
+        session_id: Names the session.
     """
     if profile is not config.profile(profile.name):
         return None
     files = [str(settings.path(environ)), *_deciding(config, profile)]
-    stamps = {**config.fingerprints, **{file: file_fingerprint(file) for file in files}}
+    fingerprints = {**config.fingerprints, **{file: file_fingerprint(file) for file in files}}
     try:
-        place = place_of(option or "")
+        how, path = place_of(option or "")
     except OSError:
         return None
-    return Door(
-        place,
-        profile.name,
-        stamps,
-        environ.seen(SHAPING),
-        proven=all(is_trustworthy(told) for told in stamps.values()),
+    return Declare(
+        how=how.encode(),
+        config=os.fsencode(path),
+        profile=profile.name.encode(),
+        session_id=session_id.encode(),
+        lasting=all(is_trustworthy(told) for told in fingerprints.values()),
+        validators={os.fsencode(file): told for file, told in fingerprints.items()},
+        vary={
+            os.fsencode(name): b"-" if value is None else b"+" + os.fsencode(value)
+            for name, value in environ.seen(SHAPING).items()
+        },
     )
 
 

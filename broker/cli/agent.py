@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from broker.agent.client import Agent
+from broker.agent.client import AgentClient
 from broker.cli.app import App, command
 from broker.errors import KeychainError, UsageError
 from broker.settings import settings
@@ -22,7 +22,7 @@ def start(app: App) -> None:
         raise UsageError(
             "your settings say `agent: off`", hint="set `agent: auto` in settings.yaml"
         )
-    if not Agent(app.environ).start():
+    if not AgentClient(app.environ).start():
         raise KeychainError(
             "the agent does not start",
             hint="the folder that `awslogin agent status` names must be yours alone (mode 0700)",
@@ -40,19 +40,19 @@ def status(app: App) -> None:
 @command(group=agent)
 def lock(app: App) -> None:
     """Wipe the sessions and the unlocked keys that it holds, at once."""
-    Agent(app.environ).lock()
+    AgentClient(app.environ).lock()
     _show(app)
 
 
 @command(group=agent)
 def stop(app: App) -> None:
     """End it; what it holds is wiped."""
-    Agent(app.environ).stop()
+    AgentClient(app.environ).stop()
     _show(app)
 
 
 def _show(app: App) -> None:
-    document = Agent(app.environ).status()
+    document = AgentClient(app.environ).status()
     if app.output == "json":
         app.say_json(document)
     elif document["running"]:

@@ -174,12 +174,12 @@ class App:
 
     def session(self, profile: Profile, wish: Wish) -> Session:
         """The profile's session; where the agent may keep it, the next command asks there alone."""
-        from broker.agent.variant import door_of
+        from broker.agent.variant import variant_of
 
         key = self.broker.key(profile)
-        door = door_of(self.config, profile, self.environ, self.config_option)
-        if door:
-            self.broker.agent.declare(door, key)
+        variant = variant_of(self.config, profile, self.environ, self.config_option, key)
+        if variant:
+            self.broker.agent.declare(variant)
         session = self.broker.session(profile, wish)
         if session.from_cache:
             self.broker.hand_over(profile, session)
@@ -485,10 +485,10 @@ def _report(
 def _tell_those_who_wait(exit_code: int, line: str) -> None:
     """A failure is the result of all who wait for this process; Ctrl-C harms nobody else."""
     if exit_code != EXIT_INTERRUPTED:
-        from broker.agent.client import Agent
+        from broker.agent.client import AgentClient
 
         with contextlib.suppress(OSError):
-            Agent(os.environ).failed(exit_code, line)
+            AgentClient(os.environ).failed(exit_code, line)
 
 
 def _usage(error: click.ClickException) -> UsageError:

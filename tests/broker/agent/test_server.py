@@ -1,18 +1,24 @@
-"""The agent's own rules, without its process: refresh, expiry, and what it will not keep."""
+"""The agent's server through its messages: what it starts, wipes and refuses, and when it ends."""
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import threading
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from broker.agent import server
-from broker.agent.server import Agent
+from broker.agent import messages
+from broker.agent.messages import decode, encode
+from broker.agent.server import AgentServer
+from broker.entry import receive, send
 
 PLACE = (b"given", b"/team/config.yaml", b"dev")
+VALUES = {b"AWS_REGION": b"+eu-west-1", b"AWSLOGIN_PASSPHRASE": b"+secret", b"CI": b"-"}
 
 
 @pytest.fixture
@@ -34,34 +40,53 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return started
 
 
+@contextmanager
+def connected(agent: AgentServer) -> Iterator[socket.socket]:
+    """A connection of this process to the agent."""
+    ours, its = socket.socketpair()
+    ours.settimeout(30)
+    serving = threading.Thread(target=agent.serve, args=(its,))
+    with ours:
+        serving.start()
+        yield ours
+    serving.join(30)
+    its.close()
+
+
+def tell(agent: AgentServer, message: Any) -> list[bytes]:
+    with connected(agent) as link:
+        send(link, *encode(message))
+        return receive(link)
+
+
+def ask(agent: AgentServer) -> list[bytes]:
+    """Ask for the session as a warm command does."""
+    with connected(agent) as link:
+        send(link, b"get", *PLACE, b"process")
+        reply = receive(link)
+        while reply[0] == b"ask":
+            send(link, *[VALUES[name] for name in reply[1:]])
+            reply = receive(link)
+        return reply
+
+
 @pytest.fixture
-def agent() -> Agent:
-    """It holds a session that ends in a minute and is to be refreshed now."""
-    agent = Agent(3600)
-    hold(agent)
+def agent() -> AgentServer:
+    """It holds a session that is fresh for a minute and is to be refreshed now."""
+    agent = AgentServer(3600)
+    tell(agent, messages.Declare(*PLACE, b"id", True, {b"/missing": b"-"}, VALUES))
+    until, texts = time.time() + 60, {b"process": b"the session"}
+    put = messages.Put(b"id", b"s", b"dev", b"/missing", b"-", until, until - 61, until, texts)
+    assert tell(agent, put) == [b"done"]
     return agent
 
 
-def hold(agent: Agent, *, fresh_for: float = 60, refresh_in: float = -1) -> None:
-    values = (b"AWS_REGION", b"+eu-west-1", b"AWSLOGIN_PASSPHRASE", b"+secret", b"CI", b"-")
-    agent._declare(1, *PLACE, b"key", b"lasting", b"/missing", b"-", b"", *values)
-    times = [b"%f" % (time.time() + seconds) for seconds in (fresh_for, refresh_in, fresh_for)]
-    texts = (b"process", b"the session")
-    agent._put(1, b"key", b"sign-in", b"dev", b"/missing", b"-", *times, *texts)
-
-
-def use(agent: Agent) -> bytes | None:
-    with agent._changed:
-        (door,) = agent._doors[PLACE]
-        return agent._text(door, b"process")
-
-
 def test_a_used_session_is_refreshed_once_in_a_child(
-    agent: Agent, children: list[dict[str, Any]]
+    agent: AgentServer, children: list[dict[str, Any]]
 ) -> None:
     agent.tick()
     assert children == []
-    assert use(agent) == b"the session"
+    assert ask(agent) == [b"take", b"the session"]
     agent.tick()
     agent.tick()
     (child,) = children
@@ -75,88 +100,45 @@ def test_a_used_session_is_refreshed_once_in_a_child(
 
 
 def test_the_child_lacks_what_the_asking_command_had_not_set(
-    agent: Agent, children: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    agent: AgentServer, children: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI", "of the shell that started the agent")
-    use(agent)
+    ask(agent)
     agent.tick()
     assert b"CI" not in children[0]["env"]
 
 
 def test_no_child_looks_for_state_in_a_folder_of_its_own(
-    agent: Agent, children: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    agent: AgentServer, children: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWSLOGIN_HOME", "state")
-    use(agent)
+    ask(agent)
     agent.tick()
     assert children == []
 
 
-def test_not_before_its_time(children: list[dict[str, Any]]) -> None:
-    agent = Agent(3600)
-    hold(agent, refresh_in=30)
-    use(agent)
+def test_lock_ends_what_would_bring_it_back(
+    agent: AgentServer, children: list[dict[str, Any]]
+) -> None:
+    ask(agent)
     agent.tick()
-    assert children == []
-
-
-def test_lock_ends_what_would_bring_it_back(agent: Agent, children: list[dict[str, Any]]) -> None:
-    use(agent)
-    agent.tick()
-    agent._keep(1, b"sealing-key", b"secret")
-    held, kept = agent._held[b"key"].texts[b"process"], agent._secrets[b"sealing-key"]
-    agent._lock(1)
+    tell(agent, messages.Keep(b"sealing-key", b"secret"))
+    recall = messages.Recall(b"sealing-key")
+    assert decode(messages.Recalled, tell(agent, recall)).value == b"secret"
+    with connected(agent) as link:
+        send(link, b"lock")
+        assert receive(link) == [b"done"]
     assert children[0]["killed"]
-    assert set(held) == set(kept) == {0}
-    assert use(agent) is None
-    assert agent._recall(1, b"sealing-key") == [b"none"]
-
-
-def test_what_is_not_fresh_is_wiped(agent: Agent) -> None:
-    hold(agent, fresh_for=-1)
-    assert use(agent) is None
-    agent.tick()
-    assert agent._held == {}
-
-
-def test_a_door_holds_as_long_as_its_files_are_as_they_were(agent: Agent, tmp_path: Any) -> None:
-    file = tmp_path / "trusted.json"
-    agent._declare(1, *PLACE, b"key", b"lasting", str(file).encode(), b"-", b"", b"CI", b"-")
-    with agent._changed:
-        assert len(agent._doors_at(PLACE)) == 2
-        file.write_text("{}")
-        assert len(agent._doors_at(PLACE)) == 1
-
-
-def test_secrets_are_not_kept_as_values(agent: Agent) -> None:
-    (door,) = agent._doors[PLACE]
-    assert b"+secret" not in door.environ.values()
-    assert server.is_plain(b"AWS_REGION")
-    for name in (b"AWSLOGIN_PASSWORD", b"AWS_SESSION_TOKEN", b"AWS_ACCESS_KEY_ID", b"X_SECRET"):
-        assert not server.is_plain(name)
+    assert decode(messages.Recalled, tell(agent, recall)).value == b""
+    assert ask(agent) == [b"go"]
 
 
 def test_it_ends_when_idle_but_not_under_a_sign_in() -> None:
-    agent = Agent(0)
-    flight = agent._lead(7, PLACE, None)
-    time.sleep(0.01)
-    agent.tick()
-    assert not agent.stopping.is_set()
-    with agent._changed:
-        agent._end(flight)
+    agent = AgentServer(0)
+    with connected(agent) as link:
+        send(link, b"get", *PLACE, b"process")
+        assert receive(link) == [b"go"]
+        agent.tick()
+        assert not agent.stopping.is_set()
     agent.tick()
     assert agent.stopping.is_set()
-
-
-def test_a_sign_in_ends_though_the_config_was_edited_meanwhile(
-    agent: Agent, tmp_path: Path
-) -> None:
-    file = tmp_path / "config.yaml"
-    with agent._changed:
-        flight = agent._lead(7, PLACE, None)
-    agent._declare(7, *PLACE, b"other", b"passing", bytes(file), b"-", b"", b"CI", b"-")
-    file.write_text("edited")
-    with agent._changed:
-        agent._doors_at(PLACE)
-        agent._end(flight)
-    assert agent._flights == {}
