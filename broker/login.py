@@ -27,7 +27,10 @@ from broker.key_ages import KeyAge, KeyAges
 from broker.paths import data_dir, state_dir
 from broker.ports import LaterHttp, Ports
 from broker.ports.aws import Aws, account_of, partition_of
+from broker.ports.bound_keychain import BoundKeychain
 from broker.ports.clock import Clock, to_text
+from broker.ports.entries import Owner
+from broker.ports.entry_index import EntryIndex
 from broker.ports.keychain import LazyKeychain, pinned
 from broker.ports.parallel import in_parallel
 from broker.ports.secrets import Keychain, Secrets
@@ -83,7 +86,7 @@ class Broker:
         self._sealed = SealedFiles(folder / "sealed", self._cache_keychain(), self.agent)
         self._cache = SessionCache(self._sealed, self._clock)
         self._flights = SingleFlight(folder / "locks", self._clock, ui)
-        self.key_ages = KeyAges(data_dir(environ) / "key-ages", config.team)
+        self.key_ages = KeyAges(data_dir(environ) / "key-ages", config.key_scope)
 
     @cached_property
     def keychain(self) -> Keychain:
@@ -323,7 +326,8 @@ class Broker:
         """The provider that signs this profile in, with its ports."""
         sign_in = self.sign_in(profile)
         if sign_in not in self._providers:
-            self._providers[sign_in] = self._make_provider(self.spec(profile), sign_in)
+            made = self._make_provider(self.spec(profile), sign_in, profile.name)
+            self._providers[sign_in] = made
         return self._providers[sign_in]
 
     def discover(self, name: str, wish: Wish) -> list[Account]:
@@ -338,25 +342,32 @@ class Broker:
         with self._flights.turn(sign_in, what=spec.name, timeout=wish.timeout):
             return provider.discover()
 
-    def secrets_of(self, spec: ProviderSpec, sign_in: str = "") -> Secrets:
-        """The secrets that a provider is given."""
+    def secrets_of(self, spec: ProviderSpec, sign_in: str, profile: str) -> Secrets:
+        """The secrets that a provider is given: those that are for this provider's sites."""
+        owner = Owner(
+            team=self._config.team,
+            place=self._config.place,
+            provider=spec.name,
+            type=spec.type,
+            sites=spec.options.secret_sites(),
+        )
+        index, ui = EntryIndex.of(self._environ), self._ui.of(spec.name)
         return Secrets(
-            self.keychain,
+            BoundKeychain(self.keychain, owner, index, ui, profile),
             self._sealed,
             self._clock,
-            scope=f"{self._config.team}/{spec.name}",
             sign_in=sign_in,
             spent=SpentCodes(state_dir(self._environ) / "codes", self._clock),
         )
 
-    def _make_provider(self, spec: ProviderSpec, sign_in: str) -> Provider:
+    def _make_provider(self, spec: ProviderSpec, sign_in: str, profile: str = "") -> Provider:
         from broker.ports.browser import Browser
 
         ports = Ports(
             http=self.http,
             aws=self._aws,
             ui=self._ui.of(spec.name),
-            secrets=self.secrets_of(spec, sign_in),
+            secrets=self.secrets_of(spec, sign_in, profile),
             clock=self._clock,
             browser=Browser(self._environ),
         )
@@ -373,7 +384,7 @@ class Broker:
     def _sign_in_of(self, spec: ProviderSpec, *, keys: str | None, mfa_serial: str | None) -> str:
         suffix = spec.name.upper().replace("-", "_")
         who = {
-            "team": self._config.team,
+            "team": self._config.key_scope if keys else self._config.team,
             "keys": keys,
             "mfa_serial": mfa_serial,
             "username": self._environ.get(f"AWSLOGIN_USERNAME_{suffix}")

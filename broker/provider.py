@@ -18,6 +18,7 @@ Errors are those of `broker.errors`. `broker/testing.py` holds the tests that ev
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -56,6 +57,15 @@ class ProviderOptions(BaseModel):
             **who: The team, the user's name, and whose keys and MFA device sign for it.
         """
         return {"options": self.model_dump(mode="json"), **who}
+
+    def secret_sites(self) -> tuple[str, ...]:
+        """Where this provider's secrets of the keychain may be sent: they are kept for these alone.
+
+        Origins such as `https://login.example.com:443`; none, where they go to AWS alone. Unless a
+        provider says it, all its options count: with another one, the person is asked anew.
+        """
+        options = self.model_dump(mode="json", exclude_defaults=True)
+        return (json.dumps(options, sort_keys=True),) if options else ()
 
 
 class Provider(ABC):

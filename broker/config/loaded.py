@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from broker.config.resolve import Resolver
 from broker.config.trust import Trust
 from broker.errors import ConfigError, InteractionRequired
 from broker.file_fingerprint import file_fingerprint
+from broker.paths import config_dir
 
 
 class Config:
@@ -60,6 +62,21 @@ class Config:
 
     def __contains__(self, name: object) -> bool:
         return name in self._model.profiles
+
+    @property
+    def place(self) -> str:
+        """The file's own real path; it stands for the team where the file names none."""
+        return os.path.realpath(self.path)
+
+    @property
+    def key_scope(self) -> str:
+        """Whose static keys these are: the team's, else those of this file.
+
+        A person's own config is one of a kind, and keeps the scope that older versions gave it.
+        """
+        if self.team or self.path == config_dir(self._environ) / "config.yaml":
+            return self.team
+        return self.place
 
     def profile(self, name: str) -> Profile:
         """A profile, resolved.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from broker.errors import InteractionRequired, KeychainError
 from broker.paths import data_dir
 from broker.ports.deadline import TimeIsUpError, within
+from broker.ports.entries import MAX_ENTRY_CHARACTERS
 from broker.ports.secrets import Keychain, Unlocked
 from broker.ports.ui import Ui
 from broker.secret import Secret
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from broker.ports.vault import Vault
 
 SERVICE = "awslogin"
-MAX_ENTRY = 1280
-"""Characters that Windows' Credential Manager takes in one entry."""
 PATIENCE_ALONE = 5.0
 PATIENCE_WITH_A_PERSON = 120.0
 """Seconds: a person may be at the unlock dialog."""
@@ -160,7 +159,7 @@ class SystemKeychain:
             KeychainError: Too long, locked, refused or silent; or another text comes back.
         """
         text = value.reveal()
-        if len(text) > MAX_ENTRY or len(text.splitlines()) > 1:
+        if len(text) > MAX_ENTRY_CHARACTERS or len(text.splitlines()) > 1:
             raise KeychainError(f"the entry {name} is too long for a keychain")
 
         def write() -> str | None:

@@ -1,7 +1,8 @@
 """What providers keep. Long-lived secrets go to the keychain, short-lived ones are sealed on disk.
 
-Scoped by the broker: two providers, two people or two endpoints never see each other's entries.
-The keychain itself is `broker.keychain`, the sealing `broker.seal`.
+Scoped by the broker: two providers, two people, two sites or two endpoints never see each other's
+entries. The keychain itself is `broker.ports.keychain`, what an entry is for
+`broker.ports.bound_keychain`, the sealing `broker.seal`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Secrets:
         keychain: Where long-lived secrets lie.
         sealed: Where short-lived ones lie.
         clock: Decides what has expired.
-        scope: Prefix of the keychain entries: team and provider.
+        scope: Prefix of the keychain entries, where several providers share the keychain.
         sign_in: Names the sign-in: all that shapes it, hashed.
         spent: The one-time codes that were sent; without it, those of this object alone.
     """
@@ -71,14 +72,14 @@ class Secrets:
         sealed: Sealed,
         clock: Clock,
         *,
-        scope: str,
         sign_in: str,
+        scope: str = "",
         spent: SpentCodes | None = None,
     ) -> None:
         self._keychain = keychain
         self._sealed = sealed
         self._clock = clock
-        self._scope = scope
+        self._prefix = f"{scope}/" if scope else ""
         self._sign_in = sign_in
         self._spent = spent or SpentCodes(None, clock)
 
@@ -88,7 +89,7 @@ class Secrets:
         Raises:
             KeychainError: The keychain is missing, locked or silent.
         """
-        return self._keychain.get(f"{self._scope}/{name}")
+        return self._keychain.get(f"{self._prefix}{name}")
 
     def require(self, name: str, what: str, *, hint: str) -> Secret:
         """A long-lived secret without which nothing goes on.
@@ -113,11 +114,11 @@ class Secrets:
 
     def set(self, name: str, value: Secret) -> None:
         """Put a long-lived secret into the keychain; at most 1,280 characters (Windows)."""
-        self._keychain.set(f"{self._scope}/{name}", value)
+        self._keychain.set(f"{self._prefix}{name}", value)
 
     def delete(self, name: str) -> None:
         """Remove a long-lived secret from the keychain; a missing one is no error."""
-        self._keychain.delete(f"{self._scope}/{name}")
+        self._keychain.delete(f"{self._prefix}{name}")
 
     def recall(self, name: str) -> dict[str, Any] | None:
         """What `remember` kept under this sign-in, unless it has expired or can't be unsealed."""

@@ -106,6 +106,10 @@ class SamlOptions(ProviderOptions):
         hosts = [*self.hosts, *KINDS[self.idp].password_hosts]
         return {origin(url) for url in [*map(_site, hosts), *([self.url] if self.url else [])]}
 
+    def secret_sites(self) -> tuple[str, ...]:
+        """Passwords, seeds and client secrets are kept for the sites that may receive them."""
+        return tuple(sorted(self.password_origins()))
+
 
 def _site(host: str) -> str:
     """An entry of `hosts` as an address: a bare host means https on 443."""

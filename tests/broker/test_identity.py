@@ -142,7 +142,8 @@ def test_ids_stay(
 
 
 def test_ids_stay_without_a_team(tmp_path: Path) -> None:
-    loaded, broker = config(tmp_path, TEAMLESS, REGION)
+    """Of the person's own config; static keys of other files are those of their own places."""
+    loaded, broker = config(tmp_path, TEAMLESS, {**REGION, "AWSLOGIN_HOME": str(tmp_path)})
     found = loaded.profile("dev")
     assert (broker.sign_in(found), broker.key(found)) == (
         "10ff25d4d49fa6b8cde58b717b506cef6b98e26d",

@@ -17,7 +17,8 @@ from keyring.backend import KeyringBackend
 
 from broker.errors import KeychainError
 from broker.ports import keychain
-from broker.ports.keychain import MAX_ENTRY, SERVICE, LazyKeychain, SystemKeychain
+from broker.ports.entries import MAX_ENTRY_CHARACTERS
+from broker.ports.keychain import SERVICE, LazyKeychain, SystemKeychain
 from broker.secret import Secret
 from broker.testing import ScriptedUi
 
@@ -100,10 +101,10 @@ def test_windows_keeps_each_entry_by_itself(windows: CredentialManager) -> None:
 
 def test_windows_limit_holds_everywhere(windows: CredentialManager) -> None:
     vault = opened("windows")
-    vault.set("long", Secret("x" * MAX_ENTRY))
-    assert vault.get("long") == Secret("x" * MAX_ENTRY)
+    vault.set("long", Secret("x" * MAX_ENTRY_CHARACTERS))
+    assert vault.get("long") == Secret("x" * MAX_ENTRY_CHARACTERS)
     with pytest.raises(KeychainError, match="too long"):
-        vault.set("longer", Secret("x" * (MAX_ENTRY + 1)))
+        vault.set("longer", Secret("x" * (MAX_ENTRY_CHARACTERS + 1)))
 
 
 class MacBackend(KeyringBackend):
