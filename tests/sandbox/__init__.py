@@ -9,6 +9,7 @@
         sandbox.ann, sandbox.bob   # IAM users' own keys; ann has an MFA device
         sandbox.code("ann")        # the current one-time code of that device
         sandbox.approve(code)      # a person confirms a device code; also deny(code)
+        sandbox.console_login      # who the browser is signed in as at AWS: .arn, .deny, …
         sandbox.assertion("ann")   # a base64 SAMLResponse; overrides spoil it
         sandbox.issuer.token()     # a CI job's JWT; overrides spoil it
         sandbox.calls("sts", "AssumeRole")     # what was asked; sandbox.requests has all
@@ -75,6 +76,7 @@ class Sandbox:
         self.portal = Portal(self.world, self.oidc)
         self.issuer = Issuer(self.world)
         self.signin = Signin(self.world)
+        self.console_login = self.signin.console_login
         handlers = {
             "sts": Sts(self.world).handle,
             "iam": Iam(self.world).handle,
@@ -242,6 +244,7 @@ class Sandbox:
         found: list[Any] = [keys.secret for keys in self.world.keys.values()]
         found += [keys.token for keys in self.world.keys.values() if keys.token]
         found += [*self.oidc.tokens, *self.oidc.refresh]
+        found += [token for grant in self.console_login.grants for token in grant.tokens]
         found += [client.secret for client in self.oidc.clients.values()]
         return [str(secret) for secret in found]
 

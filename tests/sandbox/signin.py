@@ -1,4 +1,4 @@
-"""AWS sign-in: the federation endpoint and the SAML endpoint.
+"""AWS sign-in: the federation endpoint, the SAML endpoint, and `aws login`'s.
 
 Source: IAM User Guide, "Enable custom identity broker access" and "SAML 2.0 federation".
 """
@@ -12,6 +12,7 @@ import secrets
 from html import escape
 
 from tests.sandbox import saml
+from tests.sandbox.console_login import ConsoleLogin
 from tests.sandbox.server import Answer, Asked, as_json, html
 from tests.sandbox.sigv4 import RefusedError
 from tests.sandbox.world import HOUR, World
@@ -33,11 +34,14 @@ class Signin:
         self._world = world
         self.tokens: dict[str, tuple[str, float]] = {}
         self.opened: list[tuple[str, str]] = []
+        self.console_login = ConsoleLogin(world)
 
     def handle(self, asked: Asked) -> Answer:
         """One request."""
         fields = asked.form if asked.method == "POST" else asked.query
         with self._world.lock:
+            if asked.path.startswith("/v1/"):
+                return self.console_login.handle(asked)
             if (asked.method, asked.path) == ("POST", "/saml"):
                 return self._saml(fields)
             if asked.path != "/federation":

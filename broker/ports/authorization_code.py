@@ -1,0 +1,102 @@
+"""The code of a sign-in in the browser, brought back to a port of this machine.
+
+Source: RFC 7636 (PKCE), RFC 8252 section 7.3 (loopback redirection), RFC 6749 section 4.1.2.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from broker.errors import AwsLoginError, LoginRefused, NetworkError, UnexpectedReply
+from broker.ports import Ports
+from broker.secret import Secret
+from broker.visible import visible
+
+PATIENCE = 600.0
+"""Seconds that a person at a browser has."""
+
+Address = Callable[[str, str, str], str]
+"""Where the browser begins, for our redirect address, state and code challenge."""
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What the token endpoint is asked with."""
+
+    code: Secret
+    verifier: Secret
+    redirect_uri: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What tells that a return, and the one who exchanges it, belong to this sign-in (PKCE)."""
+
+    state: str
+    verifier: Secret
+
+    @classmethod
+    def new(cls) -> Proof:
+        """A verifier of 64 characters."""
+        return cls(secrets.token_urlsafe(32), Secret(secrets.token_urlsafe(48)))
+
+    @property
+    def challenge(self) -> str:
+        """The verifier's SHA-256, base64url without padding."""
+        digest = hashlib.sha256(self.verifier.reveal().encode()).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def code_by_browser(
+    ports: Ports, address: Address, *, port: int = 0, without_browser: str
+) -> Returned:
+    """Open the browser, and take the code that it brings back.
+
+    Args:
+        ports: The person, and the browser.
+        address: Makes the address at which the browser begins.
+        port: A fixed port of 127.0.0.1; 0 for any free one.
+        without_browser: What to do where no browser comes back, for the hint.
+
+    Raises:
+        LoginRefused: Denied, or nobody came back in time.
+        NetworkError: The page has a passing trouble.
+        UnexpectedReply: It brought an error, or no code.
+    """
+    from broker.ports.loopback import LoopbackListener
+
+    proof = Proof.new()
+    with LoopbackListener(proof.state, port) as listener:
+        page = address(listener.url, proof.state, proof.challenge)
+        ports.ui.show(f"Sign in in the browser; if none opens, go to\n{page}")
+        ports.ui.browse(page)
+        answer = listener.wait(PATIENCE)
+    if answer is None:
+        raise LoginRefused(
+            "nobody finished the sign-in in the browser", hint=f"run it again{without_browser}"
+        )
+    if "code" not in answer:
+        raise page_said(answer, without_browser)
+    return Returned(Secret(answer["code"]), proof.verifier, listener.url)
+
+
+def page_said(answer: Mapping[str, str], without_browser: str) -> AwsLoginError:
+    """What a return without a code means (RFC 6749 section 4.1.2.1)."""
+    error, said = answer.get("error", ""), answer.get("error_description", "")
+    if error == "access_denied":
+        return LoginRefused(
+            f"the sign-in was denied{f': {_one_line(said)}' if said else ''}",
+            hint="run it again, and allow it",
+        )
+    words = f"the sign-in page failed: {_one_line(said or error or 'it brought no code')}"
+    if error in {"server_error", "temporarily_unavailable"}:
+        return NetworkError(words, hint="try again later")
+    return UnexpectedReply(words, hint=f"run it again{without_browser}")
+
+
+def _one_line(text: str) -> str:
+    return visible(" ".join(text.split()))[:300]
