@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -146,7 +146,7 @@ def test_auto_takes_the_browser_where_it_reaches_us_else_the_code(
     ],
 )
 def test_the_account_and_role_are_pinned(
-    make: Make, sandbox: Sandbox, pinned: Mapping[str, str], right: bool
+    make: Make, sandbox: Sandbox, pinned: dict[str, Any], right: bool
 ) -> None:
     request = Request(profile="prod", region="eu-west-1", **pinned)
     if right:
