@@ -17,6 +17,8 @@ into an exit code; Ctrl-C is `KeyboardInterrupt` and ends with 130.
 
 from __future__ import annotations
 
+from typing import Self
+
 EXIT_INTERRUPTED = 130
 """Exit code of a command that the person interrupted."""
 
@@ -41,6 +43,13 @@ class AwsLoginError(Exception):
         self.message = message
         self.hint = hint
         self.profile = profile
+
+    def for_profile(self, profile: str) -> Self:
+        """The same failure, told of a profile; this one is its cause."""
+        told = type(self).__new__(type(self), *self.args)
+        vars(told).update(vars(self), profile=profile)
+        told.__cause__ = self
+        return told
 
 
 class Bug(AwsLoginError):
@@ -109,10 +118,15 @@ class NetworkError(AwsLoginError):
 
 
 class UnexpectedReply(AwsLoginError):
-    """A reply that we do not understand; the message names the page or state."""
+    """A reply that we do not understand; the message names the page or state.
+
+    Attributes:
+        page: The sign-in page that was not understood, secrets masked, for `--debug-page`.
+    """
 
     exit_code = 6
     code = "unexpected_reply"
+    page: str | None = None
 
 
 class KeychainError(AwsLoginError):

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
+from broker import arn
 from broker.errors import LoginRefused, UnexpectedReply, UsageError
-from broker.ports import aws
+from broker.ports.aws_endpoints import federation_override
 from broker.ports.urls import origin
 from broker.secret import Secret
 
@@ -49,7 +50,7 @@ _PATHS = {
 
 def partition_of(profile: Profile) -> str:
     """The partition that a profile signs in to."""
-    return aws.partition_of(profile.region, profile.role_arn)
+    return arn.partition_of(profile.region, profile.role_arn)
 
 
 def endpoint(partition: str, region: str, environ: Mapping[str, str]) -> str:
@@ -59,7 +60,7 @@ def endpoint(partition: str, region: str, environ: Mapping[str, str]) -> str:
         UsageError: The partition has none that we know.
         ConfigError: The environment's is plain http to another machine.
     """
-    given = aws.federation_override(environ)
+    given = federation_override(environ)
     if given:
         return given
     regional = f"{region}." if partition in _REGIONAL else ""

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from broker.agent.client import AgentClient
+from broker.arn import account_of, partition_of
 from broker.cache import SessionCache, fingerprint
 from broker.config import Config, Profile, ProviderSpec
 from broker.errors import (
@@ -26,7 +27,7 @@ from broker.errors import (
 from broker.key_ages import KeyAge, KeyAges
 from broker.paths import data_dir, state_dir
 from broker.ports import LaterHttp, Ports
-from broker.ports.aws import Aws, account_of, partition_of
+from broker.ports.aws import Aws
 from broker.ports.bound_keychain import BoundKeychain
 from broker.ports.clock import Clock, to_text
 from broker.ports.entries import Owner
@@ -166,14 +167,14 @@ class Broker:
                     waiting.pop(0)
                 return outcomes | self._in_parallel(self._new_session, waiting, wish)
         except AwsLoginError as error:
-            return outcomes | {profile.name: _of(error, profile) for profile in waiting}
+            return outcomes | {profile.name: error.for_profile(profile.name) for profile in waiting}
 
     def _signed_in_or_refused(self, profile: Profile, wish: Wish) -> Outcome:
         """A session, or the refusal of this role alone; a failed sign-in is raised."""
         try:
             return self._new_session(profile, wish)
         except (RoleRefused, ConfigError) as error:
-            return _of(error, profile)
+            return error.for_profile(profile.name)
 
     def _chains(
         self, profiles: list[Profile], signed_in: Mapping[str, Outcome], wish: Wish
@@ -183,7 +184,7 @@ class Broker:
         for profile in profiles:
             source = signed_in.get(profile.base.name)
             if isinstance(source, AwsLoginError):
-                failed[profile.name] = _of(source, profile)
+                failed[profile.name] = source.for_profile(profile.name)
 
         def one(profile: Profile, wish: Wish) -> Session:
             with self._flights.turn(
@@ -211,7 +212,7 @@ class Broker:
         try:
             return get()
         except AwsLoginError as error:
-            return _of(error, profile)
+            return error.for_profile(profile.name)
 
     def _fresh(self, profile: Profile, wish: Wish) -> Session | None:
         return None if wish.force else self._cache.fresh(self.key(profile), wish.min_ttl)
@@ -467,7 +468,7 @@ class Broker:
                 try:
                     self._end_sign_in(profile)
                 except AwsLoginError as error:
-                    failures.append(_of(error, profile))
+                    failures.append(error.for_profile(profile.name))
         forgotten = self._cache.forget_all()
         self.agent.forget()
         if failures:
@@ -518,13 +519,3 @@ def _require_usable(credentials: Credentials, now: datetime) -> None:
 
 def _later(one: Session, other: Session) -> bool:
     return bool(one.expires_at and other.expires_at and one.expires_at > other.expires_at)
-
-
-def _of(error: AwsLoginError, profile: Profile) -> AwsLoginError:
-    """The same failure, told of this profile."""
-    told = type(error).__new__(type(error))
-    told.__dict__.update(error.__dict__)
-    told.args = error.args
-    told.__cause__ = error
-    told.profile = profile.name
-    return told

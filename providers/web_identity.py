@@ -20,7 +20,8 @@ from pydantic import Field, model_validator
 from broker.durations import HOUR
 from broker.errors import AwsLoginError, InteractionRequired, LoginRefused, UnexpectedReply
 from broker.paths import expanded
-from broker.ports.aws import credentials_of, error_code
+from broker.ports.aws import credentials_of
+from broker.ports.aws_errors import error_code
 from broker.provider import Credentials, Provider, ProviderOptions, Request
 from broker.secret import Secret
 

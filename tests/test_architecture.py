@@ -18,6 +18,7 @@ SOCKETS_AND_SECRETS = {"socket", "_socket", "requests", "boto3", "botocore", "ke
 SERVERS = {"http.server", "socketserver"}
 PROMPTS = {"getpass", "termios", "webbrowser"}
 FOR_PROVIDERS = (
+    "broker.arn",
     "broker.provider",
     "broker.durations",
     "broker.errors",

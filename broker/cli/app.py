@@ -24,7 +24,7 @@ import click
 
 from broker import __version__
 from broker.entry import hold_interrupts, keep_descriptors, working_directory
-from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
+from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UnexpectedReply, UsageError
 from broker.recording_environ import RecordingEnviron
 from broker.secret import masked
 from broker.visible import to_stderr, visible
@@ -303,7 +303,7 @@ def _patience(function: Callable[..., Any]) -> int:
 
 
 def _save_page(error: AwsLoginError, path: str | None) -> None:
-    page = getattr(error, "page", None)
+    page = error.page if isinstance(error, UnexpectedReply) else None
     if path and page:
         with open(path, "wb", opener=_private) as file:
             file.write(masked(page).encode())

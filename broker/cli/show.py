@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from broker.arn import account_of
 from broker.cli.app import App, command, login_options
 from broker.cli.completion import profile_argument
 from broker.cli.tables import table
-from broker.ports.aws import account_of
 from broker.ports.clock import to_text
 from broker.render import duration_words
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from broker import registry
+from broker.arn import account_of, partition_of, region_for
 from broker.config.document import Document, Origin
 from broker.config.document import Path as Keys
 from broker.config.models import FileModel, ProfileModel, ProviderModel
@@ -21,7 +22,6 @@ from broker.config.values import SESSION_NAME
 from broker.config.variables import expanded
 from broker.errors import ConfigError, UsageError
 from broker.nearest import did_you_mean
-from broker.ports.aws import account_of, partition_of, region_for
 from broker.provider import KeyHolder
 from broker.regions import REGION
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from broker.arn import account_of
 from broker.config.models import ProfileModel
-from broker.ports.aws import account_of
 
 
 class Flaw(NamedTuple):

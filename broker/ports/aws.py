@@ -1,34 +1,26 @@
-"""AWS clients for providers. Owns isolation, endpoints, retries, and AWS's errors as ours.
+"""AWS clients for providers. Owns isolation, retries, and the bounds of a reply.
 
 The clients obey nothing of the person's AWS files or profile variables: a botocore session with
 both files at the null device, explicit credentials or none, an explicit region and endpoint.
-Facts: AWS STS API Reference, "Common Errors" and the pages of each action.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
+from broker.arn import account_of
+from broker.credentials import Credentials, Request
 from broker.durations import HOUR
-from broker.errors import (
-    AwsLoginError,
-    ConfigError,
-    LoginRefused,
-    NetworkError,
-    RoleRefused,
-    UnexpectedReply,
-)
+from broker.errors import ConfigError, UnexpectedReply
+from broker.ports.aws_endpoints import SERVICES, endpoint_override
+from broker.ports.aws_errors import one_line, translated
 from broker.ports.deadline import TimeIsUpError, within
-from broker.ports.urls import require_safe
-from broker.provider import Credentials, Request
 from broker.secret import Secret
 
 TRIES = 3
@@ -36,104 +28,6 @@ DEADLINE = 20.0
 """Seconds for one reply, all its bytes."""
 LONGEST_PAUSE = 5.0
 """Seconds that are waited at most where AWS asks for a pause."""
-
-_ENDPOINT_NAMES = {
-    "sts": "STS",
-    "sso": "SSO",
-    "sso-oidc": "SSO_OIDC",
-    "iam": "IAM",
-    "signin": "SIGNIN",
-}
-
-_REFUSED_KEYS = {
-    "InvalidClientTokenId",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-    "AuthFailure",
-    "IncompleteSignature",
-    "MissingAuthenticationToken",
-}
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
-_REFUSED_PROOF = {"IDPRejectedClaim", "InvalidIdentityToken"}
-_THROTTLED = {
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "RequestThrottled",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "SlowDown",
-    "IDPCommunicationError",
-    "ServiceUnavailable",
-}
-
-
-def endpoint_override(service: str, environ: Mapping[str, str]) -> str | None:
-    """The endpoint that the environment sets for a service of `_ENDPOINT_NAMES`.
-
-    Raises:
-        ConfigError: It is plain http to another machine, or no URL.
-    """
-    name = f"AWS_ENDPOINT_URL_{_ENDPOINT_NAMES[service]}"
-    name = name if environ.get(name) else "AWS_ENDPOINT_URL"
-    return _checked(name, environ)
-
-
-def federation_override(environ: Mapping[str, str]) -> str | None:
-    """The console's federation endpoint that the environment sets, as a full address.
-
-    Raises:
-        ConfigError: It is plain http to another machine, or no URL.
-    """
-    given = _checked("AWSLOGIN_FEDERATION_URL", environ)
-    if given:
-        return given
-    signin = "AWS_ENDPOINT_URL_SIGNIN"
-    base = _checked(signin if environ.get(signin) else "AWS_ENDPOINT_URL", environ)
-    return f"{base.rstrip('/')}/federation" if base else None
-
-
-def _checked(name: str, environ: Mapping[str, str]) -> str | None:
-    """The address in a variable, if it may be used."""
-    url = environ.get(name)
-    if not url:
-        return None
-    try:
-        require_safe(url)
-    except UnexpectedReply as error:
-        raise ConfigError(f"{name}: {error.message}", hint=error.hint) from None
-    return url
-
-
-DEFAULT_REGION = {
-    "aws": "us-east-1",
-    "aws-cn": "cn-north-1",
-    "aws-us-gov": "us-gov-west-1",
-    "aws-eusc": "eusc-de-east-1",
-}
-"""Of each partition, where nothing names a region."""
-
-
-def partition_of(region: str, arn: str | None = None) -> str:
-    """The partition: an ARN says it, else the region does (`aws`, `aws-cn`, `aws-us-gov`, …)."""
-    if arn and re.match(r"arn:[a-z-]+:", arn):
-        return arn.split(":")[1]
-    for prefix, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("eusc-", "aws-eusc")):
-        if region.startswith(prefix):
-            return partition
-    return "aws"
-
-
-def region_for(arn: str | None, region: str = DEFAULT_REGION["aws"]) -> str:
-    """The region, unless the ARN lies in another partition: then a region of that one."""
-    partition = partition_of(region, arn)
-    return region if partition == partition_of(region) else DEFAULT_REGION.get(partition, region)
-
-
-def account_of(arn: str | None) -> str | None:
-    """The account id in an ARN."""
-    parts = (arn or "").split(":")
-    return parts[4] if len(parts) > 5 and re.fullmatch(r"\d{12}", parts[4], re.ASCII) else None
 
 
 class Aws:
@@ -199,7 +93,7 @@ class Aws:
             )
         except (BotoCoreError, ValueError, OSError) as error:
             raise ConfigError(
-                f"no client for {service} in {region}: {_one_line(str(error))}",
+                f"no client for {service} in {region}: {one_line(str(error))}",
                 hint="check the region and the AWS_ variables of the environment",
             ) from error
         client.meta.events.register("before-send", _Sender(client, once=once))
@@ -227,7 +121,7 @@ class Aws:
             """AWS's own data of the services used here, without a search among all of them."""
 
             def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
-                return list(_ENDPOINT_NAMES)
+                return list(SERVICES)
 
         trust_the_system(self._environ)
         unset = (None, None, None, None)
@@ -243,45 +137,9 @@ class Aws:
         session.register_component("data_loader", own)
         return boto3.Session(botocore_session=session)
 
-    @contextlib.contextmanager
-    def errors(self, what: str) -> Iterator[None]:
-        """Turn botocore's exceptions inside the block into ours.
-
-        Args:
-            what: What was being done, for the message: `AssumeRole arn:…`.
-        """
-        from botocore.exceptions import (
-            BotoCoreError,
-            ClientError,
-            HTTPClientError,
-        )
-        from botocore.exceptions import (
-            ConnectionError as Unreachable,
-        )
-        from botocore.parsers import ResponseParserError
-
-        try:
-            yield
-        except ClientError as error:
-            raise translated(error, what) from error
-        except (Unreachable, HTTPClientError) as error:
-            raise NetworkError(
-                f"{what}: {_unreachable(error)}",
-                hint="check the network, the proxy and AWS_ENDPOINT_URL, then try again",
-            ) from error
-        except (
-            BotoCoreError,
-            ResponseParserError,
-            AttributeError,  # botocore's parsers expect an object
-            KeyError,
-            OverflowError,
-            TypeError,
-            ValueError,
-        ) as error:
-            raise UnexpectedReply(
-                f"{what}: AWS's answer is not understood ({type(error).__name__})",
-                hint="check AWS_ENDPOINT_URL and whether a proxy or a sign-in page answers instead",
-            ) from error
+    def errors(self, what: str) -> AbstractContextManager[None]:
+        """Turn botocore's exceptions inside the block into ours; see `aws_errors.translated`."""
+        return translated(what)
 
     def assume_role(
         self, credentials: Credentials, request: Request, *, mfa_code: str | None = None
@@ -379,64 +237,3 @@ def credentials_of(reply: Mapping[str, Any]) -> Credentials:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise UnexpectedReply("STS answered without credentials") from error
-
-
-def error_code(error: Any) -> str:
-    """AWS's code of a botocore ClientError; empty for another exception."""
-    response = getattr(error, "response", None)
-    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
-
-
-def translated(error: Any, what: str) -> AwsLoginError:
-    """Our error for a botocore ClientError. AWS's own sentence is kept: it names the cause."""
-    code = error_code(error)
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    said = _one_line(str(error.response.get("Error", {}).get("Message", "") or code))
-    message = f"{what}: {said} ({code})"
-    if code in _THROTTLED or status == 429 or status >= 500:
-        return NetworkError(message, hint="AWS is throttling or failing: try again later")
-    if code in _REFUSED_KEYS:
-        if re.search(r"signature (expired|not yet current)", said, re.IGNORECASE):
-            return LoginRefused(message, hint="this machine's clock is off: set it")
-        return LoginRefused(
-            message,
-            hint="the access key is wrong or deleted: `awslogin add PROFILE` stores it anew",
-        )
-    if code in _EXPIRED:
-        return LoginRefused(message, hint="sign in again with `--force`")
-    if code in _REFUSED_PROOF:
-        return LoginRefused(
-            message, hint="the identity provider's registration in IAM does not accept this sign-in"
-        )
-    if code == "AccessDenied" and "multifactorauthentication failed" in said.lower():
-        return LoginRefused(message, hint="wait for the next one-time code and try again")
-    if code == "RegionDisabledException":
-        return ConfigError(message, hint="enable STS in that region or set another `region`")
-    if code == "PackedPolicyTooLarge":
-        return ConfigError(message, hint="shorten `policy`, `policy_arns` or `session_tags`")
-    if code in {"AccessDenied", "AccessDeniedException", "ForbiddenException"}:
-        return RoleRefused(message, hint="check the role's name and its trust policy")
-    if code == "ValidationError" and "duration" in said.lower():
-        return RoleRefused(message, hint="set a shorter `duration`")
-    if code in {"ValidationError", "MalformedPolicyDocument"}:
-        return ConfigError(message)
-    return UnexpectedReply(message)
-
-
-def _unreachable(error: Exception) -> str:
-    """What botocore could not do, without what it was told to send."""
-    from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError, SSLError
-
-    told = getattr(error, "kwargs", {})
-    host = urlsplit(str(told.get("endpoint_url", ""))).netloc or "AWS"
-    if "status" in told:
-        return f"{host} answered {told['status']}"
-    if isinstance(error, ReadTimeoutError | ConnectTimeoutError):
-        return f"{host} did not answer in time"
-    if isinstance(error, SSLError):
-        return f"{host} shows a certificate that is not trusted here"
-    return f"{host} cannot be reached"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

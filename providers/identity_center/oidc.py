@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 
 from broker.errors import AwsLoginError, ConfigError, LoginRefused, NetworkError, UnexpectedReply
 from broker.ports import Ports
-from broker.ports.aws import endpoint_override, error_code
+from broker.ports.aws_endpoints import endpoint_override
+from broker.ports.aws_errors import error_code
 from broker.ports.clock import from_text, to_text
 from broker.secret import Secret
 from providers.identity_center.options import IdentityCenterOptions

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from broker.errors import AwsLoginError, LoginRefused, NetworkError, UnexpectedReply
 from broker.ports import Ports
-from broker.ports.aws import error_code
+from broker.ports.aws_errors import error_code
 from providers.identity_center.budget import Budget
 from providers.identity_center.options import IdentityCenterOptions
 from providers.identity_center.token import TokenOfSignIn

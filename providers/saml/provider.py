@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from broker.arn import region_for
 from broker.durations import HOUR
 from broker.errors import LoginRefused, RoleRefused, UnexpectedReply
 from broker.paths import expanded
-from broker.ports.aws import credentials_of, region_for
+from broker.ports.aws import credentials_of
 from broker.ports.clock import to_text
 from broker.ports.urls import origin, require_safe
 from broker.provider import Account, Credentials, Provider, ProviderOptions, Request

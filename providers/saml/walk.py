@@ -14,7 +14,6 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from broker.errors import (
-    AwsLoginError,
     InteractionRequired,
     LoginRefused,
     NetworkError,
@@ -372,10 +371,10 @@ class SignIn:
             return self.http.get(without_query(form.action), params=filled)
         return self.http.post(form.action, form=filled, only_to=only_to)
 
-    def _keep(self, error: AwsLoginError, text: str) -> None:
+    def _keep(self, error: UnexpectedReply, text: str) -> None:
         from providers.saml.debug_page import masked_copy
 
-        error.page = masked_copy(text, self.person.typed)  # type: ignore[attr-defined]
+        error.page = masked_copy(text, self.person.typed)
 
 
 def _lone(page: Page) -> Form | None:

@@ -8,8 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from broker.arn import account_of, partition_of
 from broker.errors import AwsLoginError, ConfigError, NetworkError, UnexpectedReply
-from broker.ports.aws import Aws, account_of, partition_of
+from broker.ports.aws import Aws
 from broker.provider import Credentials
 from broker.secret import Secret
 

@@ -1,0 +1,54 @@
+"""Endpoints that the environment sets in place of AWS's. Owns the variables and what is safe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from broker.errors import ConfigError, UnexpectedReply
+from broker.ports.urls import require_safe
+
+SERVICES = {
+    "sts": "STS",
+    "sso": "SSO",
+    "sso-oidc": "SSO_OIDC",
+    "iam": "IAM",
+    "signin": "SIGNIN",
+}
+"""AWS's services that are used here, and what their variables call them."""
+
+
+def endpoint_override(service: str, environ: Mapping[str, str]) -> str | None:
+    """The endpoint that the environment sets for a service of `SERVICES`.
+
+    Raises:
+        ConfigError: It is plain http to another machine, or no URL.
+    """
+    name = f"AWS_ENDPOINT_URL_{SERVICES[service]}"
+    name = name if environ.get(name) else "AWS_ENDPOINT_URL"
+    return _checked(name, environ)
+
+
+def federation_override(environ: Mapping[str, str]) -> str | None:
+    """The console's federation endpoint that the environment sets, as a full address.
+
+    Raises:
+        ConfigError: It is plain http to another machine, or no URL.
+    """
+    given = _checked("AWSLOGIN_FEDERATION_URL", environ)
+    if given:
+        return given
+    signin = "AWS_ENDPOINT_URL_SIGNIN"
+    base = _checked(signin if environ.get(signin) else "AWS_ENDPOINT_URL", environ)
+    return f"{base.rstrip('/')}/federation" if base else None
+
+
+def _checked(name: str, environ: Mapping[str, str]) -> str | None:
+    """The address in a variable, if it may be used."""
+    url = environ.get(name)
+    if not url:
+        return None
+    try:
+        require_safe(url)
+    except UnexpectedReply as error:
+        raise ConfigError(f"{name}: {error.message}", hint=error.hint) from None
+    return url

@@ -1,0 +1,171 @@
+"""AWS's errors as ours: one table of its codes, first row that fits.
+
+Facts: AWS STS API Reference, "Common Errors" and the pages of each action.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from broker.errors import (
+    AwsLoginError,
+    ConfigError,
+    LoginRefused,
+    NetworkError,
+    RoleRefused,
+    UnexpectedReply,
+)
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What a code means; with `said`, where AWS's sentence matches that too (any case)."""
+
+    error: type[AwsLoginError]
+    codes: str
+    hint: str = ""
+    said: str = ""
+
+    def fits(self, code: str, sentence: str) -> bool:
+        return code in self.codes.split() and bool(re.search(self.said, sentence, re.IGNORECASE))
+
+
+_KEYS = (
+    "InvalidClientTokenId SignatureDoesNotMatch UnrecognizedClientException AuthFailure"
+    " IncompleteSignature MissingAuthenticationToken"
+)
+_TRY_AGAIN = (
+    "Throttling ThrottlingException ThrottledException RequestThrottled TooManyRequestsException"
+    " RequestLimitExceeded SlowDown IDPCommunicationError ServiceUnavailable"
+)
+
+_TABLE = (
+    _Row(NetworkError, _TRY_AGAIN, "AWS is throttling or failing: try again later"),
+    _Row(
+        LoginRefused,
+        _KEYS,
+        "this machine's clock is off: set it",
+        said=r"signature (expired|not yet current)",
+    ),
+    _Row(
+        LoginRefused,
+        _KEYS,
+        "the access key is wrong or deleted: `awslogin add PROFILE` stores it anew",
+    ),
+    _Row(
+        LoginRefused,
+        "ExpiredToken ExpiredTokenException TokenRefreshRequired",
+        "sign in again with `--force`",
+    ),
+    _Row(
+        LoginRefused,
+        "IDPRejectedClaim InvalidIdentityToken",
+        "the identity provider's registration in IAM does not accept this sign-in",
+    ),
+    _Row(
+        LoginRefused,
+        "AccessDenied",
+        "wait for the next one-time code and try again",
+        said="multifactorauthentication failed",
+    ),
+    _Row(
+        ConfigError,
+        "RegionDisabledException",
+        "enable STS in that region or set another `region`",
+    ),
+    _Row(
+        ConfigError,
+        "PackedPolicyTooLarge",
+        "shorten `policy`, `policy_arns` or `session_tags`",
+    ),
+    _Row(
+        RoleRefused,
+        "AccessDenied AccessDeniedException ForbiddenException",
+        "check the role's name and its trust policy",
+    ),
+    _Row(RoleRefused, "ValidationError", "set a shorter `duration`", said="duration"),
+    _Row(ConfigError, "ValidationError MalformedPolicyDocument"),
+)
+
+
+@contextlib.contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn botocore's exceptions inside the block into ours.
+
+    Args:
+        what: What was being done, for the message: `AssumeRole arn:…`.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.exceptions import ConnectionError as Unreachable
+    from botocore.parsers import ResponseParserError
+
+    try:
+        yield
+    except ClientError as error:
+        raise _translation(error, what) from error
+    except (Unreachable, HTTPClientError) as error:
+        raise NetworkError(
+            f"{what}: {_unreachable(error)}",
+            hint="check the network, the proxy and AWS_ENDPOINT_URL, then try again",
+        ) from error
+    except (
+        BotoCoreError,
+        ResponseParserError,
+        AttributeError,  # botocore's parsers expect an object
+        KeyError,
+        OverflowError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise UnexpectedReply(
+            f"{what}: AWS's answer is not understood ({type(error).__name__})",
+            hint="check AWS_ENDPOINT_URL and whether a proxy or a sign-in page answers instead",
+        ) from error
+
+
+def error_code(error: BaseException | None) -> str:
+    """AWS's code of a botocore ClientError; empty for another exception."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def one_line(text: str) -> str:
+    """A text of AWS or botocore without its line ends."""
+    return " ".join(text.split())
+
+
+def _translation(error: ClientError, what: str) -> AwsLoginError:
+    """Our error for AWS's. AWS's own sentence is kept: it names the cause."""
+    code = error_code(error)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    sentence = one_line(str(error.response.get("Error", {}).get("Message", "") or code))
+    message = f"{what}: {sentence} ({code})"
+    if status == 429 or status >= 500:
+        return NetworkError(message, hint=_TABLE[0].hint)
+    for row in _TABLE:
+        if row.fits(code, sentence):
+            return row.error(message, hint=row.hint)
+    return UnexpectedReply(message)
+
+
+def _unreachable(error: Exception) -> str:
+    """What botocore could not do, without what it was told to send."""
+    from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError, SSLError
+
+    told = getattr(error, "kwargs", {})
+    host = urlsplit(str(told.get("endpoint_url", ""))).netloc or "AWS"
+    if "status" in told:
+        return f"{host} answered {told['status']}"
+    if isinstance(error, ReadTimeoutError | ConnectTimeoutError):
+        return f"{host} did not answer in time"
+    if isinstance(error, SSLError):
+        return f"{host} shows a certificate that is not trusted here"
+    return f"{host} cannot be reached"
