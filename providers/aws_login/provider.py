@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import Field
 
+from broker.arn import account_of
 from broker.errors import (
     InteractionRequired,
     LoginRefused,
@@ -28,7 +29,6 @@ from broker.errors import (
     UnexpectedReply,
 )
 from broker.ports.authorization_code import Proof, Returned, code_by_browser, page_said
-from broker.ports.aws import account_of
 from broker.ports.browser_reachability import browser_is_here
 from broker.provider import Credentials, Provider, ProviderOptions, Request
 from broker.secret import Secret

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from broker.arn import partition_of
 from broker.errors import AwsLoginError, LoginRefused, UnexpectedReply
 from broker.ports import Ports
-from broker.ports.aws import partition_of
 from broker.ports.urls import origin
 from broker.secret import Secret
 
