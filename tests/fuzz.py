@@ -23,10 +23,11 @@ from broker.agent.server import AgentServer
 from broker.config import load
 from broker.entry import send
 from broker.errors import AwsLoginError
-from providers.saml import kinds
+from providers.saml import leads
 from providers.saml.assertion import is_for_another, read
 from providers.saml.debug_page import masked_copy
 from providers.saml.page import Page
+from providers.saml.walk import readers
 
 SECONDS = 30.0
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -121,9 +122,10 @@ def read_page(text: bytes) -> None:
     page = Page.parse(URL, words)
     for form in page.forms:
         _ = form.kind, form.options, form.label(form.username or "x"), form.filled(user="ann")
-    for reader in kinds.readers():
+    for reader in readers():
         reader.recognises(page)
-    _ = page.refresh, page.script_target, page.beyond_us, page.onward, page.number
+    _ = leads.refresh(page), leads.script_target(page), leads.onward(page)
+    _ = page.beyond_us, page.number
     _ = page.error(), page.heading(), page.news(None), page.title, page.strings
 
 

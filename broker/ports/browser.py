@@ -61,7 +61,7 @@ _LOGS = {"DEBUG", "DEBUG_FILE", "PWDEBUG"}
 
 
 @dataclass(frozen=True)
-class Caught:
+class InterceptedPost:
     """What a browser was about to send.
 
     Attributes:
@@ -79,7 +79,7 @@ class Browser:
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
 
-    def catch(
+    def intercept(
         self,
         url: str,
         *,
@@ -89,17 +89,17 @@ class Browser:
         state: Mapping[str, Any] | None = None,
         kind: str | None = None,
         executable: str | None = None,
-    ) -> Caught | None:
+    ) -> InterceptedPost | None:
         """Open a page and wait until a form is about to be posted to one of the sites.
 
-        Nothing reaches the sites: the form is caught in the browser.
+        Nothing reaches the sites: the post is intercepted in the browser.
 
         Args:
             url: The first page.
             sites: Starts of addresses; `*` stands for one label of a host name.
             field: The form's field that is wanted.
             window: Whether a person sees the browser, and has `PATIENCE` seconds.
-            state: The `state` of an earlier catch.
+            state: The `state` of an earlier one.
             kind: `chrome`, `edge` or `chromium`; None takes the first that is installed.
             executable: The browser's program, instead: a full path, or a name on the PATH.
 
@@ -129,7 +129,7 @@ class Browser:
         }
         outcome = self._done(job)
         if outcome["outcome"] == "caught":
-            return Caught(outcome["value"], outcome.get("state"))
+            return InterceptedPost(outcome["value"], outcome.get("state"))
         if outcome["outcome"] == "person":
             return None
         raise _error(outcome, program, urlsplit(url).netloc)

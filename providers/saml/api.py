@@ -13,9 +13,11 @@ from broker.ports.http import Reply
 from broker.ports.urls import without_query
 
 MOST_WORDS = 400
+Answer = dict[str, Any]
+"""A reply's JSON object."""
 
 
-def answer(reply: Reply) -> dict[str, Any]:
+def answer(reply: Reply) -> Answer:
     """The JSON object of a reply, whatever its status.
 
     Raises:

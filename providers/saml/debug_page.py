@@ -9,7 +9,7 @@ from bs4 import Comment, Tag
 from bs4.element import NavigableString
 
 from broker.secret import Secret, masked, without
-from providers.saml.page import read_html
+from providers.saml.markup import bounded, read_html
 
 _KEPT = {"class", "id", "name", "type", "for", "autocomplete"}
 _PLAIN_META = {"viewport", "robots", "generator", "referrer", "description"}
@@ -24,6 +24,10 @@ def masked_copy(text: str, typed: Iterable[str]) -> str:
         text: The page.
         typed: What was typed on the way to it.
     """
+    return bounded("", lambda: _masked(text, typed))
+
+
+def _masked(text: str, typed: Iterable[str]) -> str:
     soup = read_html("", text)
     for tag in soup.find_all(True):
         if tag.name == "textarea":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from broker.errors import ConfigError, InteractionRequired, LoginRefused
@@ -32,22 +33,26 @@ class Factor:
             names it; or one of `IN_A_BROWSER_ALONE`.
         label: As the person knows it, such as `SMS to +1 XXX-XXX-1234`.
         handle: What the provider's file needs to use it.
+        id: What the provider calls it; `mfa:` may name it so.
     """
 
     kind: str
     label: str
     handle: Any = None
+    id: str = ""
 
 
 def choose(factors: Sequence[Factor], wanted: str | None, ui: Ui) -> Factor:
-    """The factor that `mfa:` names by its kind or its label, else the only one, else the pick.
+    """The factor that `mfa:` names by its kind, its label or its id, else the only one or the pick.
+
+    Of several with one label the later ones are shown, and named in `mfa:`, as `iPhone (2)`.
 
     Raises:
         ConfigError: `mfa:` names one that is not offered.
         InteractionRequired: Several, and nobody to pick.
         LoginRefused: None at all is offered, or none that a terminal can do.
     """
-    offered = factors
+    offered = _numbered(factors)
     factors = [factor for factor in offered if factor.kind not in IN_A_BROWSER_ALONE]
     if offered and (not factors or wanted in {f.kind for f in offered if f not in factors}):
         others = ", ".join(factor.label for factor in offered if factor not in factors)
@@ -60,7 +65,7 @@ def choose(factors: Sequence[Factor], wanted: str | None, ui: Ui) -> Factor:
             "the identity provider wants a second factor and this account has none that works here",
             hint="register one, or sign in with `idp: browser`",
         )
-    fitting = [factor for factor in factors if wanted in {None, factor.kind, factor.label}]
+    fitting = [one for one in factors if wanted in {None, one.kind, one.label, one.id}]
     names = ", ".join(f"{factor.kind} ({factor.label})" for factor in factors)
     if not fitting:
         raise ConfigError(
@@ -74,6 +79,19 @@ def choose(factors: Sequence[Factor], wanted: str | None, ui: Ui) -> Factor:
         )
     labels = [factor.label for factor in fitting]
     return fitting[ui.choose("Which second factor?", labels, hint="`mfa` of the provider")]
+
+
+def _numbered(factors: Sequence[Factor]) -> list[Factor]:
+    """The factors, with labels of which no two are equal."""
+    found: list[Factor] = []
+    for factor in factors:
+        labels = {one.label for one in found}
+        numbers = (f"{factor.label} ({number})" for number in count(2))
+        label = factor.label
+        while label in labels:
+            label = next(numbers)
+        found.append(replace(factor, label=label))
+    return found
 
 
 class WrongCode(Exception):

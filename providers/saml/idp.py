@@ -7,15 +7,15 @@ it, choose a role, go to STS, keep it while it holds) is `provider`'s.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from importlib import import_module
 from typing import TYPE_CHECKING
+
+from providers.saml.kinds import KINDS
 
 if TYPE_CHECKING:
     from broker.ports import Ports
-    from broker.ports.http import Reply
     from providers.saml.credentials import Person
-    from providers.saml.page import Page
-    from providers.saml.provider import SamlOptions
-    from providers.saml.walk import SignIn
+    from providers.saml.options import SamlOptions
 
 
 class IdentityProvider(ABC):
@@ -52,26 +52,8 @@ class IdentityProvider(ABC):
         """Drop what a later sign-in would be shortened by (a remembered device, a browser)."""
 
 
-class PageReader(ABC):
-    """Knows the pages of one provider that the common rules would misread.
-
-    The follow loop asks those in `kinds.READERS` about every page, whatever `idp` says: one
-    provider's sign-in often leads through another's. Both methods keep no state; what must last
-    from page to page is the walk's.
-    """
-
-    @classmethod
-    @abstractmethod
-    def recognises(cls, page: Page) -> bool:
-        """Whether this page is this provider's, told by its structure."""
-
-    @classmethod
-    @abstractmethod
-    def answer(cls, page: Page, walk: SignIn) -> Reply | None:
-        """Take the next step, or return None to leave the page to the common rules.
-
-        It may put values into the page's forms before it leaves them to those.
-
-        Raises:
-            LoginRefused, UnexpectedReply, InteractionRequired: as `IdentityProvider.response`.
-        """
+def load(idp: str) -> type[IdentityProvider]:
+    """The class of a kind."""
+    file, name = KINDS[idp].place.split(":")
+    loaded: type[IdentityProvider] = getattr(import_module(f"providers.saml.idps.{file}"), name)
+    return loaded

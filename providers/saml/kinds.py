@@ -6,11 +6,6 @@ Light to import: the config checks options with this table, and one kind alone i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from providers.saml.idp import IdentityProvider, PageReader
 
 
 @dataclass(frozen=True)
@@ -18,7 +13,7 @@ class Kind:
     """One kind.
 
     Attributes:
-        place: `module:class` below this package.
+        place: `module:class` in `idps/`.
         needs: Groups of options; one of the groups must be given whole.
         takes: Further options that this kind alone understands.
         password_hosts: Hosts of the provider itself that may receive the password.
@@ -59,7 +54,7 @@ READERS = (
     "pingfederate:PingPages",
     "f5:F5Pages",
 )
-"""Who knows one provider's pages; the follow loop asks them in this order, whatever `idp` says."""
+"""Who knows one provider's pages; the walk asks them in this order, whatever `idp` says."""
 
 COMMON = frozenset({"idp", "username", "saml_provider_arn", "mfa", "hosts", "remember_password"})
 """Options that every kind takes."""
@@ -76,22 +71,6 @@ def problem(idp: str, given: set[str]) -> str | None:
         groups = ", or ".join(" and ".join(f"`{name}`" for name in group) for group in kind.needs)
         return f"`idp: {idp}` needs {groups}"
     return None
-
-
-def load(idp: str) -> type[IdentityProvider]:
-    """The class of a kind."""
-    loaded: type[IdentityProvider] = _load(KINDS[idp].place)
-    return loaded
-
-
-def readers() -> list[type[PageReader]]:
-    """The classes of `READERS`."""
-    return [_load(place) for place in READERS]
-
-
-def _load(place: str) -> Any:
-    module, name = place.split(":")
-    return getattr(import_module(f"providers.saml.idps.{module}"), name)
 
 
 def _own(idp: str) -> set[str]:

@@ -13,7 +13,7 @@ from broker.ports import browser, browser_process
 from broker.testing import make_ports
 from providers.saml.credentials import Person
 from providers.saml.idps.browser import BrowserIdp
-from providers.saml.provider import SamlOptions
+from providers.saml.options import SamlOptions
 from tests.configs import config
 from tests.support import Home
 

@@ -439,7 +439,7 @@ def test_nobody_signs_in_in_time(
 ) -> None:
     monkeypatch.setattr(port, "PATIENCE", 0.5)
     with pytest.raises(LoginRefused, match="nobody signed in"):
-        port.Browser(desktop.environ).catch(
+        port.Browser(desktop.environ).intercept(
             sandbox.idp.url,
             sites=[],
             field="SAMLResponse",

@@ -5,14 +5,18 @@ Source: AD FS 2012 R2 to 2022, `/adfs/ls/`; Microsoft Learn, "AD FS and Azure MF
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bs4 import Tag
 
 from broker.ports.http import Reply
-from providers.saml.controls import Option, kind_of, printable
-from providers.saml.idp import PageReader
+from providers.saml.choices import Option, kind_of
+from providers.saml.controls import printable
+from providers.saml.forms import Form, Kind
 from providers.saml.idps.form import FormIdp
-from providers.saml.page import Form, Kind, Page
-from providers.saml.walk import SignIn
+from providers.saml.page import Page
+from providers.saml.refusals import refusal
+from providers.saml.walk import PageReader, Walk
 
 _WAITING = {"AzureMfaAuthentication", "AzureMfaServerAuthentication"}
 _EVERY = 1.0
@@ -37,27 +41,27 @@ class AdfsPages(PageReader):
         return page.form_with("AuthMethod") is not None
 
     @classmethod
-    def answer(cls, page: Page, walk: SignIn) -> Reply | None:
+    def answer(cls, page: Page, walk: Walk) -> Reply | Page:
         """Wait for the phone, or choose the method."""
         waiting = next((form for form in page.forms if _waits(form)), None)
         if waiting:
             return cls._wait(page, waiting, walk)
         chooser = page.form("form#options")
-        if chooser:
-            chooser.kind = Kind.OTHER  # a script sends it, when a link is clicked
+        if chooser:  # a script sends it, when a link is clicked
+            page = page.changed(chooser, replace(chooser, waits_for_script=True))
         options = _options(page)
         if not options or page.first(Kind.PASSWORD):
-            return None
-        code = page.first(Kind.CODE)
-        if not walk.password_sent:
-            return next((walk.choose([o]) for o in options if _PASSWORD in str(o[0].values)), None)
-        if code is None:
+            return page
+        if not walk.answers.password_sent:
+            options = [one for one in options if _PASSWORD in str(one[0].values)]
+            return walk.choose(options[:1]) if options else page
+        if page.first(Kind.CODE) is None:
             return walk.choose(options)
-        switch = [one for one in options if one[0].kind == walk.mfa]
-        return walk.choose(switch) if switch and walk.factor is None else None
+        switch = [one for one in options if one[0].kind == walk.choice.mfa]
+        return walk.choose(switch) if switch and walk.choice.factor is None else page
 
     @classmethod
-    def _wait(cls, page: Page, form: Form, walk: SignIn) -> Reply:
+    def _wait(cls, page: Page, form: Form, walk: Walk) -> Reply:
         """Post the page again and again: each reply brings the next one's fields."""
         current = [form]
 
@@ -68,13 +72,13 @@ class AdfsPages(PageReader):
             if again is None:
                 return reply
             if after.error():
-                raise walk.refuse(after, "", hint="approve it on your device next time")
+                raise refusal(after, "", hint="approve it on your device next time")
             walk.show_number(after)
             current[0] = again
             return None
 
         if page.error():
-            raise walk.refuse(page, "", hint="approve it on your device next time")
+            raise refusal(page, "", hint="approve it on your device next time")
         return walk.wait(page, ask, every=_EVERY)
 
 

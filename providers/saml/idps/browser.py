@@ -13,7 +13,7 @@ from broker.errors import InteractionRequired
 from providers.saml.idp import IdentityProvider
 
 if TYPE_CHECKING:
-    from broker.ports.browser import Caught
+    from broker.ports.browser import InterceptedPost
 
 SIGN_IN_HOSTS = (
     "signin.aws.amazon.com",
@@ -32,16 +32,16 @@ class BrowserIdp(IdentityProvider):
     def response(self) -> str:
         """The SAMLResponse that the browser was about to post to AWS."""
         state = self.ports.secrets.recall(_KEPT)
-        caught = self._without_window(state) or self._with_person(state)
-        if caught.state:
-            self.ports.secrets.remember(_KEPT, caught.state, until=None)
-        return caught.value
+        posted = self._without_window(state) or self._with_person(state)
+        if posted.state:
+            self.ports.secrets.remember(_KEPT, posted.state, until=None)
+        return posted.value
 
     def forget(self) -> None:
         """Drop the browser's cookies: the next sign-in asks the person again."""
         self.ports.secrets.forget(_KEPT)
 
-    def _without_window(self, state: dict[str, Any] | None) -> Caught | None:
+    def _without_window(self, state: dict[str, Any] | None) -> InterceptedPost | None:
         """Try it without a person, where that may work; None where one is needed."""
         headless = self.options.headless
         if headless == "auto":
@@ -49,9 +49,9 @@ class BrowserIdp(IdentityProvider):
         if not headless:
             return None
         self.ports.ui.progress(f"signing in at {self._host} with a browser")
-        return self._catch(state, window=False)
+        return self._intercept(state, window=False)
 
-    def _with_person(self, state: dict[str, Any] | None) -> Caught:
+    def _with_person(self, state: dict[str, Any] | None) -> InterceptedPost:
         if self.options.headless is True or not self.ports.ui.may_browse:
             raise InteractionRequired(
                 f"a person must sign in at {self._host} in a browser window",
@@ -59,12 +59,12 @@ class BrowserIdp(IdentityProvider):
                 " with `headless: auto`; while that sign-in holds, later ones need nobody",
             )
         self.ports.ui.show(f"sign in at {self._host} in the browser window that opens")
-        caught = self._catch(state, window=True)
-        assert caught
-        return caught
+        posted = self._intercept(state, window=True)
+        assert posted
+        return posted
 
-    def _catch(self, state: dict[str, Any] | None, *, window: bool) -> Caught | None:
-        return self.ports.browser.catch(
+    def _intercept(self, state: dict[str, Any] | None, *, window: bool) -> InterceptedPost | None:
+        return self.ports.browser.intercept(
             self.url,
             sites=self._sites(),
             field="SAMLResponse",

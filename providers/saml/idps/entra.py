@@ -12,9 +12,8 @@ from html import escape
 from urllib.parse import quote, urlencode, urlsplit
 
 from broker.ports.clock import to_text
-from providers.saml import kinds
 from providers.saml.idp import IdentityProvider
-from providers.saml.walk import SignIn
+from providers.saml.walk import Walk, readers
 
 PUBLIC_CLOUD = "https://login.microsoftonline.com"
 _REQUEST = (
@@ -32,12 +31,12 @@ class Entra(IdentityProvider):
         """Walk to the SAMLResponse."""
         start = self.start()
         self.ports.ui.progress(f"signing in at {urlsplit(start).netloc}")
-        walk = SignIn(
+        walk = Walk(
             self.ports,
             self.person,
             allowed=self.options.password_origins(),
             mfa=self.options.mfa,
-            readers=kinds.readers(),
+            readers=readers(),
         )
         return walk.response(start)
 

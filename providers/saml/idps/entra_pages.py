@@ -1,49 +1,27 @@
 """Microsoft Entra ID's pages: each carries `$Config`, whose page id says what it wants.
 
-Source: the pages and their scripts; Microsoft's list of AADSTS codes. Owns what follows each page;
-forms of others (the app's, a federated ADFS) are the follow loop's.
+Owns what follows each page; forms of others (the app's, a federated ADFS) are the walk's. Source:
+the pages and their scripts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from bs4 import Tag
 
-from broker.errors import LoginRefused, NetworkError, UnexpectedReply
+from broker.errors import LoginRefused
 from broker.ports.http import Reply
-from broker.ports.urls import joined, origin
-from providers.saml import api, factors, script
-from providers.saml.factors import Factor, WrongCode
-from providers.saml.idp import PageReader
-from providers.saml.page import Form, Page
-from providers.saml.walk import SignIn, UnknownPageError
+from broker.ports.urls import joined
+from providers.saml import api
+from providers.saml.api import Answer
+from providers.saml.forms import Form
+from providers.saml.idps.entra_config import Config, config_of
+from providers.saml.idps.entra_factors import SecondFactor
+from providers.saml.page import Page
+from providers.saml.refusals import UnknownPageError
+from providers.saml.walk import PageReader, Walk
 
-Answer = dict[str, Any]
-
-MOST_FACTORS = 3
-"""Second factors in one sign-in: the portal's and the app's may differ."""
-
-_BY_NUMBER = {
-    "1104": "ConvergedSignIn",
-    "1114": "ConvergedTFA",
-    "1115": "KmsiInterrupt",
-    "1121": "ConvergedProofUpRedirect",
-}
-_NO_ERROR = {"", "0", "50058"}
-"""50058, "not signed in", is what the first page starts with."""
-_ERRORS = {
-    "50034": "Microsoft does not know this user name",
-    "50053": "the account is locked for a while: too many wrong passwords",
-    "50055": "the password has expired",
-    "50056": "the account has no password",
-    "50057": "the account is disabled",
-    "50126": "wrong user name or password",
-    "50144": "the password has expired",
-    "500121": "the second factor was refused",
-}
 _DEAD_ENDS = {
     "ConvergedConditionalAccess": "Conditional Access does not allow this sign-in",
     "ConvergedChangePassword": "a new password is due",
@@ -54,40 +32,6 @@ _DEAD_ENDS = {
 }
 _PASSKEYS = ("fido", "passkey", "webauthn", "certauth")
 
-_KINDS = {
-    "PhoneAppOTP": ("totp", "authenticator app"),
-    "PhoneAppNotification": ("push", "Authenticator push"),
-    "CompanionAppsNotification": ("push", "Outlook push"),
-    "OneWaySMS": ("sms", "SMS"),
-    "TwoWayVoiceMobile": ("call", "call"),
-    "TwoWayVoiceAlternateMobile": ("call", "call"),
-    "TwoWayVoiceOffice": ("call", "call to the office"),
-    "AccessPass": ("token", "Temporary Access Pass"),
-    "FidoKey": ("webauthn", "security key or passkey"),
-}
-_CODES = {"totp", "sms", "token"}
-_WRONG_CODE = {
-    "OathCodeIncorrect": "The code is wrong.",
-    "OathCodeDuplicate": "The code was used before.",
-    "OathCodeOld": "The code is too old.",
-    "IncorrectOTP": "The code is wrong.",
-    "SMSAuthFailedWrongCodeEntered": "The code is wrong.",
-    "InvalidAccessPass": "The pass is wrong.",
-}
-_THROTTLED = {"AuthenticationThrottled", "ThrottledRequest"}
-_FAILURES = {
-    "PhoneAppDenied": "the sign-in was denied in the app",
-    "PhoneAppEntropyIncorrect": "another number was entered in the app",
-    "PhoneAppNoResponse": "nobody answered the push in time",
-    "PhoneAppFraudReported": "the sign-in was reported as fraud",
-    "UserIsBlocked": "the account is blocked for second factors",
-    "UserVoiceAuthFailedPhoneHungUp": "the call was hung up",
-    "UserVoiceAuthFailedPhoneUnreachable": "the phone was not reached",
-    "SMSAuthFailedMaxAllowedCodeRetryReached": "too many wrong codes",
-    "OathCodeFailedMaxAllowedRetryReached": "too many wrong codes",
-    "AccessPassExpired": "the Temporary Access Pass has expired",
-}
-
 
 class EntraPages(PageReader):
     """All pages that say their id."""
@@ -95,90 +39,16 @@ class EntraPages(PageReader):
     @classmethod
     def recognises(cls, page: Page) -> bool:
         """By the page id in `$Config`."""
-        return bool(_config(page).name)
+        return bool(config_of(page).name)
 
     @classmethod
-    def answer(cls, page: Page, walk: SignIn) -> Reply | None:
+    def answer(cls, page: Page, walk: Walk) -> Reply | Page:
         """What the page id calls for."""
-        return _Step(walk, page, _config(page)).taken()
-
-
-@dataclass(frozen=True)
-class Config:
-    """A page's `$Config`, and the page's own address."""
-
-    base: str
-    config: Answer
-
-    @property
-    def name(self) -> str:
-        """`pgid`, else what `hpgid` stands for; empty where neither is there."""
-        number = self.text("hpgid")
-        known = _BY_NUMBER.get(number, number)
-        return api.words(self.config.get("pgid") or known, 60)
-
-    @property
-    def error(self) -> str:
-        """Its error code, or empty."""
-        code = str(self.config.get("sErrorCode") or "")
-        return "" if code in _NO_ERROR else api.words(code, 40)
-
-    @property
-    def said(self) -> str:
-        """Microsoft's own words, with the code where the words lack it."""
-        names = ("strMainMessage", "strServiceExceptionMessage", "strAdditionalMessage", "sErrTxt")
-        told = dict.fromkeys(filter(None, (api.words(self.config.get(name)) for name in names)))
-        code = self.error or api.words(self.config.get("iErrorCode") or "", 40)
-        text = " ".join(told) or _ERRORS.get(code, "")
-        return f"{text or 'error'} ({code})" if code and code not in text else text
-
-    def text(self, name: str) -> str:
-        """One string of the config; empty where it is missing."""
-        value = self.config.get(name)
-        return "" if value is None else str(value)
-
-    def url(self, name: str) -> str:
-        """One address of the config, absolute; empty where it is missing."""
-        return joined(self.base, self.text(name)) if self.text(name) else ""
-
-    def required(self, name: str) -> str:
-        """One address of the config without which nothing goes on.
-
-        Raises:
-            UnexpectedReply: It is missing.
-        """
-        if not self.text(name):
-            raise UnexpectedReply(
-                f"Microsoft's page {self.name} lacks {name}",
-                hint="`idp: browser` can sign in through any page",
-            )
-        return self.url(name)
-
-    def fields(self, token: str = "", **more: str) -> list[tuple[str, str]]:
-        """What each post of the page demands back: canary, request id and flow token."""
-        values = {
-            self.text("sCanaryTokenName") or "canary": self.text("canary"),
-            "hpgrequestid": self.text("sessionId"),
-            self.text("sFTName") or "flowToken": token or self.text("sFT"),
-            **more,
-        }
-        return list(values.items())
-
-    def headers(self) -> dict[str, str]:
-        """What the page's script sends with its JSON requests."""
-        values = {
-            "Accept": "application/json",
-            "canary": self.text("apiCanary"),
-            "client-request-id": self.text("correlationId"),
-            "hpgact": self.text("hpgact"),
-            "hpgid": self.text("hpgid"),
-            "hpgrequestid": self.text("sessionId"),
-        }
-        return {name: value for name, value in values.items() if value}
+        return _Step(walk, page, config_of(page)).taken()
 
 
 class _Step:
-    """The way on from one self._config.
+    """The way on from one page.
 
     Args:
         walk: It posts the password, once and to its own sites alone.
@@ -186,19 +56,18 @@ class _Step:
         config: What the page says.
     """
 
-    def __init__(self, walk: SignIn, page: Page, config: Config) -> None:
+    def __init__(self, walk: Walk, page: Page, config: Config) -> None:
         self._walk = walk
         self._page = page
         self._config = config
         self._ports = walk.ports
-        self._number = ""
 
     def taken(self) -> Reply:
         """The reply that it leads to."""
         ways = {
             "ConvergedSignIn": self._sign_in,
             "BssoInterrupt": self._reload,
-            "ConvergedTFA": self._second_factor,
+            "ConvergedTFA": SecondFactor(self._walk, self._config).taken,
             "ConvergedProofUpRedirect": self._proof_up,
             "KmsiInterrupt": self._interrupt,
             "CmsiInterrupt": self._interrupt,
@@ -242,12 +111,11 @@ class _Step:
             Tag(name="form"),
             self._config.required("urlPost"),
             "post",
-            fields,
-            typed=[],
+            tuple(fields),
             username="login",
             password="passwd",  # noqa: S106 - the field's name
         )
-        return self._walk.send_password(self._page, form)
+        return self._walk.answers.send_password(self._page, form)
 
     def _credential_type(self, user: str) -> Answer:
         """Whether the user signs in here, or at a federated provider."""
@@ -275,102 +143,6 @@ class _Step:
             parts = urlsplit(self._config.base)
             address = parts._replace(query=f"{parts.query}&sso_reload=True".lstrip("&")).geturl()
         return self._walk.http.get(address)
-
-    # Second factors
-
-    def _second_factor(self) -> Reply:
-        self._walk.factors_taken += 1
-        if self._config.error or self._walk.factors_taken > MOST_FACTORS:
-            why = self._config.said or "it asks again and again"
-            raise LoginRefused(f"Microsoft refused the second factor: {why}", hint="run it again")
-        proofs = [_factor(proof) for proof in api.objects(self._config.config.get("arrUserProofs"))]
-        skip = self._config.url("urlSkipMfaRegistration")
-        if not proofs and skip:
-            return self._walk.http.get(skip)
-        chosen = factors.choose(proofs, self._walk.mfa, self._ports.ui)
-        begun = self._ask("urlBeginAuth", chosen, {"Method": "BeginAuth"}, {})
-        if not begun.get("Success"):
-            raise _failure(begun)
-        if chosen.kind not in _CODES and not self._number_shown(begun):
-            self._ports.ui.show(f"Answer the {chosen.label}")
-        done = self._code(chosen, begun) if chosen.kind in _CODES else (
-            self._poll(chosen, begun)
-        )  # fmt: skip
-        fields = self._config.fields(
-            str(done.get("FlowToken") or ""),
-            request=str(done.get("Ctx") or self._config.text("sCtx")),
-            login=self._config.text("sPOST_Username") or self._walk.person.username(),
-            **{
-                self._config.text("sAuthMethodInputFieldName") or "mfaAuthMethod": str(
-                    chosen.handle
-                )
-            },
-        )
-        return self._walk.http.post(self._config.required("urlPost"), form=fields)
-
-    def _number_shown(self, answer: Answer) -> bool:
-        """Show the number to match, once; whether there is one."""
-        number = api.words(answer.get("Entropy"), 20)
-        if number in {"", "0"}:
-            return False
-        if number != self._number:
-            self._number = number
-            self._ports.ui.show(f"Enter {number} in the Authenticator app")
-        return True
-
-    def _ask(
-        self, where: str, chosen: Factor, more: Answer, last: Answer, *, retry: bool = False
-    ) -> Answer:
-        """One JSON request of the page's script; the newest flow token and context count."""
-        body = {
-            "AuthMethodId": chosen.handle,
-            "Ctx": last.get("Ctx") or self._config.text("sCtx"),
-            "FlowToken": last.get("FlowToken") or self._config.text("sFT"),
-            **({"SessionId": last["SessionId"]} if last.get("SessionId") else {}),
-            **more,
-        }
-        site = {origin(self._config.base)}
-        reply = self._walk.http.post(
-            self._config.required(where),
-            json=body,
-            headers=self._config.headers(),
-            only_to=site,
-            retry=retry,
-        )
-        return {"SessionId": last.get("SessionId"), **api.answer(reply)}
-
-    def _code(self, chosen: Factor, begun: Answer) -> Answer:
-        latest = begun
-
-        def send(code: str) -> Answer:
-            nonlocal latest
-            more = {"Method": "EndAuth", "AdditionalAuthData": code}
-            latest = self._ask("urlEndAuth", chosen, more, latest)
-            if latest.get("Success"):
-                return latest
-            result = str(latest.get("ResultValue") or "")
-            if result in _WRONG_CODE:
-                raise WrongCode(api.words(latest.get("Message")) or _WRONG_CODE[result])
-            raise _failure(latest)
-
-        return factors.send_code(send, self._walk.person, self._ports.ui, chosen)
-
-    def _poll(self, chosen: Factor, begun: Answer) -> Answer:
-        latest = begun
-
-        def ask() -> Answer | None:
-            nonlocal latest
-            latest = self._ask("urlEndAuth", chosen, {"Method": "EndAuth"}, latest, retry=True)
-            self._number_shown(latest)
-            if latest.get("Success"):
-                return latest
-            result = str(latest.get("ResultValue") or "")
-            waits = latest.get("Retry") or result == "AuthenticationPending"
-            if not waits or result in _FAILURES or result in _THROTTLED:
-                raise _failure(latest)
-            return None
-
-        return factors.poll(ask, self._ports.clock, every=_interval(self._config, chosen))
 
     # What comes after
 
@@ -413,37 +185,3 @@ class _Step:
             hint="`idp: browser` can sign in where a managed browser, a passkey or a new password"
             " is wanted; else ask your administrator",
         )
-
-
-def _config(page: Page) -> Config:
-    scripts = "\n".join(tag.get_text() for tag in page.soup.find_all("script"))
-    return Config(page.url, script.config(scripts) or {})
-
-
-def _factor(proof: Answer) -> Factor:
-    """One of `arrUserProofs`."""
-    method = str(proof.get("authMethodId") or "")
-    kind, what = _KINDS.get(method, ("unknown", api.words(method, 40) or "unknown"))
-    label = f"{what} {api.words(proof.get('display'), 60)}".strip()
-    return Factor(kind, label, method)
-
-
-def _interval(config: Config, chosen: Factor) -> float:
-    """Seconds between two questions: the page's wish within reason, else 1."""
-    wish = api.at(config.config, "oPerAuthPollingInterval", chosen.handle)
-    return api.seconds(wish, 1, least=0.5, most=10)
-
-
-def _failure(answer: Answer) -> Exception:
-    """What a second factor that did not work out is."""
-    result = api.words(answer.get("ResultValue") or answer.get("ErrCode") or "no reason", 60)
-    said = api.words(answer.get("Message"))
-    if result in _THROTTLED:
-        return NetworkError(
-            f"Microsoft: too many tries ({result})" + (f": {said}" if said else ""),
-            hint="wait a while, then sign in again",
-        )
-    why = _FAILURES.get(result, "the second factor did not work")
-    return LoginRefused(
-        f"{why} ({result})" + (f"; Microsoft says: {said}" if said else ""), hint="run it again"
-    )

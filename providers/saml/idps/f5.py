@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urljoin
 
 from broker.ports.http import Reply
-from providers.saml.idp import PageReader
 from providers.saml.page import Page
-from providers.saml.walk import SignIn
+from providers.saml.walk import PageReader, Walk
 
 
 class F5Pages(PageReader):
@@ -20,10 +20,10 @@ class F5Pages(PageReader):
         return form is not None and form.has("vhost")
 
     @classmethod
-    def answer(cls, page: Page, walk: SignIn) -> Reply | None:
+    def answer(cls, page: Page, walk: Walk) -> Reply | Page:
         """Logon pages are posted to the policy, whatever their own address is."""
         del walk
         form = page.form("form#auth_form")
-        if form and not form.tag.get("action"):
-            form.action = urljoin(page.url, "/my.policy")
-        return None
+        if form is None or form.tag.get("action"):
+            return page
+        return page.changed(form, replace(form, action=urljoin(page.url, "/my.policy")))

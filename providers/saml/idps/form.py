@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from providers.saml import kinds
 from providers.saml.idp import IdentityProvider
-from providers.saml.walk import SignIn
+from providers.saml.walk import Walk, readers
 
 
 class FormIdp(IdentityProvider):
@@ -31,13 +30,13 @@ class FormIdp(IdentityProvider):
     def response(self) -> str:
         """Walk from the start to the SAMLResponse."""
         chosen = self.options.fields
-        walk = SignIn(
+        walk = Walk(
             self.ports,
             self.person,
             allowed=self.options.password_origins(),
             selectors=chosen.model_dump(exclude_none=True) if chosen else {},
             mfa=self.options.mfa,
-            readers=kinds.readers(),
+            readers=readers(),
         )
         self.ports.ui.progress(f"signing in at {urlsplit(self.url).netloc.rpartition('@')[2]}")
         return walk.response(self.start)

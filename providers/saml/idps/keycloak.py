@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 
 from broker.ports.http import Reply
-from providers.saml.controls import Option, kind_of, printable
-from providers.saml.idp import PageReader
-from providers.saml.page import Form, Kind, Page
-from providers.saml.walk import SignIn, UnknownPageError
+from providers.saml.choices import Option, kind_of
+from providers.saml.controls import printable
+from providers.saml.forms import Form, Kind
+from providers.saml.page import Page
+from providers.saml.refusals import UnknownPageError, demand
+from providers.saml.walk import PageReader, Walk
 
 _ANOTHER_WAY = "#kc-select-try-another-way-form"
 _METHODS = "kc-select-credential-form"
@@ -41,43 +43,41 @@ class KeycloakPages(PageReader):
         return page.soup.select_one(marks) is not None
 
     @classmethod
-    def answer(cls, page: Page, walk: SignIn) -> Reply | None:
+    def answer(cls, page: Page, walk: Walk) -> Reply | Page:
         """Choose method and device; stop at what only a person in a browser can do."""
-        for marks, demand in _SET_UP.items():
+        for marks, what in _SET_UP.items():
             if page.soup.select_one(marks) and not page.first(Kind.PASSWORD):
-                raise walk.demand(page, demand)
+                raise demand(page, what)
         methods = [(_method(form), form) for form in page.forms if form.id == _METHODS]
         if methods:
             return cls._choose_method(page, walk, methods)
         another = page.form(_ANOTHER_WAY)
         code = page.first(Kind.CODE)
         if page.form("form#webauth") and not (code or page.first(Kind.PASSWORD)):
-            if another and walk.mfa != "webauthn":
+            if another and walk.choice.mfa != "webauthn":
                 return walk.send(another)
             raise UnknownPageError(page, "asks for a security key or a passkey")
-        if code and another and walk.mfa in _ELSEWHERE and walk.factor is None:
+        if code and another and walk.choice.mfa in _ELSEWHERE and walk.choice.factor is None:
             return walk.send(another)
-        if code:
-            cls._choose_device(page, walk, code)
-        return None
+        return cls._choose_device(page, walk, code) if code else page
 
     @classmethod
-    def _choose_method(cls, page: Page, walk: SignIn, methods: list[tuple[Option, Form]]) -> Reply:
+    def _choose_method(cls, page: Page, walk: Walk, methods: list[tuple[Option, Form]]) -> Reply:
         """The password first; then what can be used here, of which `mfa` may name a device."""
-        if not walk.password_sent:
+        if not walk.answers.password_sent:
             methods = [one for one in methods if one[0].kind == _PASSWORD]
         usable = [(option, form) for option, form in methods if option.kind != "webauthn"]
-        if not usable or walk.mfa == "webauthn":
+        if not usable or walk.choice.mfa == "webauthn":
             raise UnknownPageError(page, "offers only security keys and passkeys here")
-        if not walk.password_sent:
+        if not walk.answers.password_sent:
             return walk.send(usable[0][1])
         usable = [one for one in usable if one[0].kind != _PASSWORD] or usable
-        named = any(walk.mfa in {option.kind, option.label} for option, _ in usable)
+        named = any(walk.choice.mfa in {option.kind, option.label} for option, _ in usable)
         apps = [form for option, form in usable if option.kind == "totp"]
-        return walk.send(apps[0]) if walk.mfa and apps and not named else walk.choose(usable)
+        return walk.send(apps[0]) if walk.choice.mfa and apps and not named else walk.choose(usable)
 
     @classmethod
-    def _choose_device(cls, page: Page, walk: SignIn, form: Form) -> None:
+    def _choose_device(cls, page: Page, walk: Walk, form: Form) -> Page:
         """Put the chosen tile's credential into the hidden field that a script would fill."""
         tiles = [
             (Option(printable(tile.get_text(" ")), "totp", {_DEVICE: quoted[1]}), form)
@@ -85,10 +85,9 @@ class KeycloakPages(PageReader):
             if (quoted := re.search(r"""['"]([^'"]+)['"]""", str(tile["onclick"])))
         ]
         if len(tiles) < 2:
-            return
-        known = [tile for tile in tiles if walk.factor and tile[0].label == walk.factor.label]
-        option, _ = known[0] if known else walk.pick(tiles)
-        form.fields = form.filled(**option.values)
+            return page
+        option = walk.choice.again([tile[0] for tile in tiles]) or walk.choice.pick(tiles)[0]
+        return page.changed(form, form.with_values(**option.values))
 
 
 _DEVICE = "selectedCredentialId"
@@ -109,4 +108,4 @@ def _method(form: Form) -> Option:
     words = around.select_one("h2, [class*=headline], [class*=title]") or around
     label = printable(words.get_text(" "))
     kind = next((kind for kind, pattern in _ICONS if re.search(pattern, icons)), kind_of(label))
-    return Option(label, kind, {})
+    return Option(label, kind, dict(form.fields))

@@ -7,7 +7,6 @@ token); RFC 8628 and RFC 8693. Its authn API is of no use for an app.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from broker.errors import (
@@ -19,12 +18,9 @@ from broker.errors import (
 )
 from broker.ports.urls import joined, require_safe
 from providers.saml import api
-from providers.saml.walk import SignIn
-
-if TYPE_CHECKING:
-    from providers.saml.idps.okta import Okta
-
-Answer = dict[str, Any]
+from providers.saml.api import Answer
+from providers.saml.idp import IdentityProvider
+from providers.saml.walk import Walk
 
 SCOPE = "openid okta.apps.sso okta.apps.read okta.users.read.self"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -50,12 +46,12 @@ class _RefusedError(Exception):
 class IdentityEngine:
     """One sign-in; its tokens are kept sealed while they live."""
 
-    def __init__(self, idp: Okta) -> None:
+    def __init__(self, idp: IdentityProvider) -> None:
         self._idp = idp
         self._ports = idp.ports
         self._client = str(idp.options.client_id)
         self._app = str(idp.options.app_id)
-        self._pages = SignIn(idp.ports, idp.person, idp.options.password_origins())
+        self._pages = Walk(idp.ports, idp.person, idp.options.password_origins())
 
     def response(self) -> str:
         """The kept tokens' SAMLResponse, else a new sign-in's."""
@@ -208,3 +204,13 @@ class IdentityEngine:
             for link in api.objects(links)
             if link.get("appName", link.get("name")) == "amazon_aws"
         )
+
+
+def needs_identity_engine(url: str, missing: list[str]) -> ConfigError:
+    """The org runs Identity Engine, and the YAML lacks what that needs."""
+    return ConfigError(
+        f"{urlsplit(url).netloc} runs Okta Identity Engine, which needs"
+        f" {' and '.join(f'`{name}`' for name in missing)} of the provider",
+        hint="ask Okta's administrator for a native OIDC app with device authorization (see"
+        " docs/providers/okta.md), or use `idp: browser`",
+    )

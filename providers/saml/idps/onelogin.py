@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 from broker.errors import LoginRefused, UnexpectedReply
 from broker.ports.urls import joined, origin
 from providers.saml import api, factors
+from providers.saml.api import Answer
 from providers.saml.factors import Factor, WrongCode
 from providers.saml.idp import IdentityProvider
-
-Answer = dict[str, Any]
 
 PUSH_EVERY = 1.0
 """Seconds between two questions whether the push was answered."""
@@ -161,7 +160,7 @@ class OneLogin(IdentityProvider):
             kind = "totp"
         named = api.words(device.get("user_display_name") or device.get("device_name"), 40)
         number = api.words(device.get("device_id"), 40)
-        return Factor(kind, f"{label} {named or number}", device.get("device_id"))
+        return Factor(kind, f"{label} {named or number}", device.get("device_id"), number)
 
 
 def _flat(answer: Answer) -> Answer:

@@ -5,14 +5,18 @@ Source: PingFederate's form templates; PingID's pages under `/pingid/ppm/`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bs4 import Tag
 
 from broker.ports.http import Reply
-from providers.saml.controls import Option, kind_of, printable
-from providers.saml.idp import PageReader
+from providers.saml.choices import Option, kind_of
+from providers.saml.controls import printable
+from providers.saml.forms import Form, Kind
 from providers.saml.idps.form import FormIdp
-from providers.saml.page import Form, Kind, Page
-from providers.saml.walk import SignIn
+from providers.saml.page import Page
+from providers.saml.refusals import refusal
+from providers.saml.walk import PageReader, Walk
 
 _EVERY = 3.0
 """Seconds between two questions for the swipe, as PingID's script does it."""
@@ -40,7 +44,7 @@ class PingPages(PageReader):
         )
 
     @classmethod
-    def answer(cls, page: Page, walk: SignIn) -> Reply | None:
+    def answer(cls, page: Page, walk: Walk) -> Reply | Page:
         """Answer the browser check, choose the device, wait for the swipe."""
         check = page.form_with("isWebAuthnSupportedByBrowser")
         if check:
@@ -52,16 +56,10 @@ class PingPages(PageReader):
         swipe, after = page.form(_SWIPE), page.form(_ANSWER)
         if swipe and after and not page.first(Kind.CODE):
             return cls._wait(page, swipe, after, walk)
-        for form in page.forms:  # what the page's own scripts do
-            if form.value("pf.ok") == "":
-                form.fields = form.filled(**{"pf.ok": "clicked"})
-            fresh = [cookie.value for cookie in walk.http.cookies if cookie.name == ".csrf"]
-            if fresh and fresh[0] and form.has("csrfToken"):
-                form.fields = form.filled(csrfToken=fresh[0])
-        return None
+        return replace(page, forms=tuple(_as_scripts_do(form, walk) for form in page.forms))
 
     @classmethod
-    def _wait(cls, page: Page, swipe: Form, after: Form, walk: SignIn) -> Reply:
+    def _wait(cls, page: Page, swipe: Form, after: Form, walk: Walk) -> Reply:
         """Ask for the swipe's state, then go where the page would go with it."""
 
         def ask() -> str | None:
@@ -78,9 +76,19 @@ class PingPages(PageReader):
         devices = shown.form("form[name=device-form], form#device-form")
         if shown.first(Kind.CODE) or (devices and walk.ports.ui.interactive):
             return reply  # its code, or another device, instead
-        raise walk.refuse(
+        raise refusal(
             shown, f"the approval ended with {status}", hint="run it again and approve it"
         )
+
+
+def _as_scripts_do(form: Form, walk: Walk) -> Form:
+    """The form with what the page's own scripts put into it."""
+    if form.value("pf.ok") == "":
+        form = form.with_values(**{"pf.ok": "clicked"})
+    fresh = [cookie.value for cookie in walk.http.cookies if cookie.name == ".csrf"]
+    if fresh and fresh[0] and form.has("csrfToken"):
+        form = form.with_values(csrfToken=fresh[0])
+    return form
 
 
 def _devices(page: Page, form: Form) -> list[tuple[Option, Form]]:

@@ -9,9 +9,10 @@ from urllib.parse import quote
 import pytest
 
 from broker.errors import LoginRefused, UnexpectedReply
-from providers.saml import script
+from providers.saml import leads, script
 from providers.saml.debug_page import masked_copy
-from providers.saml.page import Form, Kind, Page
+from providers.saml.forms import Form, Kind
+from providers.saml.page import Page
 from tests.providers.saml.site import PASSWORD_FORM, Site
 from tests.sandbox.server import Answer, html
 
@@ -95,14 +96,14 @@ def test_buttons_beside_a_code_are_no_devices() -> None:
     ],
 )
 def test_what_a_browser_would_send(page: str) -> None:
-    onward = read(page).onward
+    onward = leads.onward(read(page))
     assert onward
     assert onward.action == "https://id.example/on"
 
 
 def test_a_box_that_has_to_be_ticked_is_not_passed_over() -> None:
     box = "<input type=checkbox name=terms required><button>Weiter</button>"
-    assert read(ONWARD.format(box)).onward is None
+    assert leads.onward(read(ONWARD.format(box))) is None
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_a_box_that_has_to_be_ticked_is_not_passed_over() -> None:
     ],
 )
 def test_where_a_script_leads(script: str, target: str | None) -> None:
-    assert read(f"<script>{script}</script>").script_target == target
+    assert leads.script_target(read(f"<script>{script}</script>")) == target
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from broker.errors import (
     UnexpectedReply,
 )
 from broker.testing import MemoryKeychain
-from providers.saml.provider import SamlOptions
+from providers.saml.options import SamlOptions
 from tests.providers.saml.site import PASSWORD_FORM, Site
 from tests.sandbox import PROD
 from tests.sandbox.server import Answer, html

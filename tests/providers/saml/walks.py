@@ -10,7 +10,8 @@ import pytest
 from broker.errors import AwsLoginError, LoginRefused
 from broker.provider import Request
 from broker.testing import FakeClock, MemoryKeychain, MemorySecrets, ScriptedUi, make_ports
-from providers.saml.provider import Saml, SamlOptions
+from providers.saml.options import SamlOptions
+from providers.saml.provider import Saml
 from tests.sandbox import PROD, Sandbox
 
 ADMIN = Request(profile="prod", region="eu-west-1", account=PROD, role="Admin")

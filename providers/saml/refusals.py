@@ -1,0 +1,50 @@
+"""What a page that does not lead on means, in the provider's own words."""
+
+from __future__ import annotations
+
+from broker.errors import LoginRefused, UnexpectedReply
+from broker.ports.urls import without_query
+from providers.saml.page import Page
+
+BROWSER = "`idp: browser` can sign in through any page"
+
+
+class UnknownPageError(UnexpectedReply):
+    """A page that we do not understand, or that asks for what cannot be given here.
+
+    Args:
+        page: The page.
+        why: What about it; that it is not understood, if nothing is said.
+    """
+
+    def __init__(self, page: Page, why: str = "") -> None:
+        super().__init__(
+            f"{without_query(page.url)} shows {page.title}, which"
+            f" {why or 'awslogin does not understand'}"
+            + (f"; it says: {page.error()}" if page.error() else ""),
+            hint=f"{BROWSER}; --debug-page FILE saves this one",
+        )
+
+
+def refusal(page: Page, otherwise: str, *, hint: str = "") -> LoginRefused:
+    """The provider refuses.
+
+    Args:
+        page: Says why.
+        otherwise: What is said where the page does not.
+        hint: The mend.
+    """
+    said = page.error()
+    return LoginRefused(
+        f"the identity provider says: {said}" if said else otherwise,
+        hint=hint or "ask its helpdesk",
+    )
+
+
+def demand(page: Page, what: str) -> LoginRefused:
+    """The provider wants something set up before it lets the person in."""
+    words = page.error() or page.heading()
+    return LoginRefused(
+        f"the identity provider {what}: {words}",
+        hint=f"do that in a browser at {without_query(page.url)}, then sign in again",
+    )
