@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # `typing` itself is too dear here
     from _socket import socket
     from collections.abc import Mapping
 
-    Form = tuple[str, str, str, bool, bool, float]
+    Form = tuple[str, str, str, bool, bool, float, str]
 elif "os" in sys.modules:
     import os
 else:  # without site-packages nothing has imported it yet
@@ -24,6 +24,9 @@ COMMANDS = frozenset(
     " discover setup import migrate config init agent doctor uninstall providers completion".split()
 )
 """Names that a profile is reached behind `login` alone. The table itself is `broker.cli.app`'s."""
+
+FILE_NAME = "awslogin.yaml"
+"""The team's file, looked for from the working directory up."""
 
 FORMATS = ("json", "process", "env", "fish", "powershell", "cmd", "dotenv")
 """What the agent keeps ready: formats whose bytes are the same whoever asks, and when."""
@@ -52,7 +55,7 @@ def main(*, alone: bool = False) -> int:
         alone: Without site-packages: the full program is another start of the interpreter.
     """
     keep_descriptors()
-    words = sys.argv[1:]
+    words = as_found(sys.argv[1:]) if alone else sys.argv[1:]
     form = wanted(words) if may_ask_agent(os.environ) else None
     try:
         code = _ask(form, alone=alone) if form else None
@@ -97,9 +100,12 @@ def may_ask_agent(environ: "Mapping[str, str]") -> bool:
 
 
 def wanted(words: "list[str]") -> "Form | None":
-    """Profile, format, config file, may ask, quiet, seconds to wait; None for what is not cheap."""
+    """The form of cheap words, or None for others.
+
+    Profile, format, `--config`, whether a person may be asked, quiet, seconds to wait, `--found`.
+    """
     plain: list[str] = []
-    values = {"--config": "", "--output": "text"}
+    values = {"--config": "", "--found": "", "--output": "text"}
     flags = {"--no-input": False, "--quiet": False, "--no-browser": False}
     rest = iter(words)
     for word in rest:
@@ -127,9 +133,26 @@ def wanted(words: "list[str]") -> "Form | None":
         output, seconds = "process", 50.0
     elif command == "env" and output == "text":
         output = calling_shell()
-    if output not in FORMATS:
+    if output not in FORMATS or (values["--config"] and values["--found"]):
         return None
-    return profile, output, values["--config"], not flags["--no-input"], flags["--quiet"], seconds
+    config, may_ask = values["--config"], not flags["--no-input"]
+    return profile, output, config, may_ask, flags["--quiet"], seconds, values["--found"]
+
+
+def as_found(words: "list[str]") -> "list[str]":
+    """The words of a line that an older `setup` wrote, which trusted whatever the file came to say.
+
+    `creds NAME --config …/awslogin.yaml` is read as `creds NAME --found …`.
+    """
+    if words[:1] != ["creds"]:
+        return words
+    words = list(words)
+    for place, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        file = value if equals else "".join(words[place + 1 : place + 2])
+        if name == "--config" and file.rpartition("/")[2] == FILE_NAME:
+            words[place] = f"--found{equals}{value}"
+    return words
 
 
 def calling_shell() -> str:
@@ -153,20 +176,54 @@ def working_directory() -> str:
         return "/"
 
 
-def place_of(config: str) -> "tuple[str, str]":
-    """Which config counts here: how it was found, and its path; `broker.config.find` says more."""
-    named = config or os.environ.get("AWSLOGIN_CONFIG")
+def place_of(
+    config: str,
+    found: str = "",
+    environ: "Mapping[str, str]" = os.environ,
+    folder: "str | None" = None,
+) -> "tuple[str, str]":
+    """Which config counts: how it came to be known, and its path.
+
+    `given`: by `--config`. `environ`: by AWSLOGIN_CONFIG. `found`: it must be trusted by its
+    content, as it was found by walking up, or is the file of `--found`, or of a relative
+    AWSLOGIN_CONFIG, which any folder could bring. `own`: the person's, without a path.
+
+    Args:
+        config: `--config`, or empty.
+        found: `--found`, or empty.
+        environ: The environment.
+        folder: Where the walk up begins; the working directory.
+    """
+    folder = folder or working_directory()
+    if config:
+        return "given", os.path.join(folder, os.path.expanduser(config))
+    if found:
+        return "found", os.path.join(folder, os.path.expanduser(found))
+    named = os.path.expanduser(environ.get("AWSLOGIN_CONFIG") or "")
     if named:
-        return "given", os.path.join(working_directory(), os.path.expanduser(named))
-    folder = working_directory()
+        path = os.path.join(folder, named)
+        return "environ" if path == named and named[:6] != "/proc/" else "found", path
     while True:
-        path = os.path.join(folder, "awslogin.yaml")
-        if os.path.isfile(path):
+        path = os.path.join(folder, FILE_NAME)
+        if is_own_file(path):
             return "found", path
         above = os.path.dirname(folder)
         if above == folder:
             return "own", ""
         folder = above
+
+
+def is_own_file(path: str) -> bool:
+    """Whether a file stands there that is ours or root's; what others left there is none of ours.
+
+    In a folder that we may not look into there is none.
+    """
+    try:
+        about = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    regular = about.st_mode & 0o170000 == 0o100000
+    return regular and (os.name != "posix" or about.st_uid in (0, os.geteuid()))
 
 
 def agent_folder(environ: "Mapping[str, str]") -> str:
@@ -263,8 +320,8 @@ def _exactly(link: "socket", size: int) -> bytes:
 
 def _ask(form: "Form", *, alone: bool) -> "int | None":
     """The exit code where the agent had the answer; None where the full command must find it."""
-    profile, output, config, may_ask, quiet, seconds = form
-    how, path = place_of(config)
+    profile, output, config, may_ask, quiet, seconds, found = form
+    how, path = place_of(config, found)
     folder = agent_folder(os.environ)
     try:
         link = connect(folder)

@@ -23,7 +23,8 @@ from posix import environ as _environ
 
 __all__ = [
     "O_RDWR", "_exit", "close", "devnull", "environ", "execv", "fsdecode", "fsencode", "fstat",
-    "getcwd", "geteuid", "getppid", "lstat", "name", "open", "path", "set_inheritable", "write",
+    "getcwd", "geteuid", "getppid", "lstat", "name", "open", "path", "set_inheritable", "stat",
+    "write",
 ]  # fmt: skip
 
 name = "posix"
@@ -78,11 +79,3 @@ class path:  # noqa: N801 - as in `os`
         from posixpath import expanduser
 
         return expanduser(whole)
-
-    @staticmethod
-    def isfile(whole: str) -> bool:
-        """As `os.path.isfile`."""
-        try:
-            return stat(whole).st_mode & 0o170000 == 0o100000
-        except (OSError, ValueError):
-            return False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from broker.paths import config_dir, read_or_none
 
@@ -11,17 +13,20 @@ FILE_NAME = "settings.yaml"
 IDLE = 3600.0
 
 
+@dataclass(frozen=True)
 class Settings:
     """What a person has chosen on this machine.
 
     Attributes:
         agent: Whether there may be an agent: `agent: auto` or `off`.
         agent_idle: Seconds after which it ends when nobody asks: `agent_idle: 1h`.
+        demand_trust: `always` asks for trust in the file of AWSLOGIN_CONFIG too; `found` in one
+            that was found by walking up alone.
     """
 
-    def __init__(self, *, agent: bool = True, agent_idle: float = IDLE) -> None:
-        self.agent = agent
-        self.agent_idle = agent_idle
+    agent: bool = True
+    agent_idle: float = IDLE
+    demand_trust: str = "found"
 
 
 def path(environ: Mapping[str, str]) -> Path:
@@ -40,24 +45,49 @@ def settings(environ: Mapping[str, str]) -> Settings:
     if content is None:
         return Settings()
     from broker.config.document import parse
-    from broker.durations import parse_duration
 
     if not any(line.partition(b"#")[0].strip() for line in content.splitlines()):
         return Settings()
     document = parse(content, str(file))
+    known = ", ".join(READERS)
     if not isinstance(document.data, dict):
-        raise document.error((), "settings are lines of `key: value`", hint="agent, agent_idle")
-    given = {key: document.raw.get((key,), "") for key in document.data}
-    for key in given:
-        if key not in {"agent", "agent_idle"}:
-            raise document.error((key,), f"unknown key `{key}`", hint="agent, agent_idle")
-    agent = given.get("agent", "auto")  # plain YAML reads `off` as a boolean
-    if agent not in {"auto", "off"}:
-        raise document.error(("agent",), "`agent` is auto or off")
-    try:
-        idle = parse_duration(given.get("agent_idle", "1h"))
-    except ValueError as error:
-        raise document.error(("agent_idle",), f"`agent_idle`: {error}") from None
-    if not idle:
-        raise document.error(("agent_idle",), "`agent_idle` is at least 1s", hint="`agent: off`")
-    return Settings(agent=agent == "auto", agent_idle=float(idle))
+        raise document.error((), "settings are lines of `key: value`", hint=known)
+    chosen: dict[str, Any] = {}
+    for key in document.data:
+        if key not in READERS:
+            raise document.error((key,), f"unknown key `{key}`", hint=known)
+        try:
+            chosen[key] = READERS[key](document.raw.get((key,), ""))
+        except ValueError as error:
+            raise document.error((key,), f"`{key}` {error}") from None
+    return Settings(**chosen)
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"is {' or '.join(words)}")
+        return text
+
+    return read
+
+
+def _agent(text: str) -> bool:
+    return _one_of("auto", "off")(text) == "auto"
+
+
+def _seconds(text: str) -> float:
+    from broker.durations import parse_duration
+
+    seconds = parse_duration(text)
+    if not seconds:
+        raise ValueError("is at least 1s")
+    return float(seconds)
+
+
+READERS: Mapping[str, Callable[[str], Any]] = {
+    "agent": _agent,
+    "agent_idle": _seconds,
+    "demand_trust": _one_of("found", "always"),
+}
+"""Key → what reads its text as it stands in the file; a ValueError says what it should be."""

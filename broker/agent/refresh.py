@@ -11,6 +11,8 @@ import time
 from broker.agent.store import Place, Values
 
 MAX_CHILDREN = 4
+CONFIG_OPTIONS = {"given": "--config", "found": "--found"}
+"""How a child is told which config counts; a file that was found is held to trust there too."""
 MAX_SECONDS = 120.0
 """How long a child may take."""
 
@@ -43,8 +45,8 @@ class Refresh:
             *(sys.executable, "-P", "-m", "broker.cli"),
             *("creds", profile, "--force", "--no-input"),
         ]
-        if how == "given":
-            words += ["--config", path]
+        if how in CONFIG_OPTIONS:
+            words += [CONFIG_OPTIONS[how], path]
         merged = {name: v for name, v in os.environb.items() if name not in environ}
         merged |= {name: v[1:] for name, v in environ.items() if v[:1] == b"+"}
         if not os.path.isabs(os.path.expanduser(merged.get(b"AWSLOGIN_HOME", b"/"))):

@@ -8,13 +8,16 @@ from broker import settings
 from broker.agent.client import SHAPING
 from broker.agent.messages import Declare
 from broker.config import Config, Profile
-from broker.entry import place_of
 from broker.file_fingerprint import file_fingerprint, is_trustworthy
 from broker.recording_environ import RecordingEnviron
 
 
 def variant_of(
-    config: Config, profile: Profile, environ: RecordingEnviron, option: str | None, session_id: str
+    config: Config,
+    profile: Profile,
+    environ: RecordingEnviron,
+    place: tuple[str, str],
+    session_id: str,
 ) -> Declare | None:
     """The way in which this command asks, or None where the profile is not as the config has it.
 
@@ -22,17 +25,14 @@ def variant_of(
         config: Just loaded.
         profile: Its session's id has been computed, so that `environ` was asked for all it needs.
         environ: Tells what shaped the session.
-        option: `--config`.
+        place: How its config was found, and where (`broker.entry.place_of`).
         session_id: Names the session.
     """
     if profile is not config.profile(profile.name):
         return None
     files = [str(settings.path(environ)), *_deciding(config, profile)]
     fingerprints = {**config.fingerprints, **{file: file_fingerprint(file) for file in files}}
-    try:
-        how, path = place_of(option or "")
-    except OSError:
-        return None
+    how, path = place
     return Declare(
         how=how.encode(),
         config=os.fsencode(path),

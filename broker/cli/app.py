@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from broker import __version__
-from broker.entry import hold_interrupts, keep_descriptors, working_directory
+from broker.entry import hold_interrupts, keep_descriptors, place_of, working_directory
 from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UnexpectedReply, UsageError
 from broker.recording_environ import RecordingEnviron
 from broker.secret import masked
@@ -69,6 +69,7 @@ PLAIN_FORMATS = ("text", "json")
 
 _TAKE_VALUES = {
     "--config",
+    "--found",
     "--output",
     "--tag",
     "--duration",
@@ -88,6 +89,7 @@ class App:
         self,
         *,
         config: str | None,
+        found: str | None,
         output: str | None,
         no_input: bool,
         no_browser: bool,
@@ -95,6 +97,7 @@ class App:
         quiet: bool,
     ) -> None:
         self.config_option = config
+        self.found_option = found
         self.output = output or "text"
         self.environ = RecordingEnviron(os.environ)
         self.no_input = no_input or self.environ.get("CI", "").lower() == "true"
@@ -119,7 +122,8 @@ class App:
         """The config, whether trusted or not: for commands that only look."""
         from broker.config import load
 
-        return load(self.config_option, self.environ, Path(working_directory()))
+        folder = Path(working_directory())
+        return load(self.config_option, self.environ, folder, self.found_option)
 
     @property
     def broker(self) -> Broker:
@@ -177,7 +181,8 @@ class App:
         from broker.agent.variant import variant_of
 
         key = self.broker.key(profile)
-        variant = variant_of(self.config, profile, self.environ, self.config_option, key)
+        place = place_of(self.config_option or "", self.found_option or "")
+        variant = variant_of(self.config, profile, self.environ, place, key)
         if variant:
             self.broker.agent.declare(variant)
         session = self.broker.session(profile, wish)
@@ -234,12 +239,13 @@ def command(
     return decorate
 
 
-_EVERYWHERE = ("config", "output", "no_input", "no_browser", "verbose", "quiet")
+_EVERYWHERE = ("config", "found", "output", "no_input", "no_browser", "verbose", "quiet")
 
 
 def _options_everywhere(formats: tuple[str, ...]) -> list[Callable[[Any], Any]]:
     return [
         click.option("--config", metavar="FILE", help="This config file, trusted for this call."),
+        click.option("--found", metavar="FILE", hidden=True, help="This one, if it is trusted."),
         click.option("--output", type=click.Choice(formats), help="Format of the result."),
         click.option("--no-input", is_flag=True, help="Never prompt, never open a browser."),
         click.option("--no-browser", is_flag=True, help="Print addresses instead of opening them."),

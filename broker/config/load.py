@@ -20,11 +20,11 @@ from broker.config.problems import (
     validated,
 )
 from broker.config.secrets import secrets_in
-from broker.errors import ConfigError
+from broker.entry import FILE_NAME, place_of
+from broker.errors import ConfigError, UsageError
 from broker.file_fingerprint import file_fingerprint
-from broker.paths import config_dir, expanded
-
-FILE_NAME = "awslogin.yaml"
+from broker.paths import config_dir
+from broker.settings import settings
 
 EXAMPLE = """\
 version: 1
@@ -38,19 +38,23 @@ class NoConfig(ConfigError):
     """There is no config at all."""
 
 
-def load(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Config:
+def load(
+    explicit: str | None, environ: Mapping[str, str], cwd: Path, found: str | None = None
+) -> Config:
     """The config that counts here.
 
     Args:
         explicit: The path behind `--config`; trusted for this call.
         environ: `AWSLOGIN_CONFIG` is trusted as given.
         cwd: Where the walk up for `awslogin.yaml` begins.
+        found: The path behind `--found`; held to trust as if it were found by walking up.
 
     Raises:
         NoConfig: There is none.
+        UsageError: Both `--config` and `--found`.
         SpoiledFile, ConfigError: It cannot be read, or is wrong as a whole.
     """
-    path, given = find(explicit, environ, cwd)
+    path, given = find(explicit, environ, cwd, found)
     fingerprints = {str(path): file_fingerprint(str(path))}
     try:
         with path.open("rb") as file:
@@ -69,26 +73,38 @@ def load(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Config:
     )
 
 
-def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> tuple[Path, bool]:
+def find(
+    explicit: str | None, environ: Mapping[str, str], cwd: Path, found: str | None = None
+) -> tuple[Path, bool]:
     """The config file, and whether it is trusted as given.
 
     Raises:
         NoConfig: There is none.
+        UsageError: Both `--config` and `--found`.
     """
-    named = explicit or environ.get("AWSLOGIN_CONFIG")
-    if named:
-        return expanded(named).absolute(), True
-    for folder in (cwd, *cwd.parents):
-        # Unlike `Path.is_file`: a folder that we may not look into has none, as on the warm path.
-        if os.path.isfile(folder / FILE_NAME):  # noqa: PTH113
-            return folder / FILE_NAME, False
+    if explicit and found:
+        raise UsageError("both --config and --found", hint="keep one")
+    how, path = place_of(explicit or "", found or "", environ, str(cwd))
+    if how != "own":
+        trusted = how == "given" or (
+            how == "environ" and settings(environ).demand_trust != "always"
+        )
+        return Path(path), trusted
     own = config_dir(environ) / "config.yaml"
     if own.is_file():
         return own, True
+    others = next((folder for folder in (cwd, *cwd.parents) if _stands_in(folder)), None)
     raise NoConfig(
         f"there is no config: neither {FILE_NAME} here or above, nor {own}",
-        hint=f"write one, for example:\n{EXAMPLE}",
+        hint=f"{others / FILE_NAME} belongs to another user: name it with --config, or copy it"
+        if others
+        else f"write one, for example:\n{EXAMPLE}",
     )
+
+
+def _stands_in(folder: Path) -> bool:
+    # Unlike `Path.is_file`: a folder that we may not look into has none.
+    return os.path.isfile(folder / FILE_NAME)  # noqa: PTH113
 
 
 def _model(document: Document) -> FileModel:

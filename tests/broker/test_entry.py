@@ -20,14 +20,15 @@ from broker.entry import connect, is_private, receive, send, wanted
 @pytest.mark.parametrize(
     ("words", "form"),
     [
-        ("creds dev", ("dev", "process", "", True, False, 50.0)),
-        ("creds dev --config f --no-input", ("dev", "process", "f", False, False, 50.0)),
-        ("creds --config=f dev --quiet", ("dev", "process", "f", True, True, 50.0)),
-        ("creds dev --output json", ("dev", "process", "", True, False, 50.0)),
-        ("env dev --output fish", ("dev", "fish", "", True, False, 300.0)),
-        ("dev --output json", ("dev", "json", "", True, False, 300.0)),
-        ("--output json dev", ("dev", "json", "", True, False, 300.0)),
-        ("login list --output=env", ("list", "env", "", True, False, 300.0)),
+        ("creds dev", ("dev", "process", "", True, False, 50.0, "")),
+        ("creds dev --found f", ("dev", "process", "", True, False, 50.0, "f")),
+        ("creds dev --config f --no-input", ("dev", "process", "f", False, False, 50.0, "")),
+        ("creds --config=f dev --quiet", ("dev", "process", "f", True, True, 50.0, "")),
+        ("creds dev --output json", ("dev", "process", "", True, False, 50.0, "")),
+        ("env dev --output fish", ("dev", "fish", "", True, False, 300.0, "")),
+        ("dev --output json", ("dev", "json", "", True, False, 300.0, "")),
+        ("--output json dev", ("dev", "json", "", True, False, 300.0, "")),
+        ("login list --output=env", ("list", "env", "", True, False, 300.0, "")),
     ],
 )
 def test_cheap_words(words: str, form: tuple[object, ...]) -> None:
@@ -41,16 +42,33 @@ def test_cheap_words(words: str, form: tuple[object, ...]) -> None:
         "creds dev --output bogus", "dev --output github", "list --output json", "exec dev -- x",
         "login --all --output json", "creds --help", "creds dev --", 'creds a"b', "creds dév",
         "agent status --output json", "doctor --output json", "login --output json",
-        "creds dev --config", "creds dev --config=",
+        "creds dev --config", "creds dev --config=", "creds dev --config f --found f",
     ],
 )  # fmt: skip
 def test_other_words_are_the_full_programs(words: str) -> None:
     assert wanted(words.split()) is None
 
 
+@pytest.mark.parametrize(
+    ("words", "read"),
+    [
+        ("creds dev --config /x/awslogin.yaml", "creds dev --found /x/awslogin.yaml"),
+        ("creds dev --config=/x/awslogin.yaml", "creds dev --found=/x/awslogin.yaml"),
+        ("creds dev --config awslogin.yaml --quiet", "creds dev --found awslogin.yaml --quiet"),
+        ("creds dev --config /x/config.yaml", "creds dev --config /x/config.yaml"),
+        ("env dev --config /x/awslogin.yaml", "env dev --config /x/awslogin.yaml"),
+        ("creds dev --config", "creds dev --config"),
+        ("", ""),
+    ],
+)
+def test_a_line_of_an_older_setup_holds_its_file_to_trust(words: str, read: str) -> None:
+    assert entry.as_found(words.split()) == read.split()
+
+
 WORDS = (
     "creds", "env", "login", "dev", "list", "--output", "--output=json", "json", "text", "bogus",
-    "--config", "--config=f", "--config=", "--no-input", "--quiet", "--no-browser", "--", "-x", "",
+    "--config", "--config=f", "--config=", "--found=f", "--no-input", "--quiet", "--no-browser",
+    "--", "-x", "",
 )  # fmt: skip
 
 
@@ -71,6 +89,7 @@ def test_cheap_words_mean_what_the_full_program_takes_them_for(
                 output = entry.calling_shell()
             told = profile, output, options["config"] or "", not options["no_input"]
             assert (*told, options["quiet"]) == form[:5], words
+            assert (options["found"] or "") == form[6], words
 
 
 def full_program(words: tuple[str, ...]) -> tuple[str | None, dict[str, Any]]:
@@ -143,7 +162,7 @@ class TestLean:
         (tmp_path / "loop").symlink_to("loop")
         for name in ("file", "link", "loop", "none", ".", "\0"):
             whole = str(tmp_path / name)
-            assert lean.path.isfile(whole) == posixpath.isfile(whole)
+            assert entry.is_own_file(whole) == posixpath.isfile(whole)
 
     def test_bytes(self) -> None:
         for text in ("a", "ä", "\udcff", ""):
