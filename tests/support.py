@@ -15,8 +15,16 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-COMMAND = str(Path(sys.executable).parent / "awslogin")
+from tests import preloaded
+
 PASSPHRASE = "correct horse battery staple"
+COMMAND = preloaded.COMMAND
+ON_TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(os.open(sys.argv[1], os.O_RDWR), termios.TIOCSCTTY, 0)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 _KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "SYSTEMROOT", "TMPDIR")
 
 
@@ -95,34 +103,52 @@ class Home:
         env: Mapping[str, str | None] | None = None,
         timeout: float = 60,
         cwd: Path | None = None,
+        fresh: bool = False,
     ) -> Result:
-        """Run `awslogin WORDS`; without a controlling terminal, so nobody can be asked."""
-        done = subprocess.run(
-            [COMMAND, *words],
-            input=stdin or "",
-            env=self.env(env),
-            cwd=cwd or self.work,
-            timeout=timeout,
-            capture_output=True,
-            text=True,
-            start_new_session=True,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        """Run `awslogin WORDS`; without a controlling terminal, so nobody can be asked.
+
+        Args:
+            words: The command line.
+            stdin: What it can read.
+            env: Changes to the environment; None takes a variable out.
+            timeout: Seconds that it may take.
+            cwd: Where it runs.
+            fresh: A start of its own where the start is the point; else it may be a fork.
+        """
+        with self.start(*words, env=env, cwd=cwd, stdin=subprocess.PIPE, fresh=fresh) as process:
+            try:
+                out, err = process.communicate(stdin or "", timeout)
+            except BaseException:
+                process.kill()
+                raise
+        return Result(process.returncode, out, err)
 
     def start(
-        self, *words: str, env: Mapping[str, str | None] | None = None
+        self,
+        *words: str,
+        env: Mapping[str, str | None] | None = None,
+        cwd: Path | None = None,
+        stdin: int = subprocess.DEVNULL,
+        fresh: bool = False,
+        terminal: str = "",
     ) -> subprocess.Popen[str]:
-        """Start `awslogin WORDS` and do not wait."""
+        """Start `awslogin WORDS`, in a session of its own, and do not wait.
+
+        `terminal` is the path of the session's controlling terminal.
+        """
+        environ, folder = self.env(env), cwd or self.work
+        if not fresh and preloaded.is_like_a_start(environ):
+            return preloaded.Forked([COMMAND, *words], environ, folder, stdin, terminal)
+        command = [sys.executable, "-c", ON_TERMINAL, terminal] if terminal else []
         return subprocess.Popen(
-            [COMMAND, *words],
-            env=self.env(env),
-            cwd=self.work,
-            stdin=subprocess.DEVNULL,
+            [*command, COMMAND, *words],
+            env=environ,
+            cwd=folder,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            start_new_session=True,
+            start_new_session=not terminal,
         )
 
     def env(self, more: Mapping[str, str | None] | None = None) -> dict[str, str]:

@@ -7,11 +7,10 @@ import pty
 import re
 import select
 import subprocess
-import sys
 import threading
 import time
 
-from tests.support import COMMAND, Home, Result
+from tests.support import Home, Result
 
 
 class Terminal:
@@ -23,14 +22,7 @@ class Terminal:
         self._out = ""
         self._err = ""
 
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _START, os.ttyname(tty), COMMAND, *words],
-            env=home.env(env),
-            cwd=home.work,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        self._process = home.start(*words, env=env, terminal=os.ttyname(tty))
         self._tty = tty
         self._done = threading.Event()
         self._threads = [
@@ -100,11 +92,3 @@ class Terminal:
         for line in iter(lambda: os.read(pipe.fileno(), 65536), b""):
             setattr(self, name, getattr(self, name) + line.decode("utf-8", "replace"))
         pipe.close()
-
-
-_START = """
-import fcntl, os, sys, termios
-os.setsid()
-fcntl.ioctl(os.open(sys.argv[1], os.O_RDWR), termios.TIOCSCTTY, 0)
-os.execv(sys.argv[2], sys.argv[2:])
-"""

@@ -1,0 +1,230 @@
+"""Starts of `awslogin` that are forks of one process, which has loaded the whole program.
+
+A fresh start loads some 900 modules, and the suite starts the command thousands of times. A fork
+is a process of its own as well, with its own environment, folder, session, terminal and exit code,
+and runs the installed script from its first line. What it cannot show is the start itself: a test
+of that says `fresh=True`, and AWSLOGIN_TEST_STARTS=fresh makes every start such a one.
+
+Run as a program, this file is the process that forks.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import io
+import json
+import os
+import pkgutil
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+COMMAND = str(Path(sys.executable).parent / "awslogin")
+LOCALE = ("LANG", "LC_", "TZ")
+"""Variables that an interpreter reads before our code, by how their names begin: a server each."""
+UNLIKE = ("PYTHON", "LD_")
+"""Variables that want a fresh start."""
+NUMBER = 8
+"""Bytes of a number from the server."""
+LIBRARIES = """
+boto3 botocore.session botocore.client botocore.httpsession botocore.signers botocore.parsers
+botocore.regions botocore.retries.standard botocore.credentials urllib3 requests bs4 keyring
+cryptography.hazmat.primitives.ciphers.aead cryptography.hazmat.primitives.kdf.scrypt pyotp
+pydantic yaml rich.console rich.table truststore filelock platformdirs concurrent.futures.thread
+"""
+
+
+def is_like_a_start(env: Mapping[str, str]) -> bool:
+    """Whether a fork shows what a start does; with an agent, the warm path is the point."""
+    return (
+        hasattr(os, "fork")
+        and os.environ.get("AWSLOGIN_TEST_STARTS") != "fresh"
+        and env.get("AWSLOGIN_AGENT") == "off"
+        and not any(name.startswith(UNLIKE) for name in env)
+    )
+
+
+class Forked(subprocess.Popen[str]):
+    """A fork of the preloaded process, used like the `Popen` of a fresh start."""
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path,
+        stdin: int,
+        terminal: str,
+    ) -> None:
+        self._terminal = terminal
+        self._ended, self._link = socket.socketpair()
+        super().__init__(
+            words,
+            env=env,
+            cwd=cwd,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def _execute_child(self, words: Sequence[str], *details: Any) -> None:
+        cwd, env = details[4:6]
+        stdin, stdout, stderr = details[9], details[12], details[14]
+        job = {"words": words, "cwd": str(cwd), "env": env, "terminal": self._terminal}
+        with self._link:
+            locale = {name: value for name, value in env.items() if name.startswith(LOCALE)}
+            _server(frozenset(locale.items())).fork([stdin, stdout, stderr, self._link.fileno()])
+            self._ended.sendall(json.dumps(job).encode() + b"\n")
+        self.pid = self._receive()
+        self._child_created = True
+        for descriptor in (stdin, stdout, stderr):
+            os.close(descriptor)
+
+    def _internal_poll(self, *_: object, **__: object) -> int | None:
+        if self.returncode is None and select.select([self._ended], [], [], 0)[0]:
+            self._try_wait(0)
+        return self.returncode
+
+    def _try_wait(self, flags: int) -> tuple[int, int]:
+        if flags & os.WNOHANG and not select.select([self._ended], [], [], 0)[0]:
+            return 0, 0
+        status = self._receive()
+        self.returncode = os.waitstatus_to_exitcode(status)
+        self._ended.close()
+        return self.pid, status
+
+    def _receive(self) -> int:
+        return int.from_bytes(self._ended.recv(NUMBER, socket.MSG_WAITALL), "big")
+
+
+class _Server:
+    """The process that forks."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._lock = threading.Lock()
+        self._control, its_end = socket.socketpair()
+        with its_end, Path(COMMAND).open("rb") as script:
+            switches = script.readline().decode().split()[1:]
+            process = subprocess.Popen(
+                [sys.executable, *switches, __file__, str(its_end.fileno())],
+                pass_fds=[its_end.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=env,
+                cwd="/",
+            )
+        atexit.register(process.wait, 10)
+        atexit.register(self._control.close)
+
+    def fork(self, descriptors: list[int]) -> None:
+        """Ask for one fork, which takes these."""
+        with self._lock:
+            socket.send_fds(self._control, [b"f"], descriptors)
+
+
+@cache
+def _server(env: frozenset[tuple[str, str]]) -> _Server:
+    return _Server(dict(env))
+
+
+def serve(control: socket.socket) -> dict[str, Any]:
+    """Fork whenever asked; comes back in each fork, with what it is to be."""
+    load()
+    gc.freeze()
+    wakeup, on_signal = socket.socketpair()
+    for end in (wakeup, on_signal):
+        end.setblocking(False)
+    signal.set_wakeup_fd(on_signal.fileno())
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    running: dict[int, socket.socket] = {}
+    while True:
+        ready = select.select([control, wakeup], [], [])[0]
+        if wakeup in ready:
+            wakeup.recv(4096)
+            while running:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    break
+                with running.pop(pid) as link:
+                    _send(link, status)
+        if control in ready:
+            asked, descriptors, _, _ = socket.recv_fds(control, 1, 4)
+            if not asked:
+                os._exit(0)
+            *streams, number = descriptors
+            pid = os.fork()
+            if not pid:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for inherited in (control, wakeup, on_signal, *running.values()):
+                    inherited.close()
+                return become(streams, number)
+            running[pid] = socket.socket(fileno=number)
+            _send(running[pid], pid)
+            for stream in streams:
+                os.close(stream)
+
+
+def _send(link: socket.socket, number: int) -> None:
+    """Tell a test a number; it may have gone."""
+    try:
+        link.sendall(number.to_bytes(NUMBER, "big"))
+    except OSError:
+        return
+
+
+def load() -> None:
+    """Import what a start would."""
+    import broker
+    import providers
+
+    for package in (broker, providers):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    for name in LIBRARIES.split():
+        importlib.import_module(name)
+
+
+def become(streams: list[int], number: int) -> dict[str, Any]:
+    """Be the process that a job describes."""
+    with socket.socket(fileno=number) as link, link.makefile("rb") as lines:
+        job: dict[str, Any] = json.loads(lines.readline())
+    os.setsid()
+    for place, stream in enumerate(streams):
+        os.dup2(stream, place)
+        os.close(stream)
+    for place, name in enumerate(("stdin", "stdout", "stderr")):
+        old: io.TextIOWrapper = getattr(sys, name)
+        new = open(  # noqa: SIM115 - as long as the process
+            place, old.mode, old.line_buffering or -1, old.encoding, old.errors, closefd=False
+        )
+        setattr(sys, name, new)
+        setattr(sys, f"__{name}__", new)
+    if job["terminal"]:
+        import fcntl
+        import termios
+
+        terminal = os.open(job["terminal"], os.O_RDWR)
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    os.chdir(job["cwd"])
+    os.environ.clear()
+    os.environ.update(job["env"])
+    return job
+
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(COMMAND).parent)
+    job = serve(socket.socket(fileno=int(sys.argv[1])))
+    sys.argv = [COMMAND, *job["words"][1:]]
+    runpy.run_path(COMMAND, run_name="__main__")
