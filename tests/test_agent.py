@@ -19,9 +19,9 @@ import requests
 from broker.entry import agent_folder, connect, receive, send
 from broker.paths import state_dir
 from tests.crowd import until
-from tests.real.parts.process import program
 from tests.sandbox import Sandbox
-from tests.support import COMMAND, PASSPHRASE, Home, Result
+from tests.strangers import NOBODY, as_nobody, started_as_nobody
+from tests.support import COMMAND, PASSPHRASE, Home
 from tests.terminal import Terminal
 
 CONFIG = """\
@@ -34,7 +34,6 @@ profiles:
   dev: {provider: keys}
   deploy: {source: dev, role_arn: "arn:aws:iam::111122223333:role/Deploy"}
 """
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -351,17 +350,6 @@ def test_it_is_detached_and_knows_nothing_of_the_caller(team: Home) -> None:
     assert int((process / "stat").read_text().split()[5]) == int(process.name)  # its own session
 
 
-def as_nobody(code: str, *words: str) -> Result:
-    """Run Python code as another user."""
-    done = subprocess.run(
-        [program("setpriv"), "--reuid", str(NOBODY), "--clear-groups", "/usr/bin/env", "python3",
-         "-S", "-c", code, *words],
-        capture_output=True, text=True, check=False, cwd="/", timeout=60,
-        env={"PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
-    return Result(done.returncode, done.stdout, done.stderr)
-
-
 ASK = """
 import socket, sys
 link = socket.socket(socket.AF_UNIX); link.settimeout(20)
@@ -404,22 +392,14 @@ def test_a_socket_of_another_user_is_told_nothing(team: Home) -> None:
     modes = [path.stat().st_mode & 0o777 for path in opened]
     for path in opened:
         path.chmod(0o777)
-    command = [program("setpriv"), "--reuid", str(NOBODY), "--clear-groups", "/usr/bin/env",
-               "python3", "-S", "-c", LISTEN, str(folder / "socket")]  # fmt: skip
-    foreign = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd="/", env={"PATH": "/usr/bin:/bin"}
-    )
-    assert foreign.stdout
-    try:
+    with started_as_nobody(LISTEN, str(folder / "socket")) as foreign:
+        assert foreign.stdout
         assert foreign.stdout.readline() == "up\n"
         for path, mode in zip(opened, modes, strict=True):
             path.chmod(mode)
         team.run("creds", "dev").ok()
         assert foreign.stdout.readline() in {"0\n", ""}
-    finally:
         foreign.kill()
-        foreign.wait()
-        foreign.stdout.close()
 
 
 def test_a_folder_of_another_user_is_not_used(team: Home) -> None:
@@ -466,8 +446,11 @@ def test_a_shell_may_ask_the_agents_endpoint(team: Home, sandbox: Sandbox) -> No
     assert reply.json()["AccessKeyId"].startswith("ASIA")
     assert requests.get(address, timeout=10).status_code == 403
     team.run("agent", "lock").ok()
-    assert requests.get(address, headers={"Authorization": token}, timeout=10).status_code == 503
     team.run("creds", "dev").ok()
+    assert requests.get(address, headers={"Authorization": token}, timeout=10).status_code == 403
+    anew = team.run("env", "dev", "--server", "--output", "env").ok().out
+    assert token not in anew
+    token = anew.partition("AUTHORIZATION_TOKEN=")[2].split()[0].strip("';")
     assert requests.get(address, headers={"Authorization": token}, timeout=10).ok
     assert team.run("env", "dev", "--server", env={"AWSLOGIN_AGENT": "off"}).code == 2
 

@@ -1,77 +1,118 @@
 """The container credentials endpoint on 127.0.0.1: AWS SDKs ask it for keys whenever theirs end.
 
-Owns the socket, the token and the few lines of HTTP; not where the credentials come from. Any other
-program of this machine can reach the port, and so can a web page in a browser: therefore a random
-token, the exact Host, GET alone, no CORS, and nothing is logged.
+Owns the sockets, the tokens and who may connect; not where the credentials come from. A page in a
+browser can reach the port as well: therefore a random token, the exact Host, GET alone, no CORS,
+and nothing is logged. Programs of other users are turned away before they take a place, by the
+kernel's word where it tells. One thread reads all requests: idle connections hold nobody up.
 
-Source: AWS SDKs and Tools Reference Guide, "Container credential provider"; RFC 9112.
+Source: AWS SDKs and Tools Reference Guide, "Container credential provider".
 """
 
 from __future__ import annotations
 
 import contextlib
 import hmac
-import json
 import secrets
+import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from broker.errors import AwsLoginError
+from broker.agent.http_messages import MAX_HEAD_BYTES, refusal, request_of, response
+from broker.errors import AwsLoginError, UsageError
+from broker.ports import peer
 from broker.secret import masked
 
 PATH = "/credentials"
-LONGEST_HEAD = 16 * 1024
-"""Bytes of a request's head; SDKs send some 500."""
-PATIENCE = 5.0
-"""Seconds that a client has to send its request, and again to take the reply."""
-AT_ONCE = 32
-"""Requests that are served in parallel; further ones wait in the socket's queue."""
+HEAD_SECONDS = 1.0
+"""What a client has to send its request in, and again to take the reply."""
+MAX_CONNECTIONS = 512
+"""Open at once; further ones wait in the socket's queue."""
+MAX_SIGN_IN = 3600.0
+"""Seconds that a client may wait for its credentials; SDKs give up long before."""
+WORKERS = 8
+"""Threads that get credentials; one may wait for a sign-in."""
+NO_ROOM = 0.1
+"""Seconds until the next try where file descriptors have run out."""
 
-_REASONS = {
-    200: "OK",
-    400: "Bad Request",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
+Credentials = Callable[[], bytes]
+"""Gives a reply, `render.container`'s JSON of a session that is fresh now."""
+
+
+class _Client:
+    """One connection, until its reply is taken.
+
+    Attributes:
+        received: What it has sent.
+        until: When it is given up.
+        answered: Whether it has its reply, or a worker gets it.
+    """
+
+    def __init__(self, link: socket.socket) -> None:
+        self.link = link
+        self.received = b""
+        self.until = time.monotonic() + HEAD_SECONDS
+        self.answered = False
 
 
 class CredentialsEndpoint:
-    """Serves one session's credentials while the `with` block runs.
+    """Serves sessions' credentials while the `with` block runs.
 
     Bound from the start, so a client that comes early waits and is not refused.
 
     Args:
-        credentials: Gives the reply, `render.container`'s JSON of a session that is fresh now. It
-            is called in any thread, at each request; SDKs wait 2 s for it. An `AwsLoginError` of it
-            is told to the client, with status 503.
+        sources: The credentials of each path. Called in any thread, at each request; SDKs wait 2 s.
+            An `AwsLoginError` of one is told to the client, with status 503.
+        port: A fixed port; 0 for any free one.
+
+    Raises:
+        UsageError: The port is taken.
     """
 
-    def __init__(self, credentials: Callable[[], bytes]) -> None:
-        self._credentials = credentials
-        self._authorization = secrets.token_urlsafe(32)
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self._address: tuple[str, int] = self._listener.getsockname()
-        self._host = f"127.0.0.1:{self._address[1]}"
-        self._room = threading.BoundedSemaphore(AT_ONCE)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._accept, name="endpoint", daemon=True)
+    def __init__(self, sources: Mapping[str, Credentials], port: int = 0) -> None:
+        self._sources = dict(sources)
+        self._tokens = {path: secrets.token_urlsafe(32) for path in sources}
+        try:
+            self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+        except OSError as error:
+            raise UsageError(
+                f"port {port} on 127.0.0.1 cannot be used: {error.strerror}",
+                hint="take another `--port`, or none",
+            ) from error
+        self._listener.setblocking(False)
+        self.port: int = self._listener.getsockname()[1]
+        self._host = f"127.0.0.1:{self.port}"
+        self._over = False
+        self._clients: dict[int, _Client] = {}
+        self._selector = selectors.DefaultSelector()
+        self._woken, self._wake = socket.socketpair()
+        self._asked: SimpleQueue[tuple[_Client, str] | None] = SimpleQueue()
+        self._replies: SimpleQueue[tuple[_Client, bytes]] = SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._run, name="endpoint", daemon=True),
+            *(threading.Thread(target=self._work, daemon=True) for _ in range(WORKERS)),
+        ]
 
-    def environ(self) -> dict[str, str]:
-        """The variables that lead an SDK here; the second one is a secret."""
+    def environ(self, path: str = PATH) -> dict[str, str]:
+        """The variables that lead an SDK to a path; the second one is a secret."""
         return {
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{self._host}{PATH}",
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._authorization,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{self._host}{path}",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._tokens[path],
         }
 
+    def new_tokens(self) -> None:
+        """From now on who has an old token is refused."""
+        self._tokens = {path: secrets.token_urlsafe(32) for path in self._sources}
+
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
@@ -80,121 +121,134 @@ class CredentialsEndpoint:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._over.set()
-        with contextlib.suppress(OSError):  # wakes `accept`, on every system
-            socket.create_connection(self._address, timeout=1).close()
-        self._thread.join(PATIENCE)
-        self._listener.close()
+        self._over = True
+        self._wake.send(b"\0")
+        self._threads[0].join(HEAD_SECONDS)
+        self._wake.close()
+        for _ in range(WORKERS):
+            self._asked.put(None)
+
+    def _run(self) -> None:
+        while not self._over:
+            for key, _ in self._selector.select(self._pause()):
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif key.fileobj is self._woken:
+                    self._woken.recv(4096)
+                elif key.fd in self._clients:
+                    self._read(self._clients[key.fd])
+            while not self._replies.empty():
+                self._send(*self._replies.get())
+            now = time.monotonic()
+            for client in [late for late in self._clients.values() if late.until <= now]:
+                self._give_up(client)
+        for client in list(self._clients.values()):
+            self._close(client)
+        for closing in (self._selector, self._listener, self._woken):
+            closing.close()
+
+    def _pause(self) -> float:
+        """Seconds until the next client is given up, a minute at most."""
+        now = time.monotonic()
+        return max(min((c.until - now for c in self._clients.values()), default=60.0), 0)
 
     def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                if self._over.wait(0.1):  # else: out of file descriptors, for a while
-                    return
-                continue
-            if self._over.is_set():
-                client.close()
-                return
-            self._room.acquire()
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
         try:
-            with client, contextlib.suppress(OSError):
-                head = _head(client)
-                status, body = self._answer(head)
-                _send(client, status, body)
-        finally:
-            self._room.release()
+            link, _ = self._listener.accept()
+        except BlockingIOError:
+            return
+        except OSError:  # out of file descriptors, for a while
+            time.sleep(NO_ROOM)
+            return
+        if not peer.is_ours(link):
+            link.close()
+            return
+        link.setblocking(False)
+        client = self._clients[link.fileno()] = _Client(link)
+        self._selector.register(link, selectors.EVENT_READ)
+        if len(self._clients) >= MAX_CONNECTIONS:
+            self._selector.unregister(self._listener)
+        self._read(client)
 
-    def _answer(self, head: bytes | None) -> tuple[int, bytes]:
-        """Status and body for a request's head; None is one that never came or never ended."""
+    def _read(self, client: _Client) -> None:
         try:
-            method, target, headers = _parsed(head or b"")
-        except ValueError:
-            return 400, _error("bad_request", "this is no request that an AWS SDK makes")
-        if headers.get("host") != self._host:
-            return 403, _error("forbidden", "this address is for programs of this machine alone")
-        if method != "GET":
-            return 405, _error("method_not_allowed", "GET alone")
-        if target != PATH:
-            return 404, _error("not_found", "nothing is here")
-        given = headers.get("authorization", "").encode()
-        if not hmac.compare_digest(given, self._authorization.encode()):
-            return 403, _error("forbidden", "the Authorization header does not hold our token")
-        try:
-            return 200, self._credentials()
-        except AwsLoginError as error:
-            return 503, _error(error.code, masked(error.message))
-        except Exception:  # noqa: BLE001 - a client learns nothing of a defect of ours
-            return 500, _error("bug", "a defect of awslogin")
-
-
-def _head(client: socket.socket) -> bytes | None:
-    """A request's head, or None where it does not end in time or within bounds."""
-    until = time.monotonic() + PATIENCE
-    head = b""
-    while b"\r\n\r\n" not in head:
-        left = until - time.monotonic()
-        if left <= 0 or len(head) >= LONGEST_HEAD:
-            return None
-        client.settimeout(left)
-        try:
-            more = client.recv(4096)
-        except TimeoutError:
-            return None
+            more = client.link.recv(MAX_HEAD_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            more = b""
         if not more:
-            return None
-        head += more
-    return head.partition(b"\r\n\r\n")[0]
+            self._close(client)
+        elif not client.answered:
+            client.received += more
+            if len(client.received.partition(b"\r\n\r\n")[0]) > MAX_HEAD_BYTES:
+                self._send(client, refusal(400, "bad_request", "this head is too long"))
+            elif b"\r\n\r\n" in client.received:
+                self._answer(client)
 
+    def _answer(self, client: _Client) -> None:
+        """Refuse a request at once, or have its credentials got."""
+        try:
+            method, target, headers = request_of(client.received)
+        except ValueError:
+            no = refusal(400, "bad_request", "this is no request that an AWS SDK makes")
+            return self._send(client, no)
+        if headers.get("host") != self._host:
+            no = refusal(403, "forbidden", "this address is for programs of this machine alone")
+        elif method != "GET":
+            no = refusal(405, "method_not_allowed", "GET alone")
+        elif target not in self._tokens:
+            no = refusal(404, "not_found", "nothing is here")
+        elif not self._is_token(headers.get("authorization", ""), target):
+            no = refusal(403, "forbidden", "the Authorization header does not hold our token")
+        else:
+            client.answered, client.until = True, time.monotonic() + MAX_SIGN_IN
+            self._selector.unregister(client.link)
+            return self._asked.put((client, target))
+        return self._send(client, no)
 
-def _parsed(head: bytes) -> tuple[str, str, dict[str, str]]:
-    """Method, target and headers by lower-case name.
+    def _is_token(self, given: str, path: str) -> bool:
+        return hmac.compare_digest(given.encode(), self._tokens[path].encode())
 
-    Raises:
-        ValueError: Not HTTP/1, or one of its headers is there twice.
-    """
-    first, *lines = head.decode("latin-1").split("\r\n")
-    method, target, version = first.split(" ")
-    if version not in {"HTTP/1.0", "HTTP/1.1"}:
-        raise ValueError(version)
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon or name != name.strip() or name.lower() in headers:
-            raise ValueError("not a header, or one that is there twice")
-        headers[name.lower()] = value.strip(" \t")
-    return method, target, headers
+    def _work(self) -> None:
+        while asked := self._asked.get():
+            client, path = asked
+            self._replies.put((client, self._reply(path)))
+            with contextlib.suppress(OSError):
+                self._wake.send(b"\0")
 
+    def _reply(self, path: str) -> bytes:
+        try:
+            return response(200, self._sources[path]())
+        except AwsLoginError as error:
+            return refusal(503, error.code, masked(error.message))
+        except Exception:  # noqa: BLE001 - a client learns nothing of a defect of ours
+            return refusal(500, "bug", "a defect of awslogin")
 
-def _send(client: socket.socket, status: int, body: bytes) -> None:
-    lines = [
-        f"HTTP/1.1 {status} {_REASONS[status]}",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-        "Cache-Control: no-store",
-        "X-Content-Type-Options: nosniff",
-        *(["Allow: GET"] if status == 405 else []),
-        "Connection: close",
-    ]
-    client.settimeout(PATIENCE)
-    client.sendall("\r\n".join([*lines, "", ""]).encode() + body)
-    client.shutdown(socket.SHUT_WR)
-    _drain(client)
+    def _send(self, client: _Client, reply: bytes) -> None:
+        """Send a reply, which a socket's buffer holds; then take what the client still sends.
 
+        Closing on bytes that nobody has read would cut the reply off.
+        """
+        client.answered, client.until = True, time.monotonic() + HEAD_SECONDS
+        try:
+            client.link.sendall(reply)
+            client.link.shutdown(socket.SHUT_WR)
+            if client.link.fileno() not in self._selector.get_map():
+                self._selector.register(client.link, selectors.EVENT_READ)
+        except OSError:
+            self._close(client)
 
-def _drain(client: socket.socket) -> None:
-    """Take what the client still sends: closing on unread bytes would cut the reply off."""
-    client.settimeout(1)
-    with contextlib.suppress(OSError):
-        for _ in range(16):
-            if not client.recv(4096):
-                return
+    def _give_up(self, client: _Client) -> None:
+        if client.answered:
+            self._close(client)
+        else:
+            self._send(client, refusal(400, "bad_request", "no request came in time"))
 
-
-def _error(code: str, message: str) -> bytes:
-    """The shape in which SDKs look for the reason."""
-    return json.dumps({"code": code, "message": message}).encode()
+    def _close(self, client: _Client) -> None:
+        del self._clients[client.link.fileno()]
+        if client.link.fileno() in self._selector.get_map():
+            self._selector.unregister(client.link)
+        client.link.close()
+        if self._listener not in self._selector.get_map() and not self._over:
+            self._selector.register(self._listener, selectors.EVENT_READ)

@@ -84,8 +84,13 @@ class AgentServer:
             send(link, *messages.encode(self._reply(pid, fields)))
 
     def lock(self) -> None:
-        """Wipe everything at once; what is in flight may not bring it back."""
+        """Wipe everything at once; what is in flight may not bring it back.
+
+        Endpoints' tokens are good no more; their ports stay ours, so that nobody else answers.
+        """
         with self._changed:
+            for endpoint in self._endpoints.values():
+                endpoint.new_tokens()
             self._refresh.kill()
             self._store.sessions.wipe()
             self._keys.wipe()
@@ -174,11 +179,11 @@ class AgentServer:
 
     def _endpoint(self, _: int, asked: messages.Endpoint) -> messages.Served:
         """Open the container endpoint of a session, or name the one that is open."""
-        from broker.agent.endpoint import CredentialsEndpoint
+        from broker.agent.endpoint import PATH, CredentialsEndpoint
 
         session_id = asked.session_id
         if session_id not in self._endpoints:
-            endpoint = CredentialsEndpoint(lambda: self._for_sdk(session_id))
+            endpoint = CredentialsEndpoint({PATH: lambda: self._for_sdk(session_id)})
             self._endpoints[session_id] = endpoint.__enter__()
         variables = self._endpoints[session_id].environ()
         return messages.Served({name.encode(): v.encode() for name, v in variables.items()})

@@ -118,14 +118,14 @@ def _run(
 def _run_served(app: App, words: list[str], session: Session, profile: Profile, wish: Wish) -> int:
     """Serve the session to the command until it ends, a new one whenever it is time."""
     from broker import render
-    from broker.agent.endpoint import CredentialsEndpoint
+    from broker.agent.endpoint import PATH, CredentialsEndpoint
     from broker.aws_copies import without_default_credentials
     from broker.fresh import FreshSession
 
     _say_which_wins(app, session)
     app.ui.leave_alone()
     fresh = FreshSession(app.broker, profile, wish, session, ui=app.ui)
-    endpoint = CredentialsEndpoint(lambda: render.container(fresh.current()))
+    endpoint = CredentialsEndpoint({PATH: lambda: render.container(fresh.current())})
     with child.signals_held() as mask, contextlib.ExitStack() as running:
         files = running.enter_context(without_default_credentials(app.environ))
         environ = for_served_child(session, app.environ, endpoint.environ()) | files

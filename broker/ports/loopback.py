@@ -1,7 +1,7 @@
 """What the browser finds on 127.0.0.1, good once: an OAuth redirect's end, a door to an address.
 
 Owns the socket, who may come to it, and our page. Source: RFC 8252 section 7.3 (loopback
-redirection), RFC 6749 section 4.1.2; proc(5) on /proc/net/tcp.
+redirection), RFC 6749 section 4.1.2.
 """
 
 from __future__ import annotations
@@ -11,21 +11,18 @@ import hashlib
 import hmac
 import os
 import secrets
-import socket
-import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from socketserver import TCPServer, ThreadingMixIn
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from broker.errors import UsageError
+from broker.ports import peer
 
 PATH = "/oauth/callback"
 LAST_PAGE = 2.0
@@ -50,8 +47,6 @@ _PAGE = """<!doctype html>
 <main><h1>{title}</h1><p>{text}</p></main>
 </html>
 """
-_ROOT = 0
-"""Who may read our memory anyway, and relays ports into WSL."""
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none';"
@@ -74,8 +69,8 @@ class _Server(ThreadingMixIn, TCPServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Whether the peer is a program of this user, or the system does not say whose it is."""
-        owner = _owner(client_address, request.getsockname())
-        return owner is None or owner in {os.geteuid(), _ROOT}
+        del client_address
+        return peer.is_ours(request)
 
     def handle_error(self, *args: Any) -> None:
         """A browser that went away is no news."""
@@ -237,26 +232,3 @@ def _reply(
         handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.write(body)
-
-
-def _owner(peer: tuple[str, int], ours: tuple[str, int]) -> int | None:
-    """The user id of the program at the other end of a connection; None where nobody says."""
-    for local, remote, user in _connections():
-        if local.endswith(_as_in_proc(peer)) and remote.endswith(_as_in_proc(ours)):
-            return user
-    return None
-
-
-def _connections() -> Iterator[tuple[str, str, int]]:
-    """This machine's TCP sockets as Linux lists them: local and remote address, user id."""
-    for table in ("tcp", "tcp6"):  # a program that speaks IPv6 reaches 127.0.0.1 as well
-        with suppress(OSError, IndexError, ValueError):
-            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-                fields = line.split()
-                yield fields[1], fields[2], int(fields[7])
-
-
-def _as_in_proc(address: tuple[str, int]) -> str:
-    """`0100007F:1F90`: the address as a number of this machine, and the port."""
-    number = int.from_bytes(socket.inet_aton(address[0]), sys.byteorder)
-    return f"{number:08X}:{address[1]:04X}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,10 @@ import pytest
 import requests
 
 from broker.agent import endpoint as endpoint_module
-from broker.agent.endpoint import CredentialsEndpoint
+from broker.agent.endpoint import PATH, CredentialsEndpoint
 from broker.errors import NetworkError
 from broker.secret import Secret
+from tests.strangers import as_nobody, started_as_nobody
 
 BODY = json.dumps({"AccessKeyId": "ASIA1", "Token": "t"}).encode()
 
@@ -42,7 +44,7 @@ def source() -> Source:
 
 @pytest.fixture
 def served(source: Source) -> Iterator[dict[str, str]]:
-    with CredentialsEndpoint(source) as endpoint:
+    with CredentialsEndpoint({PATH: source}) as endpoint:
         yield endpoint.environ()
 
 
@@ -73,7 +75,7 @@ def test_the_token_gets_fresh_credentials_each_time(served: dict[str, str], sour
 
 
 def test_it_is_bound_to_loopback_alone_and_each_has_a_token_of_its_own() -> None:
-    one, other = CredentialsEndpoint(Source()), CredentialsEndpoint(Source())
+    one, other = CredentialsEndpoint({PATH: Source()}), CredentialsEndpoint({PATH: Source()})
     with one, other:
         assert url(one.environ()).startswith("http://127.0.0.1:")
         assert token(one.environ()) != token(other.environ())
@@ -163,7 +165,7 @@ def test_what_no_sdk_sends_is_refused(
 
 
 def test_a_slow_client_is_let_go(served: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(endpoint_module, "HEAD_SECONDS", 0.2)
     parts = urlsplit(url(served))
     with socket.create_connection((parts.hostname, parts.port), timeout=20) as client:
         client.sendall(b"GET /credentials HTTP/1.1\r\n")
@@ -173,11 +175,10 @@ def test_a_slow_client_is_let_go(served: dict[str, str], monkeypatch: pytest.Mon
 def test_silent_clients_do_not_keep_others_out(
     served: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endpoint_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(endpoint_module, "HEAD_SECONDS", 0.2)
     parts = urlsplit(url(served))
     silent = [
-        socket.create_connection((parts.hostname, parts.port), timeout=20)
-        for _ in range(2 * endpoint_module.AT_ONCE)
+        socket.create_connection((parts.hostname, parts.port), timeout=20) for _ in range(300)
     ]
     try:
         assert requests.get(url(served), headers=token(served), timeout=20).status_code == 200
@@ -217,7 +218,7 @@ def test_a_defect_is_not_told(
 def test_nothing_is_logged_and_the_port_closes(
     source: Source, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with CredentialsEndpoint(source) as endpoint:
+    with CredentialsEndpoint({PATH: source}) as endpoint:
         served = endpoint.environ()
         requests.get(url(served), headers=token(served), timeout=20)
         requests.get(url(served), timeout=20)
@@ -226,3 +227,68 @@ def test_nothing_is_logged_and_the_port_closes(
         requests.get(url(served), headers=token(served), timeout=20)
     assert time.monotonic() - begun < 10
     assert capfd.readouterr() == ("", "")
+
+
+STARVE = """
+import socket, sys, time
+links = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(200)]
+print("up", flush=True)
+time.sleep(60)
+"""
+TAKE = """
+import sys, urllib.request
+request = urllib.request.Request(sys.argv[1], headers={"Authorization": sys.argv[2]})
+try:
+    print(urllib.request.urlopen(request, timeout=10).read())
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+def test_another_user_gets_nothing_with_the_right_token(
+    served: dict[str, str], source: Source
+) -> None:
+    done = as_nobody(TAKE, url(served), token(served)["Authorization"])
+    assert "ASIA1" not in done.out
+    assert source.calls == 0
+
+
+def test_another_users_idle_connections_take_no_place(served: dict[str, str]) -> None:
+    with started_as_nobody(STARVE, str(urlsplit(url(served)).port)) as stranger:
+        assert stranger.stdout
+        assert stranger.stdout.readline() == "up\n"
+        try:
+            assert requests.get(url(served), headers=token(served), timeout=2).ok
+        finally:
+            stranger.kill()
+
+
+def test_a_token_is_refused_once_there_are_new_ones(source: Source) -> None:
+    with CredentialsEndpoint({PATH: source}) as endpoint:
+        old = endpoint.environ()
+        endpoint.new_tokens()
+        assert requests.get(url(old), headers=token(old), timeout=20).status_code == 403
+        new = endpoint.environ()
+        assert url(new) == url(old)
+        assert requests.get(url(new), headers=token(new), timeout=20).ok
+
+
+def test_each_path_has_a_source_and_a_token_of_its_own(source: Source) -> None:
+    with CredentialsEndpoint({"/a": source, "/b": lambda: b"{}"}) as endpoint:
+        a, b = endpoint.environ("/a"), endpoint.environ("/b")
+        assert requests.get(url(a), headers=token(a), timeout=20).content == BODY
+        assert requests.get(url(b), headers=token(b), timeout=20).content == b"{}"
+        assert requests.get(url(a), headers=token(b), timeout=20).status_code == 403
+
+
+def test_a_slow_source_holds_up_nobody_else() -> None:
+    may_end = threading.Event()
+    sources = {"/slow": lambda: b"{}" if may_end.wait(60) else b"", "/quick": lambda: BODY}
+    with CredentialsEndpoint(sources) as endpoint, ThreadPoolExecutor(1) as pool:
+        slow, quick = endpoint.environ("/slow"), endpoint.environ("/quick")
+        waiting = pool.submit(requests.get, url(slow), headers=token(slow), timeout=60)
+        try:
+            assert requests.get(url(quick), headers=token(quick), timeout=20).content == BODY
+        finally:
+            may_end.set()
+        assert waiting.result().content == b"{}"

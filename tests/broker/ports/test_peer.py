@@ -1,0 +1,76 @@
+"""Whose program is at the other end of a connection."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from broker.ports import peer
+from tests.strangers import started_as_nobody
+
+HOLD = """
+import socket, sys
+link = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+link.recv(1)
+"""
+
+
+@pytest.fixture(params=["sock_diag", "proc"])
+def listener(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
+    """A listener, by each way of asking the kernel."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError("no netlink here")
+
+    if request.param == "proc":
+        monkeypatch.setattr(peer, "_asked", refused)
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def accepted(listener: socket.socket, connect: Callable[[int], socket.socket]) -> None:
+    with listener, connect(listener.getsockname()[1]) as client:
+        link, _ = listener.accept()
+        with link:
+            ends = link.getpeername(), link.getsockname()
+            assert peer.user_of(*ends) == (True, os.geteuid())
+            assert peer.is_ours(link)
+            client.close()
+            assert peer.user_of(*ends) == (True, None)
+            assert not peer.is_ours(link)
+
+
+def test_a_program_of_ours_is_known_as_long_as_it_holds_its_end(listener: socket.socket) -> None:
+    accepted(listener, lambda port: socket.create_connection(("127.0.0.1", port)))
+
+
+def test_one_that_speaks_ipv6_alike(listener: socket.socket) -> None:
+    def connect(port: int) -> socket.socket:
+        client = socket.socket(socket.AF_INET6)
+        client.connect(("::ffff:127.0.0.1", port))
+        return client
+
+    accepted(listener, connect)
+
+
+def test_another_user_is_known(listener: socket.socket) -> None:
+    with listener, started_as_nobody(HOLD, str(listener.getsockname()[1])) as stranger:
+        listener.settimeout(60)
+        link, _ = listener.accept()
+        with link:
+            assert not peer.is_ours(link)
+        stranger.wait(60)
+
+
+def test_what_has_no_connection_is_nobodys(listener: socket.socket) -> None:
+    with listener:
+        assert peer.user_of(("127.0.0.1", 1), listener.getsockname()) == (True, None)
+
+
+def test_where_no_system_tells_nobody_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    ours, its = socket.socketpair()
+    with ours, its:
+        assert peer.is_ours(ours)
