@@ -23,7 +23,7 @@ COMMANDS = frozenset(
     "login exec shell env creds console whoami list status explain logout add remove rotate"
     " discover setup import migrate config init agent doctor uninstall providers completion".split()
 )
-"""Names that a profile is reached behind `login` alone. The table itself is `broker.cli.app`'s."""
+"""Names that a profile is reached behind `login` alone. The table itself is `broker.cli.main`'s."""
 
 FILE_NAME = "awslogin.yaml"
 """The team's file, looked for from the working directory up."""
@@ -68,7 +68,7 @@ def main(*, alone: bool = False) -> int:
     hold_interrupts()
     if alone:
         os.execv(sys.executable, [sys.executable, "-P", "-m", "broker.cli", *words])
-    from broker.cli.app import run_and_end
+    from broker.cli.main import run_and_end
 
     return run_and_end(words)
 

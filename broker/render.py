@@ -12,20 +12,9 @@ from typing import BinaryIO
 
 from broker.environment import UNSET, variables
 from broker.errors import UsageError
+from broker.paths import private_opener
 from broker.session import Session
-from broker.visible import visible
-
-MACHINE_FORMATS = (
-    "json",
-    "process",
-    "env",
-    "fish",
-    "powershell",
-    "cmd",
-    "dotenv",
-    "github",
-)
-"""Formats whose failures are one JSON line on stderr."""
+from broker.terminal_text import escape_controls
 
 
 def text(session: Session, now: datetime | None = None) -> str:
@@ -41,7 +30,7 @@ def text(session: Session, now: datetime | None = None) -> str:
         ("until", left or "no end: these are a user's own keys"),
         ("session", "cached" if session.from_cache else "new"),
     ]
-    return "".join(f"{name + ':':<10}{visible(value)}\n" for name, value in lines if value)
+    return "".join(f"{name + ':':<10}{escape_controls(value)}\n" for name, value in lines if value)
 
 
 def process(session: Session) -> str:
@@ -174,7 +163,7 @@ def github(session: Session, environ: Mapping[str, str]) -> str:
     values = variables(session)
     text = "".join(_github(name, value) for name, value in values.items())
     try:
-        with open(path, "a+b", opener=_private) as file:
+        with open(path, "a+b", opener=private_opener) as file:
             file.write(_line_end_missing(file) + text.encode())
     except OSError as error:
         raise UsageError(f"the file of GITHUB_ENV cannot be written: {error.strerror}") from error
@@ -246,10 +235,6 @@ def _line_end_missing(file: BinaryIO) -> bytes:
         return b""
     file.seek(-1, os.SEEK_END)
     return b"" if file.read(1) == b"\n" else b"\n"
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _local(moment: datetime) -> str:

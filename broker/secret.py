@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Final
 from urllib.parse import quote, quote_plus
 
-_SHORTEST_MASKED = 6
+_MASKED_IN_WORDS = 6
+"""Letters of a secret that is masked inside other words too; a shorter one only stands alone."""
 _seen: set[str] = set()
 
 
 def masked(text: str) -> str:
     """The text with every secret of this process masked, however it is spelt there."""
-    return without(text, _seen)
+    short = {value for value in _seen if len(value) < _MASKED_IN_WORDS}
+    text = without(text, _seen - short)
+    for spelt in _spellings(short):
+        text = re.sub(rf"(?<!\w){re.escape(spelt)}(?!\w)", Secret.MASK, text)
+    return text
 
 
 def without(text: str, values: Iterable[str]) -> str:
     """The text with these values masked, in the spellings of HTML, scripts and addresses too."""
+    for spelt in _spellings(values):
+        text = text.replace(spelt, Secret.MASK)
+    return text
+
+
+def _spellings(values: Iterable[str]) -> Iterator[str]:
+    """Each value as HTML, scripts and addresses spell it, the longest value first."""
     import json
 
     for value in sorted(filter(None, values), key=len, reverse=True):
         strings = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
         markup = {escape(one, quote=marks) for one in strings for marks in (True, False)}
-        for spelt in {*strings, *markup, quote(value, safe=""), quote(value), quote_plus(value)}:
-            text = text.replace(spelt, Secret.MASK)
-    return text
+        yield from {*strings, *markup, quote(value, safe=""), quote(value), quote_plus(value)}
 
 
 class Secret:
@@ -40,8 +51,14 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
-        if len(value) >= _SHORTEST_MASKED:
+        if len(value) >= _MASKED_IN_WORDS:
             _seen.add(value)
+
+    @classmethod
+    def typed(cls, value: str) -> Secret:
+        """A secret that a person chose: masked however short it is."""
+        _seen.add(value)
+        return cls(value)
 
     def reveal(self) -> str:
         """The plain value."""

@@ -24,6 +24,7 @@ from broker.ports.aws import credentials_of
 from broker.ports.aws_errors import error_code
 from broker.provider import Credentials, Provider, ProviderOptions, Request
 from broker.secret import Secret
+from broker.terminal_text import one_line
 
 AUDIENCE = "sts.amazonaws.com"
 LONGEST = 20_000
@@ -248,6 +249,6 @@ def _listed(value: object) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    """A claim in a sentence: printable, and not too long."""
+    """A claim in a sentence: fit for a line."""
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "an unknown one")
-    return "".join(character if character.isprintable() else "?" for character in text[:200])
+    return one_line(text)

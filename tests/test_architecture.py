@@ -25,6 +25,7 @@ FOR_PROVIDERS = (
     "broker.secret",
     "broker.ports",
     "broker.paths",
+    "broker.terminal_text",
     "broker.nearest",
     "broker.regions",
 )
@@ -87,7 +88,7 @@ def test_getpass_is_used_for_the_users_name_alone() -> None:
 
 @pytest.mark.parametrize("path", [*BROKER, *PROVIDERS], ids=name)
 def test_only_the_boundary_makes_exit_codes(path: Path) -> None:
-    if name(path) in {"broker/__main__.py", "broker/cli/__main__.py", "broker/cli/app.py"}:
+    if name(path) in {"broker/__main__.py", "broker/cli/__main__.py", "broker/cli/main.py"}:
         return
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):
@@ -127,7 +128,7 @@ def test_the_line_of_setup_does_without_os() -> None:
 @pytest.mark.parametrize(
     ("code", "heavy"),
     [
-        ("import broker.cli.app", {"pydantic", "yaml", "keyring", "requests", "boto3", "rich"}),
+        ("import broker.cli.main", {"pydantic", "yaml", "keyring", "requests", "boto3", "rich"}),
         ("import broker.login", {"keyring", "requests", "boto3", "botocore", "bs4"}),
         ("from broker.ports.aws import Aws; Aws({}).load()", {"keyring", "requests", "bs4"}),
         ("import providers.saml.provider", {"requests", "boto3", "botocore", "bs4"}),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from broker.cli.app import COMMANDS
+from broker.cli.main import COMMANDS
 from tests.sandbox import Sandbox
 from tests.support import Home
 

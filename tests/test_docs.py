@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.cli.app import COMMANDS
+from broker.cli.main import COMMANDS
 from broker.config import load
 
 ROOT = Path(__file__).parent.parent

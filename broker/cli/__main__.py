@@ -2,6 +2,6 @@
 
 import sys
 
-from broker.cli.app import run_and_end
+from broker.cli.main import run_and_end
 
 run_and_end(sys.argv[1:])

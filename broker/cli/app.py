@@ -1,33 +1,30 @@
-"""The frame of the command line.
+"""What a command gets: the options everywhere, and what they are turned into.
 
-Owns the options everywhere, the command table, what commands share (config, person, broker), and
-the one error boundary that makes exit codes.
+Owns `App` (config, person, broker, stdout) and the decorators that make a function a command. The
+table of commands and the way they run are `main`'s, failures are `report`'s.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import gc
-import importlib
 import json
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from broker import __version__
-from broker.entry import hold_interrupts, keep_descriptors, place_of, working_directory
-from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UnexpectedReply, UsageError
+from broker.entry import place_of, working_directory
+from broker.errors import AwsLoginError, UnexpectedReply, UsageError
+from broker.paths import private_opener
 from broker.recording_environ import RecordingEnviron
 from broker.secret import masked
-from broker.visible import to_stderr, visible
+from broker.terminal_text import escape_controls
 
 if TYPE_CHECKING:
     from broker.config import Config, Profile
@@ -35,49 +32,9 @@ if TYPE_CHECKING:
     from broker.ports.ui import Ui
     from broker.session import Session
 
-COMMANDS = {
-    "login": "broker.cli.login:login",
-    "env": "broker.cli.login:env",
-    "creds": "broker.cli.login:creds",
-    "exec": "broker.cli.run:exec_",
-    "shell": "broker.cli.run:shell",
-    "list": "broker.cli.show:list_",
-    "status": "broker.cli.show:status",
-    "console": "broker.cli.console:console",
-    "whoami": "broker.cli.show:whoami",
-    "explain": "broker.cli.explain:explain",
-    "logout": "broker.cli.login:logout",
-    "add": "broker.cli.keys:add",
-    "remove": "broker.cli.keys:remove",
-    "rotate": "broker.cli.keys:rotate",
-    "import": "broker.cli.import_:import_",
-    "discover": "broker.cli.discover:discover",
-    "setup": "broker.cli.setup:setup",
-    "config": "broker.cli.config:config",
-    "agent": "broker.cli.agent:agent",
-    "completion": "broker.cli.completion:completion",
-    "providers": "broker.cli.show:providers",
-}
-"""Name → `module:attribute`, in the order of the help; a module is loaded when it is asked for."""
-
-GROUPS = ("config", "agent", "import")
-"""Commands that have commands of their own."""
-
 FORMATS = ("text", "json", "process", "env", "fish", "powershell", "cmd", "dotenv", "github")
 PLAIN_FORMATS = ("text", "json")
 """What commands take that print no session."""
-
-_TAKE_VALUES = {
-    "--config",
-    "--found",
-    "--output",
-    "--tag",
-    "--duration",
-    "--min-ttl",
-    "--timeout",
-    "--debug-page",
-}
-"""Options that may stand before the command and take a value."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -200,13 +157,23 @@ class App:
             raise
 
     def say(self, text: str) -> None:
-        """A result, to stdout."""
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        """A result for a person, to stdout: words of others in it fool nobody."""
+        self.say_exactly(escape_controls(text))
+
+    def say_table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Rows for a person, to stdout."""
+        from broker.cli.tables import table
+
+        self.say_exactly(table(columns, rows))
 
     def say_json(self, document: object) -> None:
         """A result as JSON, to stdout."""
-        self.say(json.dumps(document, indent=2, default=str) + "\n")
+        self.say_exactly(json.dumps(document, indent=2, default=str) + "\n")
+
+    def say_exactly(self, text: str) -> None:
+        """A result for a program, to stdout, as it is."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
     def note(self, message: str) -> None:
         """A remark on the result, to stderr; silent under `--quiet`."""
@@ -311,252 +278,6 @@ def _patience(function: Callable[..., Any]) -> int:
 def _save_page(error: AwsLoginError, path: str | None) -> None:
     page = error.page if isinstance(error, UnexpectedReply) else None
     if path and page:
-        with open(path, "wb", opener=_private) as file:
+        with open(path, "wb", opener=private_opener) as file:
             file.write(masked(page).encode())
         error.hint = f"{error.hint}; the page was saved to {path}".lstrip("; ")
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-class Root(click.Group):
-    """Loads commands when they are asked for; what is no command is a profile to log in to."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002, D102
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002, D102
-        place = COMMANDS.get(cmd_name)
-        if place is None:
-            return None
-        module, attribute = place.split(":")
-        loaded: click.Command = getattr(importlib.import_module(module), attribute)
-        return loaded
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102
-        if ctx.resilient_parsing and not any(not arg.startswith("-") for arg in args):
-            return args  # a shell completes the first word: commands and profiles
-        return super().parse_args(ctx, _command_first(args))
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """Commands and profiles, or the options of `login`."""
-        from click.shell_completion import CompletionItem
-
-        from broker.cli.completion import profiles
-
-        if incomplete.startswith("-"):
-            login = self.get_command(ctx, "login")
-            assert login
-            return login.shell_complete(click.Context(login), incomplete)
-        names = [*COMMANDS, *profiles(None, incomplete)]
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
-
-
-def _command_first(args: list[str]) -> list[str]:
-    """Options may stand before the command; without a command, `login` is meant."""
-    options, rest = _leading_options(args)
-    if not rest and {"--help", "--version"} & set(options):
-        return options
-    if rest and rest[0] in GROUPS:
-        more, own = _leading_options(rest[1:])
-        return [rest[0], own[0], *options, *more, *own[1:]] if own else [rest[0], *more]
-    if rest and rest[0] in COMMANDS:
-        return [rest[0], *options, *rest[1:]]
-    return ["login", *options, *rest]
-
-
-def _leading_options(args: list[str]) -> tuple[list[str], list[str]]:
-    """The options before the first word, with their values, and the rest."""
-    place = 0
-    while place < len(args) and args[place].startswith("-") and args[place] != "--":
-        place += 2 if args[place] in _TAKE_VALUES else 1
-    return args[:place], args[place:]
-
-
-@click.group(
-    cls=Root,
-    name="awslogin",
-    context_settings={"help_option_names": ["--help"], "max_content_width": 100},
-)
-@click.version_option(__version__, prog_name="awslogin")
-def root() -> None:
-    """Sign in to AWS: `awslogin PROFILE`, whatever stands behind PROFILE."""
-
-
-def run_and_end(args: list[str]) -> NoReturn:
-    """Run a command line and end the process with its exit code.
-
-    The interpreter would take the libraries apart module by module first, which is a good part of a
-    sign-in's time; the kernel does it at once.
-    """
-    code = run(args)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(code)
-
-
-def run(args: list[str]) -> int:
-    """The error boundary: run a command line and return its exit code."""
-    gc.set_threshold(1_000_000)  # a command ends before its garbage matters
-    _keep_streams()
-    machine = _is_machine(args)
-    verbose = "--verbose" in _own(args)
-    try:
-        _let_interrupts_in()
-        code = _invoke(args)
-    except click.exceptions.Exit as end:
-        return end.exit_code
-    except KeyboardInterrupt:
-        hold_interrupts()  # it may be pressed again
-        if not machine and sys.stderr.isatty():
-            to_stderr("")  # below the terminal's ^C
-        _report("interrupted", EXIT_INTERRUPTED, "interrupted", "", None, machine=machine)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        _drop_stdout()
-        return EXIT_INTERRUPTED
-    except AwsLoginError as error:
-        return report(error, machine=machine, verbose=verbose)
-    except click.ClickException as error:
-        return report(_usage(error), machine=machine)
-    except OSError as error:
-        _drop_stdout()
-        return report(_machine_trouble(error), machine=machine, verbose=verbose)
-    except Exception as error:  # noqa: BLE001 - the boundary: what is not ours is a bug
-        return report(_bug(error), machine=machine, verbose=verbose)
-    return code if isinstance(code, int) else 0
-
-
-def _invoke(args: list[str]) -> object:
-    """What click's own `main` does, but for its ways with Ctrl-C and a pipe that is closed."""
-    asked = os.environ.get("_AWSLOGIN_COMPLETE")
-    if asked:
-        from broker.cli.completion import answer
-
-        return answer(root, asked)
-    with root.make_context("awslogin", list(args)) as context:
-        return root.invoke(context)
-
-
-def _let_interrupts_in() -> None:
-    """Ctrl-C, which the program's start has held back, is told from here on."""
-    if os.name == "posix":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
-def report(
-    error: AwsLoginError, *, machine: bool, verbose: bool = False, one_of_several: bool = False
-) -> int:
-    """Say a failure on stderr: a sentence and its mend, or one JSON line; its exit code.
-
-    Args:
-        error: The failure.
-        machine: Whether it is said in JSON.
-        verbose: Whether its traceback is shown too.
-        one_of_several: Keeps sentence and mend on one line.
-    """
-    if verbose:
-        import traceback
-
-        to_stderr(masked("".join(traceback.format_exception(error))).rstrip("\n"))
-    message, hint = error.message, error.hint
-    if one_of_several and not machine:
-        message, hint = " → ".join(" ".join(text.split()) for text in (message, hint) if text), ""
-    _report(error.code, error.exit_code, message, hint, error.profile, machine=machine)
-    return error.exit_code
-
-
-def _report(
-    code: str, exit_code: int, message: str, hint: str, profile: str | None, *, machine: bool
-) -> None:
-    if machine:
-        document = {
-            "code": code,
-            "exit": exit_code,
-            "message": masked(message),
-            "hint": masked(hint),
-            "profile": profile,
-        }
-        line = json.dumps({"error": document})
-        _tell_those_who_wait(exit_code, line)
-    else:
-        prefix = f"{profile}: " if profile and profile not in message else ""
-        line = visible(f"awslogin: {prefix}{masked(message)}")
-        line += visible(f"\n  → {masked(hint)}") if hint else ""
-    to_stderr(line)
-
-
-def _tell_those_who_wait(exit_code: int, line: str) -> None:
-    """A failure is the result of all who wait for this process; Ctrl-C harms nobody else."""
-    if exit_code != EXIT_INTERRUPTED:
-        from broker.agent.client import AgentClient
-
-        with contextlib.suppress(OSError):
-            AgentClient(os.environ).failed(exit_code, line)
-
-
-def _usage(error: click.ClickException) -> UsageError:
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "awslogin"
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return UsageError(f"`{path}` has commands of its own: which one?", hint=f"`{path} --help`")
-    return UsageError(" ".join(error.format_message().split()), hint=f"`{path} --help`")
-
-
-def _drop_stdout() -> None:
-    """Nothing more goes to stdout: what it still holds would fail again as the process ends."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _machine_trouble(error: OSError) -> AwsLoginError:
-    """A full disk, a folder that is not ours: the machine's trouble, not a defect."""
-    where = error.filename or "input or output"
-    told = UsageError(
-        f"{where}: {error.strerror or type(error).__name__}",
-        hint="make room or access there; AWSLOGIN_HOME moves awslogin's own files",
-    )
-    told.__cause__ = error
-    return told
-
-
-def _keep_streams() -> None:
-    """Give Python the streams that it found closed; what one cannot encode is written out."""
-    keep_descriptors()
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
-            mode = "r" if number == 0 else "w"
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
-        if number and hasattr(getattr(sys, name), "reconfigure"):
-            getattr(sys, name).reconfigure(errors="backslashreplace")
-
-
-def _own(args: list[str]) -> list[str]:
-    """The words before `--`: those behind it are another command's."""
-    return args[: args.index("--")] if "--" in args else args
-
-
-def _bug(error: Exception) -> Bug:
-    bug = Bug(
-        f"a defect of awslogin: {type(error).__name__}",
-        hint="run it again with --verbose and report what it shows",
-    )
-    bug.__cause__ = error
-    return bug
-
-
-def _is_machine(args: list[str]) -> bool:
-    """Whether failures are JSON lines; told by the words, as parsing them may be what fails."""
-    words = _own(args)
-    chosen = "text"
-    for place, word in enumerate(words):
-        if word.startswith("--output="):
-            chosen = word.partition("=")[2]
-        elif word == "--output" and place + 1 < len(words):
-            chosen = words[place + 1]
-    if chosen != "text":
-        return chosen in FORMATS
-    first = next((word for word in _command_first(words) if not word.startswith("-")), "")
-    return first in {"creds", "env"}

@@ -54,16 +54,15 @@ def completion(app: App, *, shell: str) -> None:
     else:
         from click.shell_completion import get_completion_class
 
-        from broker.cli.app import root
-
         kind = get_completion_class(shell)
         assert kind
-        made = kind(root, {}, "awslogin", VARIABLE)
+        group = click.get_current_context().find_root().command
+        made = kind(group, {}, "awslogin", VARIABLE)
         script = made.source_template % made.source_vars()
     if app.output == "json":
         app.say_json({"shell": shell, "script": script})
     else:
-        app.say(script)
+        app.say_exactly(script)
 
 
 def answer(root: click.Command, asked: str) -> int:

@@ -14,7 +14,6 @@ from broker.config.models import json_schema
 from broker.config.trust import Trust
 from broker.errors import ConfigError, UsageError
 from broker.schemas import PUBLISHED
-from broker.visible import visible
 
 
 @click.group()
@@ -35,7 +34,7 @@ def check(app: App) -> int:
         )
     elif problems:
         lines = [f"{p.message}{f' ({p.hint})' if p.hint else ''}\n" for p in problems]
-        app.say(visible("".join(lines)))
+        app.say("".join(lines))
     else:
         app.say(f"{path}: ok, {len(app.config.names)} profiles\n")
     return ConfigError.exit_code if problems else 0
@@ -51,7 +50,7 @@ def show(app: App) -> None:
     for row in rows:
         name = row.pop("profile")
         lines = [f"  {key}: {_word(value)}\n" for key, value in row.items() if value]
-        app.say(visible(f"{name}\n{''.join(lines)}"))
+        app.say(f"{name}\n{''.join(lines)}")
 
 
 @command(group=config)

@@ -67,7 +67,7 @@ def console(
     elif opened:
         app.say(f"{chosen.name}: the console opens in the browser\n")
     else:
-        app.say(f"{address}\n")
+        app.say_exactly(f"{address}\n")
 
 
 def _opened(app: App, address: str) -> bool:

@@ -10,7 +10,6 @@ from broker.aws_files import write_back
 from broker.cli.app import App, command
 from broker.cli.change import agreed, diff
 from broker.cli.completion import provider_argument
-from broker.cli.tables import table
 from broker.config import discovered
 from broker.config.naming import TEMPLATE, check_template
 from broker.config.trust import Trust
@@ -58,7 +57,10 @@ def discover(
     else:
         rows = [[a.account_id, a.account_name or "", role] for a in accounts for role in a.roles]
         columns = ("account_id", "name", "role")
-        app.say(table(columns, rows) if rows else "no account is assigned\n")
+        if rows:
+            app.say_table(columns, rows)
+        else:
+            app.say("no account is assigned\n")
 
 
 def _write(

@@ -9,7 +9,6 @@ from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
 from broker.cli.config import profile_values
 from broker.config import Origin, Profile
-from broker.visible import visible
 
 
 @command()
@@ -92,4 +91,4 @@ def _where(value: dict[str, Any]) -> str:
 
 
 def _word(value: object) -> str:
-    return visible(value) if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value)

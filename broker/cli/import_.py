@@ -13,8 +13,9 @@ from typing import Any
 import click
 
 from broker import aws_files
-from broker.cli.app import App, command, report
+from broker.cli.app import App, command
 from broker.cli.keys import checked, holder_of, keep
+from broker.cli.report import report
 from broker.config import NoConfig
 from broker.errors import AwsLoginError, ConfigError, UsageError, worst
 from broker.paths import read_or_none

@@ -14,8 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import click
 
-from broker.cli.app import App, Duration, command, report
+from broker.cli.app import App, Duration, command
 from broker.cli.completion import profile_argument
+from broker.cli.report import report
 from broker.errors import AwsLoginError, UsageError, worst
 from broker.key_ages import KeyAge
 from broker.provider import KeyHolder

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from broker import render
-from broker.cli.app import FORMATS, App, command, login_options, report
+from broker.cli.app import FORMATS, App, command, login_options
 from broker.cli.completion import profile_argument
+from broker.cli.report import report
 from broker.entry import calling_shell
 from broker.errors import AwsLoginError, UsageError, worst
 
@@ -39,7 +40,7 @@ def login(
     profile = app.profile(profiles[0] if profiles else None, duration)
     with app.naming(profile.name):
         session = app.session(profile, wish)
-    app.say(render.one(session, app.output, app.environ))
+    app.say_exactly(render.one(session, app.output, app.environ))
     return None
 
 
@@ -56,7 +57,7 @@ def _login_several(app: App, profiles: list[Profile | AwsLoginError], wish: Wish
     failures = [p for p in profiles if isinstance(p, AwsLoginError)]
     failures += [result for result in results if isinstance(result, AwsLoginError)]
     if app.output == "json":
-        app.say(render.as_json(sessions) if sessions or not failures else "")
+        app.say_exactly(render.as_json(sessions) if sessions or not failures else "")
     else:
         app.say("\n".join(render.text(session) for session in sessions))
     for failure in failures:
@@ -107,9 +108,9 @@ def env(app: App, *, profile: str | None, server: bool, duration: int | None, wi
         output = calling_shell() if app.output == "text" else app.output
         if server:
             endpoint = app.broker.agent.endpoint(app.broker.key(chosen))
-            app.say(render.served(session, endpoint, output))
+            app.say_exactly(render.served(session, endpoint, output))
             return
-    app.say(render.one(session, output, app.environ))
+    app.say_exactly(render.one(session, output, app.environ))
 
 
 @command(formats=FORMATS)
@@ -119,7 +120,7 @@ def creds(app: App, *, profile: str | None, duration: int | None, wish: Wish) ->
     """Print `credential_process` JSON for the AWS SDKs."""
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
-        app.say(render.process(app.session(chosen, wish)))
+        app.say_exactly(render.process(app.session(chosen, wish)))
 
 
 @command()

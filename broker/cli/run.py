@@ -17,7 +17,7 @@ from broker.environment import for_child, for_served_child
 from broker.errors import UsageError
 from broker.provider import KeyHolder
 from broker.session import Session
-from broker.visible import to_stderr
+from broker.terminal_text import to_stderr
 
 if TYPE_CHECKING:
     from broker.config import Profile

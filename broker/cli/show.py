@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from broker.arn import account_of
 from broker.cli.app import App, command, login_options
 from broker.cli.completion import profile_argument
-from broker.cli.tables import table
 from broker.ports.clock import to_text
 from broker.render import duration_words
 
@@ -31,7 +30,7 @@ def list_(app: App) -> None:
             columns.append("key_age")
             for row, line in zip(rows, cells, strict=True):
                 line.append(f"{row['key_age_days']}d" if "key_age_days" in row else "")
-        app.say(table(columns, cells))
+        app.say_table(columns, cells)
 
 
 @command()
@@ -56,7 +55,10 @@ def status(app: App) -> None:
         return
     columns = ("profile", "provider", "account_id", "role", "expires_at", "fresh")
     cells = [[*row, time] for row, time in zip(_cells(rows, columns), left, strict=True)]
-    app.say(table([*columns, "left"], cells) if rows else "no cached sessions\n")
+    if rows:
+        app.say_table([*columns, "left"], cells)
+    else:
+        app.say("no cached sessions\n")
 
 
 @command()
@@ -87,7 +89,7 @@ def providers(app: App) -> None:
     if app.output == "json":
         app.say_json(rows)
     else:
-        app.say(table(("type", "from", "class"), _cells(rows, ("type", "from", "class"))))
+        app.say_table(("type", "from", "class"), _cells(rows, ("type", "from", "class")))
 
 
 def _row(app: App, profile: Profile) -> dict[str, Any]:

@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from broker.visible import visible
+from broker.terminal_text import escape_controls
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows under their heads; the same text with or without a terminal, but for the head's tone."""
-    rows = [[visible(cell) for cell in row] for row in rows]
+    rows = [[escape_controls(cell) for cell in row] for row in rows]
     widths = [
         max(len(column), *(len(row[place]) for row in rows), 0)
         for place, column in enumerate(columns)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from broker.errors import AwsLoginError, LoginRefused, NetworkError, UnexpectedReply
 from broker.ports import Ports
 from broker.secret import Secret
-from broker.visible import visible
+from broker.terminal_text import one_line
 
 PATIENCE = 600.0
 """Seconds that a person at a browser has."""
@@ -89,14 +89,10 @@ def page_said(answer: Mapping[str, str], without_browser: str) -> AwsLoginError:
     error, said = answer.get("error", ""), answer.get("error_description", "")
     if error == "access_denied":
         return LoginRefused(
-            f"the sign-in was denied{f': {_one_line(said)}' if said else ''}",
+            f"the sign-in was denied{f': {one_line(said)}' if said else ''}",
             hint="run it again, and allow it",
         )
-    words = f"the sign-in page failed: {_one_line(said or error or 'it brought no code')}"
+    words = f"the sign-in page failed: {one_line(said or error or 'it brought no code')}"
     if error in {"server_error", "temporarily_unavailable"}:
         return NetworkError(words, hint="try again later")
     return UnexpectedReply(words, hint=f"run it again{without_browser}")
-
-
-def _one_line(text: str) -> str:
-    return visible(" ".join(text.split()))[:300]

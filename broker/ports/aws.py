@@ -19,9 +19,10 @@ from broker.credentials import Credentials, Request
 from broker.durations import HOUR
 from broker.errors import ConfigError, UnexpectedReply
 from broker.ports.aws_endpoints import SERVICES, endpoint_override
-from broker.ports.aws_errors import one_line, translated
+from broker.ports.aws_errors import translated
 from broker.ports.deadline import TimeIsUpError, within
 from broker.secret import Secret
+from broker.terminal_text import one_line
 
 TRIES = 3
 DEADLINE = 20.0

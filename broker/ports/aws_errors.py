@@ -20,9 +20,13 @@ from broker.errors import (
     RoleRefused,
     UnexpectedReply,
 )
+from broker.terminal_text import one_line
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
+
+_MOST_LETTERS = 2000
+"""Of a sentence of AWS: those about policies name several ARNs."""
 
 
 @dataclass(frozen=True)
@@ -137,16 +141,11 @@ def error_code(error: BaseException | None) -> str:
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
-def one_line(text: str) -> str:
-    """A text of AWS or botocore without its line ends."""
-    return " ".join(text.split())
-
-
 def _translation(error: ClientError, what: str) -> AwsLoginError:
     """Our error for AWS's. AWS's own sentence is kept: it names the cause."""
     code = error_code(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    sentence = one_line(str(error.response.get("Error", {}).get("Message", "") or code))
+    sentence = one_line(error.response.get("Error", {}).get("Message", "") or code, _MOST_LETTERS)
     message = f"{what}: {sentence} ({code})"
     if status == 429 or status >= 500:
         return NetworkError(message, hint=_TABLE[0].hint)

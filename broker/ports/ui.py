@@ -16,7 +16,7 @@ from typing import IO
 
 from broker.errors import InteractionRequired, UsageError
 from broker.secret import Secret
-from broker.visible import to_stderr, visible
+from broker.terminal_text import escape_controls, to_stderr
 
 BROWSER_STARTS = 3.0
 """Seconds after which a browser that still runs counts as opened."""
@@ -76,7 +76,7 @@ class Ui:
     def given_password(self) -> Secret | None:
         """The password that the environment gives, or None."""
         given = self._given("PASSWORD")
-        return Secret(given) if given else None
+        return Secret.typed(given) if given else None
 
     def given_client_secret(self) -> Secret | None:
         """The secret of an API client that the environment gives, or None."""
@@ -117,12 +117,12 @@ class Ui:
         Raises:
             InteractionRequired: Nobody can be asked.
         """
-        label = visible(f"{question} ({self._provider})" if self._provider else question)
+        label = escape_controls(f"{question} ({self._provider})" if self._provider else question)
         with self._terminal(question, variable) as terminal:
             while True:
                 answer = _read(terminal, f"{label}: ", secret=secret).strip("\r\n")
                 if answer.strip():
-                    return answer if secret else answer.strip()
+                    return Secret.typed(answer).reveal() if secret else answer.strip()
 
     def confirm(self, question: str, *, about: str = "") -> bool:
         """A yes-or-no question; only `y` or `yes` is yes.
@@ -133,8 +133,8 @@ class Ui:
         """
         with self._terminal(question, "--yes") as terminal:
             if about:
-                _write(terminal, f"{visible(about).rstrip()}\n")
-            answer = _read(terminal, f"{visible(question)} [y/N] ", secret=False)
+                _write(terminal, f"{escape_controls(about).rstrip()}\n")
+            answer = _read(terminal, f"{escape_controls(question)} [y/N] ", secret=False)
         return answer.strip().lower() in {"y", "yes"}
 
     def choose(self, title: str, options: Sequence[str], *, hint: str = "") -> int:
@@ -156,7 +156,7 @@ class Ui:
         with self._terminal(title, hint) as terminal:
             while True:
                 lines = [f"{place:3}  {options[index]}" for place, index in enumerate(shown, 1)]
-                _write(terminal, visible("\n".join([title, *lines, ""])))
+                _write(terminal, escape_controls("\n".join([title, *lines, ""])))
                 answer = _read(terminal, "Number, or part of the name: ", secret=False).strip()
                 if answer.isdigit() and 1 <= int(answer) <= len(shown):
                     return shown[int(answer) - 1]
@@ -167,16 +167,16 @@ class Ui:
 
     def show(self, message: str) -> None:
         """What the person needs for the sign-in (a user code, a number to match): always shown."""
-        print(visible(message), file=sys.stderr, flush=True)
+        print(escape_controls(message), file=sys.stderr, flush=True)
 
     def progress(self, message: str) -> None:
         """What is going on; silent under `--quiet`."""
         if not self._quiet:
-            to_stderr(visible(message))
+            to_stderr(message)
 
     def warn(self, message: str) -> None:
         """Something the person should know though the command goes on."""
-        to_stderr(f"warning: {visible(message)}")
+        to_stderr(f"warning: {message}")
 
     def browse(self, url: str) -> bool:
         """Open a web page; False where no browser may or can be opened.

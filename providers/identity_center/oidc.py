@@ -21,6 +21,7 @@ from broker.ports.aws_endpoints import endpoint_override
 from broker.ports.aws_errors import error_code
 from broker.ports.clock import from_text, to_text
 from broker.secret import Secret
+from broker.terminal_text import one_line
 from providers.identity_center.options import IdentityCenterOptions
 
 REDIRECT = "http://127.0.0.1/oauth/callback"
@@ -240,7 +241,7 @@ def _client_name() -> str:
 
 def _after(said: str) -> str:
     """The service's own sentence, on one line, behind ours."""
-    words = " ".join(said.split())[:300]
+    words = one_line(said)
     return f" ({words})" if words else ""
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from broker.errors import NetworkError, UnexpectedReply
 from broker.ports.http import Reply
 from broker.ports.urls import without_query
+from broker.terminal_text import one_line
 
 MOST_WORDS = 400
 Answer = dict[str, Any]
@@ -61,5 +62,4 @@ def words(text: object, most: int = MOST_WORDS) -> str:
     """A provider's sentence as it may be shown: one line, no markup, no control characters."""
     start = str(text or "")[: 8 * most]  # enough to show, little enough to search
     plain = html.unescape(re.sub(r"<[^>]*>", " ", start))
-    line = " ".join("".join(c if c.isprintable() else " " for c in plain).split())
-    return line if len(line) <= most else line[:most] + "…"
+    return one_line(plain, most)

@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from broker.errors import LoginRefused, UnexpectedReply
+from broker.terminal_text import one_line
 
 ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}"
 PROTOCOL = "{urn:oasis:names:tc:SAML:2.0:protocol}"
@@ -154,8 +155,7 @@ def _require_success(root: ET.Element) -> None:
         return
     said = root.findtext(f"{PROTOCOL}Status/{PROTOCOL}StatusMessage") or ""
     reasons = [code.rpartition(":")[2] for code in codes]
-    said = "".join(letter for letter in " ".join(said.split()) if letter.isprintable())
-    words = said[:200] or ", ".join(reasons) or "no status"
+    words = one_line(said) or ", ".join(reasons) or "no status"
     raise LoginRefused(
         f"the identity provider refused the sign-in: {words}", hint="ask its administrator"
     )

@@ -12,6 +12,8 @@ from functools import cached_property
 
 from bs4 import Tag
 
+from broker.terminal_text import one_line
+
 _CODE = re.compile(
     r"(?i)otp|passcode|pass_code|one.?time|mfa.?(token|code)|2fa|two.?factor|verif.{0,9}code"
     r"|token_?(code|num)|ecom_?token|oath|authenticator|^code$|(security|sms|auth|login)_?code|^pin$"
@@ -197,12 +199,7 @@ def code_of(typed: Sequence[Control]) -> str | None:
 
 def words_of(tag: Tag) -> str:
     """What is written in an element, as a terminal may show it."""
-    return printable(tag.get_text(" "))
-
-
-def printable(text: str) -> str:
-    """A page's words as a terminal may show them: one line, no control characters."""
-    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+    return one_line(tag.get_text(" "))
 
 
 def hides(tag: Tag) -> bool:

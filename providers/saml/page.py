@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString
 
-from providers.saml.controls import printable, words_of
+from broker.terminal_text import one_line
+from providers.saml.controls import words_of
 from providers.saml.forms import Form, Kind, absolute, read_form
 from providers.saml.markup import Outline, bounded, read_html
 
@@ -111,7 +112,7 @@ class Page:
         title = words_of(self.soup.title) if self.soup.title else ""
         body = self.soup.body
         page_id = (body.get("data-page-id") or body.get("id")) if body else None
-        named = f" ({printable(str(page_id))[:60]})" if page_id else ""
+        named = f" ({one_line(str(page_id))[:60]})" if page_id else ""
         return f"“{title[:120] or 'no title'}”{named}"
 
     @property
@@ -171,7 +172,7 @@ class Page:
         """What is written on it, piece by piece."""
         pieces = self.soup.find_all(string=True)
         written = [p for p in pieces if type(p) is NavigableString and p.parent.name not in _UNSEEN]  # type: ignore[union-attr]
-        return [words for words in (printable(piece) for piece in written) if words]
+        return [words for words in (one_line(piece) for piece in written) if words]
 
     def heading(self) -> str:
         """What the page says it is about: its first heading, else its title."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from broker.errors import UnexpectedReply
 from broker.ports.http import HttpSession, Reply
 from broker.ports.urls import origin, without_query
-from providers.saml.controls import printable
+from broker.terminal_text import one_line
 from providers.saml.forms import Form
 from providers.saml.refusals import BROWSER
 
@@ -30,7 +30,7 @@ def require_target(form: Form, allowed: Collection[str], what: str) -> None:
             hint=BROWSER,
         )
     if origin(form.action) not in allowed:
-        host = printable(urlsplit(form.action).netloc.rpartition("@")[2])
+        host = one_line(urlsplit(form.action).netloc.rpartition("@")[2])
         raise UnexpectedReply(
             f"the sign-in page wants the {what} sent to {host}, which is not this provider's"
             " site; nothing was sent",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from broker import entry, lean
-from broker.cli.app import COMMANDS, root
+from broker.cli.main import COMMANDS, root
 from broker.entry import connect, is_private, receive, send, wanted
 
 

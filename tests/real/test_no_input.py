@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.cli.app import COMMANDS
+from broker.cli.main import COMMANDS
 from tests.configs import HEAD, PROFILES, config
 from tests.real.parts import secret_service
 from tests.sandbox import Sandbox

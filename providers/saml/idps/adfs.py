@@ -10,8 +10,8 @@ from dataclasses import replace
 from bs4 import Tag
 
 from broker.ports.http import Reply
+from broker.terminal_text import one_line
 from providers.saml.choices import Option, kind_of
-from providers.saml.controls import printable
 from providers.saml.forms import Form, Kind
 from providers.saml.idps.form import FormIdp
 from providers.saml.page import Page
@@ -105,4 +105,4 @@ def _options(page: Page) -> list[tuple[Option, Form]]:
 
 
 def _words(link: Tag) -> str:
-    return printable(link.get_text(" "))
+    return one_line(link.get_text(" "))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from broker.ports.http import Reply
+from broker.terminal_text import one_line
 from providers.saml.choices import Option, kind_of
-from providers.saml.controls import printable
 from providers.saml.forms import Form, Kind
 from providers.saml.page import Page
 from providers.saml.refusals import UnknownPageError, demand
@@ -80,7 +80,7 @@ class KeycloakPages(PageReader):
     def _choose_device(cls, page: Page, walk: Walk, form: Form) -> Page:
         """Put the chosen tile's credential into the hidden field that a script would fill."""
         tiles = [
-            (Option(printable(tile.get_text(" ")), "totp", {_DEVICE: quoted[1]}), form)
+            (Option(one_line(tile.get_text(" ")), "totp", {_DEVICE: quoted[1]}), form)
             for tile in page.soup.select(_TILES)
             if (quoted := re.search(r"""['"]([^'"]+)['"]""", str(tile["onclick"])))
         ]
@@ -106,6 +106,6 @@ def _method(form: Form) -> Option:
     around = form.tag if form.tag.get_text(strip=True) else form.tag.parent or form.tag
     icons = " ".join(" ".join(tag.get("class") or []) for tag in around.select("i")).lower()
     words = around.select_one("h2, [class*=headline], [class*=title]") or around
-    label = printable(words.get_text(" "))
+    label = one_line(words.get_text(" "))
     kind = next((kind for kind, pattern in _ICONS if re.search(pattern, icons)), kind_of(label))
     return Option(label, kind, dict(form.fields))

@@ -10,8 +10,8 @@ from dataclasses import replace
 from bs4 import Tag
 
 from broker.ports.http import Reply
+from broker.terminal_text import one_line
 from providers.saml.choices import Option, kind_of
-from providers.saml.controls import printable
 from providers.saml.forms import Form, Kind
 from providers.saml.idps.form import FormIdp
 from providers.saml.page import Page
@@ -100,7 +100,7 @@ def _devices(page: Page, form: Form) -> list[tuple[Option, Form]]:
 
 
 def _name(item: Tag) -> str:
-    return printable((item.select_one(".device-name") or item).get_text(" "))
+    return one_line((item.select_one(".device-name") or item).get_text(" "))
 
 
 def _kind(item: Tag) -> str:
