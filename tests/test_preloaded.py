@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from broker.cli.app import COMMANDS
+from broker.cli.main import COMMANDS
 from tests.configs import config
 from tests.sandbox import Sandbox
 from tests.support import Home
