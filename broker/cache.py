@@ -77,12 +77,12 @@ class SessionCache:
 
     def forget_all(self) -> int:
         """Drop every session and every kept sign-in; how many sessions there were."""
-        self._delete(list(self._sealed.names(_SIGN_IN)))
-        return self._delete(list(self._sealed.names(_SESSION)))
+        sessions = list(self._sealed.names(_SESSION))
+        self._sealed.remove_all()
+        return len(sessions)
 
     def _delete(self, names: list[str]) -> int:
-        for name in names:
-            self._sealed.delete(name)
+        self._sealed.remove(names)
         return len(names)
 
     def _document(self, name: str) -> dict[str, Any] | None:

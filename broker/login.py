@@ -36,7 +36,7 @@ from broker.ports.keychain import LazyKeychain, pinned
 from broker.ports.parallel import in_parallel
 from broker.ports.secrets import Keychain, Secrets
 from broker.ports.ui import Ui
-from broker.ports.used_codes import SpentCodes
+from broker.ports.used_codes import UsedCodes
 from broker.provider import Account, Credentials, KeyHolder, Provider, Rotation
 from broker.seal import SealedFiles
 from broker.session import Session
@@ -358,7 +358,9 @@ class Broker:
             self._sealed,
             self._clock,
             sign_in=sign_in,
-            spent=SpentCodes(state_dir(self._environ) / "codes", self._clock),
+            used_codes=UsedCodes(
+                state_dir(self._environ) / "codes", self._clock, self._sealed.keyed_hash_key
+            ),
         )
 
     def _make_provider(self, spec: ProviderSpec, sign_in: str, profile: str = "") -> Provider:

@@ -1,26 +1,29 @@
 """Sealed files: short-lived secrets at rest, under a key that the keychain holds.
 
-Owns the folder, the encryption and the key; not what the contents mean. AES-256-GCM with a random
-nonce; the file's name is bound to its content, so that two sealed files cannot be exchanged.
+Owns the folder and the encryption; not the key (`broker.sealing_key`) nor what the contents mean.
+AES-256-GCM with a random nonce. The file's name and the time of sealing are bound to its content,
+so that two sealed files cannot be exchanged, and one that was removed cannot be put back.
 """
 
 from __future__ import annotations
 
-import base64
+import contextlib
+import hmac
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from broker.errors import KeychainError
+from broker.paths import read_or_none, write_private
+from broker.ports.secrets import Keychain, Unlocked
+from broker.sealing_key import SealingKey
 
-from broker.paths import private_dir, read_or_none, write_private
-from broker.ports.secrets import Keychain, Locked, Unlocked
-from broker.secret import Secret
-
-KEY_NAME = "sealing-key"
 _SUFFIX = ".sealed"
-_IN_LINE = 10.0
-"""Seconds that a command waits for others to read the keychain before it reads it all the same."""
+_MARK = b"awslogin-sealed-2\n"
+"""How a file begins that says when it was sealed; those of older versions begin with the nonce."""
+_TIME_BYTES = 8
+_NONCE_BYTES = 12
 
 
 class SealedFiles:
@@ -39,9 +42,7 @@ class SealedFiles:
         self, folder: Path, keychain: Keychain | None, unlocked: Unlocked | None = None
     ) -> None:
         self._folder = folder
-        self._keychain = keychain
-        self._unlocked = unlocked or Locked()
-        self._key: bytes | None = None
+        self._key = SealingKey(folder, keychain, unlocked)
         self._in_memory: dict[str, bytes] = {}
         self.unwritable: OSError | None = None
 
@@ -54,29 +55,35 @@ class SealedFiles:
         if name in self._in_memory:
             return self._in_memory[name]
         content = read_or_none(self.path(name))
-        key = self._sealing_key() if content else None
+        key = self._key.get() if content else None
         if content is None or key is None:
+            return None
+        sealed_at, nonce, sealed = _taken_apart(content)
+        if self._key.was_removed(name, sealed_at):
             return None
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         try:
-            return AESGCM(key).decrypt(content[:12], content[12:], name.encode())
+            return AESGCM(key).decrypt(nonce, sealed, _bound(name, sealed_at))
         except (InvalidTag, ValueError):
             return None
 
     def write(self, name: str, content: bytes) -> None:
         """Seal the content whole or not at all; where the disk refuses, memory keeps it."""
-        key = self._sealing_key(make=True)
+        key = self._key.get(make=True)
         if key is None:
             self._in_memory[name] = content
             return
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        nonce = os.urandom(12)
-        sealed = nonce + AESGCM(key).encrypt(nonce, content, name.encode())
+        now = max(time.time_ns() // 1_000_000, self._key.removed_at(name) + 1)
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = AESGCM(key).encrypt(nonce, content, _bound(name, now))
         try:
-            write_private(self.path(name), sealed)
+            write_private(
+                self.path(name), _MARK + now.to_bytes(_TIME_BYTES, "big") + nonce + sealed
+            )
         except OSError as error:
             self.unwritable = error
             self._in_memory[name] = content
@@ -85,6 +92,24 @@ class SealedFiles:
         """Drop it; a missing one is no error."""
         self._in_memory.pop(name, None)
         self.path(name).unlink(missing_ok=True)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Drop them for good: put back as they are now, they are not read any more.
+
+        The keychain notes it; where that is locked or silent they are gone all the same.
+        """
+        for name in names:
+            self.delete(name)
+        if names:
+            with contextlib.suppress(KeychainError):
+                self._key.note_removed(names, time.time_ns() // 1_000_000)
+
+    def remove_all(self) -> None:
+        """Drop everything; under the new key nothing that was sealed before is read any more."""
+        for name in list(self.names()):
+            self.delete(name)
+        with contextlib.suppress(KeychainError):
+            self._key.renew()
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """The names that are kept."""
@@ -100,32 +125,23 @@ class SealedFiles:
     @property
     def outlive_this_process(self) -> bool:
         """Whether what was written is found by later commands."""
-        return self._key is not None
+        return self._key.is_known
 
-    def _sealing_key(self, *, make: bool = False) -> bytes | None:
-        if self._key is None and self._keychain is not None:
-            stored = self._unlocked.recall(KEY_NAME) or self._from(self._keychain, make=make)
-            self._key = base64.b64decode(stored.reveal()) if stored else None
-        return self._key
+    def keyed_hash_key(self) -> bytes | None:
+        """A key for hashes of what might be guessed; None without a keychain."""
+        key = self._key.get(make=True)
+        return hmac.digest(key, b"awslogin keyed hash", "sha256") if key else None
 
-    def _from(self, keychain: Keychain, *, make: bool) -> Secret | None:
-        """The keychain's key, read by one command at a time; of many that miss it one makes it."""
-        private_dir(self._folder)
-        lock = FileLock(self._folder / ".key.lock", mode=0o600)
-        try:
-            lock.acquire(timeout=-1 if make else _IN_LINE)
-        except Timeout:
-            return keychain.get(KEY_NAME)
-        try:
-            return self._unlocked.recall(KEY_NAME) or self._read(keychain, make=make)
-        finally:
-            lock.release()
 
-    def _read(self, keychain: Keychain, *, make: bool) -> Secret | None:
-        stored = keychain.get(KEY_NAME) if keychain.present else None
-        if stored is None and make and keychain.present:
-            stored = Secret(base64.b64encode(os.urandom(32)).decode())
-            keychain.set(KEY_NAME, stored)
-        if stored:
-            self._unlocked.keep(KEY_NAME, stored)
-        return stored
+def _taken_apart(content: bytes) -> tuple[int | None, bytes, bytes]:
+    """When it was sealed (ms since 1970; None: by an older version), the nonce, what is sealed."""
+    sealed_at = None
+    if content.startswith(_MARK):
+        rest = content[len(_MARK) :]
+        sealed_at, content = int.from_bytes(rest[:_TIME_BYTES], "big"), rest[_TIME_BYTES:]
+    return sealed_at, content[:_NONCE_BYTES], content[_NONCE_BYTES:]
+
+
+def _bound(name: str, sealed_at: int | None) -> bytes:
+    """What the encryption binds the content to."""
+    return name.encode() if sealed_at is None else f"{name} {sealed_at}".encode()

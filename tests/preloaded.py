@@ -36,6 +36,8 @@ UNLIKE = ("PYTHON", "LD_")
 """Variables that want a fresh start."""
 NUMBER = 8
 """Bytes of a number from the server."""
+CHEAP_SCRYPT = {"n": 2, "r": 1, "p": 1}
+"""Parameters of a test's vault, which opens at once; a fresh start makes it as dear as any."""
 LIBRARIES = """
 boto3 botocore.session botocore.client botocore.httpsession botocore.signers botocore.parsers
 botocore.regions botocore.retries.standard botocore.credentials urllib3 requests bs4 keyring
@@ -194,6 +196,8 @@ def load() -> None:
                 importlib.import_module(module.name)
     for name in LIBRARIES.split():
         importlib.import_module(name)
+    vault: Any = importlib.import_module("broker.ports.vault")
+    vault.SCRYPT.update(CHEAP_SCRYPT)  # else a test's vault is made dear at its first write
 
 
 def become(streams: list[int], number: int) -> dict[str, Any]:

@@ -28,9 +28,9 @@ os.execv(sys.argv[2], sys.argv[2:])
 _KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "SYSTEMROOT", "TMPDIR")
 
 
-def cheap_vault(path: Path) -> None:
+def cheap_vault(path: Path, cost: Mapping[str, int] = preloaded.CHEAP_SCRYPT) -> None:
     """An empty vault behind `PASSPHRASE` that opens at once: scrypt's parameters are its own."""
-    salt, nonce, cost = os.urandom(16), os.urandom(12), {"n": 2, "r": 1, "p": 1}
+    salt, nonce = os.urandom(16), os.urandom(12)
     key = Scrypt(salt=salt, length=32, **cost).derive(PASSPHRASE.encode())
     sealed = nonce + AESGCM(key).encrypt(nonce, b"{}", b"awslogin vault 1")
     header = {"version": 1, **cost, "salt": b64encode(salt).decode()}

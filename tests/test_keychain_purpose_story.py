@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,27 @@ def test_a_readable_name_that_holds_no_secret(signed_up: Home, sandbox: Sandbox)
     assert signed_up.holds_in_plain(sandbox.secrets()) == []
     signed_up.run("remove", "dev").ok()
     assert str(path) not in index.read_text()
+
+
+@pytest.mark.parametrize("words", [("logout", "--all"), ("logout", "dev"), ("remove", "dev")])
+def test_sealed_files_that_are_put_back_serve_nobody(
+    signed_up: Home, sandbox: Sandbox, words: tuple[str, ...]
+) -> None:
+    signed_up.config(STATIC)
+    signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
+    signed_up.run("dev").ok()
+    sealed = signed_up.folder / "awslogin" / "sealed"
+    before = {path: path.read_bytes() for path in sealed.glob("*.sealed")}
+    signed_up.run(*words).ok()
+    for path, content in before.items():
+        path.write_bytes(content)
+    assert signed_up.run("status", "--output", "json").ok().json == []
+    again = signed_up.run("dev", "--output", "json")
+    assert again.code == 7 if "remove" in words else again.ok().json["from_cache"] is False
+
+
+def test_a_vault_that_is_damaged_is_a_keychain_that_fails(signed_up: Home) -> None:
+    signed_up.config(STATIC)
+    path = signed_up.folder / "awslogin" / "vault"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sealed": "AAAA"}))
+    assert signed_up.run("dev", "--output", "json").error["exit"] == 7

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from broker.errors import KeychainError
 from broker.ports.clock import Clock, from_text, to_text
-from broker.ports.used_codes import SpentCodes
+from broker.ports.used_codes import UsedCodes
 from broker.secret import Secret
 
 
@@ -63,7 +63,7 @@ class Secrets:
         clock: Decides what has expired.
         scope: Prefix of the keychain entries, where several providers share the keychain.
         sign_in: Names the sign-in: all that shapes it, hashed.
-        spent: The one-time codes that were sent; without it, those of this object alone.
+        used_codes: The one-time codes that were sent; without it, those of this object alone.
     """
 
     def __init__(
@@ -74,14 +74,14 @@ class Secrets:
         *,
         sign_in: str,
         scope: str = "",
-        spent: SpentCodes | None = None,
+        used_codes: UsedCodes | None = None,
     ) -> None:
         self._keychain = keychain
         self._sealed = sealed
         self._clock = clock
         self._prefix = f"{scope}/" if scope else ""
         self._sign_in = sign_in
-        self._spent = spent or SpentCodes(None, clock)
+        self._used_codes = used_codes or UsedCodes(None, clock)
 
     def get(self, name: str) -> Secret | None:
         """A long-lived secret from the keychain.
@@ -153,7 +153,7 @@ class Secrets:
             device: Names the device for every process and profile: its serial, for example.
             code: What it shows.
         """
-        return self._spent.spend(device, code)
+        return self._used_codes.spend(device, code)
 
     def _entry(self, name: str) -> str:
         return f"signin-{self._sign_in}-{name}"

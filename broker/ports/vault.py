@@ -26,7 +26,10 @@ from broker.secret import Secret
 
 SCRYPT = {"n": 2**15, "r": 8, "p": 3}
 """Of a new vault. OWASP Password Storage Cheat Sheet, scrypt: 32 MiB, as strong as N=2^17, p=1."""
-_LIMITS = {"n": 2**20, "r": 32, "p": 16}
+_MAX_MEMORY_BYTES = 2**30
+_MAX_PASSES = 16
+_NONCE_BYTES = 12
+_SHORTEST_SEALED_BYTES = _NONCE_BYTES + 16 + len("{}")
 _NAME = b"awslogin vault 1"
 TRIES = 3
 
@@ -51,6 +54,7 @@ class Vault:
         self._passphrase = passphrase
         self._unlocked = unlocked or Locked()
         self._key: tuple[str, bytes] | None = None
+        self._typed: Secret | None = None
         self._cost = SCRYPT
 
     present = True
@@ -84,7 +88,22 @@ class Vault:
         with FileLock(f"{self._path}.lock", mode=0o600):
             entries = self._entries()
             change(entries)
+            self._strengthen()
             self._write(entries)
+
+    def _strengthen(self) -> None:
+        """A key that was made too cheaply gives way to one at today's cost, at the next write."""
+        if self._key is None or _strength(self._cost) >= _strength(SCRYPT):
+            return
+        salt = bytes.fromhex(self._key[0])
+        for attempt in range(TRIES):
+            passphrase = self._typed or self._passphrase(False, attempt)
+            if _derive(passphrase, salt, self._cost) == self._key[1]:
+                self._cost, salt = SCRYPT, os.urandom(16)
+                self._key = salt.hex(), _derive(passphrase, salt, SCRYPT)
+                self._keep(*self._key)
+                return
+        raise KeychainError(f"the passphrase does not open {self._path}")
 
     def _entries(self) -> dict[str, str]:
         content = read_or_none(self._path)
@@ -97,11 +116,13 @@ class Vault:
         kept = self._kept(salt)
         for attempt in range(TRIES):
             if self._key is None or self._key[0] != salt.hex():
-                self._key = salt.hex(), _derive(self._passphrase(False, attempt), salt, cost)
+                self._typed = self._passphrase(False, attempt)
+                self._key = salt.hex(), _derive(self._typed, salt, cost)
             try:
-                plain = AESGCM(self._key[1]).decrypt(sealed[:12], sealed[12:], _NAME)
+                nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+                plain = AESGCM(self._key[1]).decrypt(nonce, rest, _NAME)
             except InvalidTag:
-                self._key = None
+                self._key = self._typed = None
                 continue
             if self._key != kept:
                 self._keep(*self._key)
@@ -125,7 +146,7 @@ class Vault:
             self._key = salt.hex(), _derive(self._passphrase(True, 0), salt, self._cost)
             self._keep(*self._key)
         salt, key = bytes.fromhex(self._key[0]), self._key[1]
-        nonce = os.urandom(12)
+        nonce = os.urandom(_NONCE_BYTES)
         sealed = nonce + AESGCM(key).encrypt(nonce, json.dumps(entries).encode(), _NAME)
         header = {
             "version": 1,
@@ -147,15 +168,22 @@ def _parsed(content: bytes, path: Path) -> tuple[bytes, bytes, dict[str, int]]:
         sealed = base64.b64decode(header["sealed"], validate=True)
         salt = base64.b64decode(header["salt"], validate=True)
         cost = {name: int(header[name]) for name in SCRYPT}
+        if len(sealed) < _SHORTEST_SEALED_BYTES:
+            raise ValueError("nothing is sealed there")
+        if cost["n"] * cost["r"] * 128 > _MAX_MEMORY_BYTES or cost["p"] > _MAX_PASSES:
+            raise KeychainError(f"the vault {path} asks for absurd scrypt parameters")
         Scrypt(salt=salt, length=32, **cost)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise KeychainError(
             f"the vault {path} is damaged",
             hint="restore it from a backup, or move it away",
         ) from error
-    if any(not 1 <= cost[name] <= limit for name, limit in _LIMITS.items()):
-        raise KeychainError(f"the vault {path} asks for absurd scrypt parameters")
     return sealed, salt, cost
+
+
+def _strength(cost: dict[str, int]) -> int:
+    """What one guess costs, in scrypt's own unit."""
+    return cost["n"] * cost["r"] * cost["p"]
 
 
 def _derive(passphrase: Secret, salt: bytes, cost: dict[str, int]) -> bytes:

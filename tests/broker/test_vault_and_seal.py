@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import threading
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broker.errors import KeychainError
-from broker.ports.vault import Vault
+from broker.ports.entries import MAX_ENTRY_CHARACTERS
+from broker.ports.vault import SCRYPT, Vault
 from broker.seal import SealedFiles
+from broker.sealing_key import KEY_NAME
 from broker.secret import Secret
 from broker.testing import MemoryKeychain
 from tests.support import PASSPHRASE, cheap_vault
@@ -46,7 +51,17 @@ def test_a_person_may_correct_the_passphrase(tmp_path: Path) -> None:
     assert vault(path, "wrong", "right").get("a") == Secret("secret-a")
 
 
-@pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b"not json", b'{"version":1}'])
+COST = b'"n":2,"r":1,"p":1,"salt":"AAAA"'
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"", b"{}", b"[]", b"not json", b'{"version":1}', b"\xff", b"[" * 5000,
+        b'{"sealed":"AAAA",' + COST + b"}", b'{"sealed":"",' + COST + b"}",
+        b'{"sealed":null,' + COST + b"}", b'{"sealed":"AAAA","n":-2,"r":1,"p":1,"salt":"AAAA"}',
+    ],
+)  # fmt: skip
 def test_a_damaged_vault_is_an_error_and_stays(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "vault"
     path.write_bytes(damage)
@@ -64,13 +79,25 @@ def test_a_vault_with_absurd_parameters_is_refused(tmp_path: Path) -> None:
         vault(path, "x").get("a")
 
 
-def test_a_vault_keeps_its_own_parameters(tmp_path: Path) -> None:
-    """Another version's vault still opens after this one has written to it."""
+def test_a_cheap_vault_is_made_dear_at_the_next_write(tmp_path: Path) -> None:
     path = tmp_path / "vault"
     cheap_vault(path)
+    salt = json.loads(path.read_text())["salt"]
+    assert vault(path, PASSPHRASE).get("a") is None
+    assert json.loads(path.read_text())["n"] == 2, "reading writes nothing"
     vault(path, PASSPHRASE).set("a", Secret("secret-a"))
-    assert json.loads(path.read_text())["n"] == 2
+    header = json.loads(path.read_text())
+    assert {name: header[name] for name in SCRYPT} == SCRYPT
+    assert header["salt"] != salt
     assert vault(path, PASSPHRASE).get("a") == Secret("secret-a")
+
+
+def test_a_dearer_vault_keeps_its_own_parameters(tmp_path: Path) -> None:
+    """Another version's vault still opens after this one has written to it."""
+    path = tmp_path / "vault"
+    cheap_vault(path, {"n": 2**15, "r": 8, "p": 4})
+    vault(path, PASSPHRASE).set("a", Secret("secret-a"))
+    assert json.loads(path.read_text())["p"] == 4
 
 
 def test_writers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
@@ -111,7 +138,56 @@ def test_two_sealed_files_cannot_be_exchanged(tmp_path: Path) -> None:
     assert sealed.read("session-prod") is None
 
 
-@pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 200])
+def test_what_an_older_version_sealed_is_read(tmp_path: Path) -> None:
+    """Its files begin with the nonce, and its key's entry is the key alone."""
+    key = os.urandom(32)
+    keychain = MemoryKeychain({KEY_NAME: base64.b64encode(key).decode()})
+    nonce = os.urandom(12)
+    sealed = nonce + AESGCM(key).encrypt(nonce, b"session", b"session-dev")
+    (tmp_path / "session-dev.sealed").write_bytes(sealed)
+    assert SealedFiles(tmp_path, keychain).read("session-dev") == b"session"
+    SealedFiles(tmp_path, keychain).remove(["session-dev"])
+    (tmp_path / "session-dev.sealed").write_bytes(sealed)
+    assert SealedFiles(tmp_path, keychain).read("session-dev") is None
+
+
+def test_a_removed_file_cannot_be_put_back(tmp_path: Path) -> None:
+    keychain = MemoryKeychain()
+    sealed = SealedFiles(tmp_path, keychain)
+    for name in ("session-dev", "session-prod"):
+        sealed.write(name, b"old")
+    before = sealed.path("session-dev").read_bytes()
+    sealed.remove(["session-dev"])
+    sealed.path("session-dev").write_bytes(before)
+    again = SealedFiles(tmp_path, keychain)
+    assert (again.read("session-dev"), again.read("session-prod")) == (None, b"old")
+    again.write("session-dev", b"new")
+    assert SealedFiles(tmp_path, keychain).read("session-dev") == b"new"
+
+
+def test_after_remove_all_nothing_that_was_sealed_is_read(tmp_path: Path) -> None:
+    keychain = MemoryKeychain()
+    sealed = SealedFiles(tmp_path, keychain)
+    sealed.write("session-dev", b"old")
+    before = sealed.path("session-dev").read_bytes()
+    sealed.remove_all()
+    assert list(sealed.names()) == []
+    sealed.path("session-dev").write_bytes(before)
+    assert SealedFiles(tmp_path, keychain).read("session-dev") is None
+    sealed.write("session-dev", b"new")
+    assert SealedFiles(tmp_path, keychain).read("session-dev") == b"new"
+
+
+def test_notes_of_removed_files_fit_one_entry(tmp_path: Path) -> None:
+    keychain = MemoryKeychain()
+    sealed = SealedFiles(tmp_path, keychain)
+    sealed.write("kept", b"kept")
+    sealed.remove([f"session-{number}" for number in range(200)])
+    assert len(keychain.entries[KEY_NAME]) <= MAX_ENTRY_CHARACTERS
+    assert SealedFiles(tmp_path, keychain).read("kept") == b"kept"
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 200, b"awslogin-sealed-2\n"])
 def test_a_damaged_sealed_file_is_as_good_as_none(tmp_path: Path, damage: bytes) -> None:
     sealed = SealedFiles(tmp_path, MemoryKeychain())
     sealed.write("a", b"content")
