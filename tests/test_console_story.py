@@ -19,6 +19,8 @@ from tests.real.parts import terminal
 from tests.sandbox import Sandbox
 from tests.support import COMMAND, Home
 
+ROOT = Path(__file__).parent.parent
+
 
 @pytest.fixture
 def team(signed_up: Home, sandbox: Sandbox) -> Home:
@@ -99,15 +101,18 @@ def test_a_users_policy_in_the_config(team: Home, sandbox: Sandbox) -> None:
 
 
 def test_the_address_opens_in_the_browser(team: Home, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Its command line holds a door on 127.0.0.1 that leads to the address once."""
+    """Its command line holds no address: a private file does, of a port that leads there once."""
     add(team, "dev", sandbox.bob)
     seen, led_to = tmp_path / "seen", tmp_path / "led-to"
     browser = tmp_path / "browser"
     browser.write_text(
         f"#!{sys.executable}\n"
-        "import sys, requests\n"
-        "reply = requests.get(sys.argv[1], allow_redirects=False, timeout=10)\n"
-        f"open({str(seen)!r}, 'w').write(sys.argv[1])\n"
+        f"import os, sys, requests; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from tests.visited import address_in\n"
+        "assert os.stat(sys.argv[1].removeprefix('file://')).st_mode & 0o77 == 0\n"
+        "address = address_in(sys.argv[1])\n"
+        "reply = requests.get(address, allow_redirects=False, timeout=10)\n"
+        f"open({str(seen)!r}, 'w').write(address)\n"
         f"open({str(led_to)!r}, 'w').write(reply.headers['Location'])\n"
     )
     browser.chmod(0o755)

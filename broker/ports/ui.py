@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,10 +16,6 @@ from typing import IO
 from broker.errors import InteractionRequired, UsageError
 from broker.secret import Secret
 from broker.terminal_text import escape_controls, to_stderr
-
-BROWSER_STARTS = 3.0
-"""Seconds after which a browser that still runs counts as opened."""
-_BROWSE = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
 
 
 class Ui:
@@ -179,32 +174,12 @@ class Ui:
         to_stderr(f"warning: {message}")
 
     def browse(self, url: str) -> bool:
-        """Open a web page; False where no browser may or can be opened.
-
-        The browser gets neither our streams, as some write to stdout, nor our secrets.
-        """
+        """Open a web page; False where no browser may or can be opened."""
         if not self.may_browse:
             return False
-        environ = {
-            name: value
-            for name, value in self._environ.items()
-            if not name.startswith(("AWSLOGIN_", "AWS_"))
-        }
-        try:
-            opener = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BROWSE, url],
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except OSError:
-            return False
-        try:
-            return opener.wait(BROWSER_STARTS) == 0
-        except subprocess.TimeoutExpired:
-            return True  # some browsers stay as long as their window
+        from broker.ports.open_page import open_page
+
+        return open_page(url, self._environ)
 
     @contextlib.contextmanager
     def counting(self, doing: str, total: int) -> Iterator[Callable[[], None]]:
