@@ -8,7 +8,6 @@ projection".
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -17,14 +16,11 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from broker.durations import HOUR
-from broker.errors import AwsLoginError, InteractionRequired, LoginRefused, UnexpectedReply
+from broker.errors import InteractionRequired, LoginRefused, UnexpectedReply
 from broker.paths import expanded
-from broker.ports.aws import credentials_of
-from broker.ports.aws_errors import error_code
+from broker.ports.web_identity import claims_of, credentials_for, listed, shown
 from broker.provider import Credentials, Provider, ProviderOptions, Request
 from broker.secret import Secret
-from broker.terminal_text import one_line
 
 AUDIENCE = "sts.amazonaws.com"
 LONGEST = 20_000
@@ -84,7 +80,7 @@ class WebIdentity(Provider):
             who = [environ.get(name) for name in names]
         else:
             try:
-                claims = _claims(_found(options, environ))
+                claims = claims_of(_found(options, environ))
             except (LoginRefused, KeyError):
                 return None
             who = [claims.get("iss"), claims.get("sub")]
@@ -108,33 +104,16 @@ class WebIdentity(Provider):
             )
         place = self.options.token
         token = self._from_github() if place == "github" else self._found()
-        client = self.ports.aws.client("sts", request.region)
-        arguments: dict[str, Any] = {
-            "Policy": request.policy,
-            "PolicyArns": [{"arn": arn} for arn in request.policy_arns],
-        }
-        try:
-            with self.ports.aws.errors(f"AssumeRoleWithWebIdentity {request.role_arn}"):
-                reply = client.assume_role_with_web_identity(
-                    RoleArn=request.role_arn,
-                    RoleSessionName=request.session_name,
-                    WebIdentityToken=token.reveal(),
-                    DurationSeconds=request.duration or HOUR,
-                    **{name: value for name, value in arguments.items() if value},
-                )
-        except AwsLoginError as error:
-            error.hint = _mend(error, _claims(token)) or error.hint
-            raise
-        return credentials_of(reply)
+        return credentials_for(self.ports, request, token)
 
     def _found(self) -> Secret:
         """The token that lies here; where an audience is set, one for it."""
         token = _found(self.options, os.environ)
-        audiences = _listed(_claims(token).get("aud"))
+        audiences = listed(claims_of(token).get("aud"))
         wanted = self.options.audience
         if "audience" in self.options.model_fields_set and audiences and wanted not in audiences:
             raise LoginRefused(
-                f"the web identity token is for {_shown(audiences)}, not for {wanted}",
+                f"the web identity token is for {shown(audiences)}, not for {wanted}",
                 hint=f"let the job ask for a token with the audience {wanted}",
             )
         return token
@@ -212,43 +191,3 @@ def _checked(text: str, where: str) -> Secret:
     if token.count(".") != 2 or not token.isascii() or any(c.isspace() for c in token):
         raise LoginRefused(f"{where} holds no web identity token", hint="it must be a JWT")
     return Secret(token)
-
-
-def _claims(token: Secret) -> dict[str, Any]:
-    """What a token says of itself, unverified, for messages and names; empty where unreadable."""
-    body = token.reveal().split(".")[1]
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (ValueError, RecursionError):
-        return {}
-    return claims if isinstance(claims, dict) else {}
-
-
-def _mend(error: AwsLoginError, claims: Mapping[str, Any]) -> str | None:
-    """What to change where, by STS's code and sentence and what the token says."""
-    code, said = error_code(error.__cause__), error.message.lower()
-    issuer, subject = _shown(claims.get("iss")), _shown(claims.get("sub"))
-    audience = _shown(_listed(claims.get("aud")))
-    if code == "ExpiredTokenException":
-        return "the job's token has ended: log in earlier in the job, or take a fresh token"
-    if code == "InvalidIdentityToken" and "audience" in said:
-        return f"the token is for {audience}: IAM's provider for {issuer} must list that audience"
-    if code == "InvalidIdentityToken" and "no openidconnect provider" in said:
-        return f"make an IAM OIDC identity provider for {issuer} in the role's account"
-    if code == "InvalidIdentityToken":
-        return f"IAM could not verify the token: is {issuer} its issuer, and reachable for AWS?"
-    if code == "IDPRejectedClaim":
-        return f"{issuer} no longer stands by this token: take a fresh one"
-    if code == "AccessDenied":
-        return f"the role's trust policy must accept {issuer} with aud {audience} and sub {subject}"
-    return None
-
-
-def _listed(value: object) -> list[str]:
-    return [str(one) for one in (value if isinstance(value, list) else [value]) if one]
-
-
-def _shown(value: object) -> str:
-    """A claim in a sentence: fit for a line."""
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "an unknown one")
-    return one_line(text)

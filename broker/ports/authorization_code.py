@@ -52,7 +52,7 @@ class Proof:
 
 
 def code_by_browser(
-    ports: Ports, address: Address, *, port: int = 0, without_browser: str
+    ports: Ports, address: Address, *, port: int = 0, issuer: str = "", without_browser: str
 ) -> Returned:
     """Open the browser, and take the code that it brings back.
 
@@ -60,6 +60,7 @@ def code_by_browser(
         ports: The person, and the browser.
         address: Makes the address at which the browser begins.
         port: A fixed port of 127.0.0.1; 0 for any free one.
+        issuer: Who must be named, where the return names anybody (RFC 9207).
         without_browser: What to do where no browser comes back, for the hint.
 
     Raises:
@@ -78,6 +79,10 @@ def code_by_browser(
     if answer is None:
         raise LoginRefused(
             "nobody finished the sign-in in the browser", hint=f"run it again{without_browser}"
+        )
+    if issuer and answer.get("iss", issuer) != issuer:
+        raise UnexpectedReply(
+            "the browser came back from another issuer than it was sent to", hint="run it again"
         )
     if "code" not in answer:
         raise page_said(answer, without_browser)

@@ -1,0 +1,87 @@
+"""AssumeRoleWithWebIdentity: a token for a role, and what a refusal means.
+
+STS alone judges the token here. Source: AWS STS API Reference, AssumeRoleWithWebIdentity.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from broker.durations import HOUR
+from broker.errors import AwsLoginError
+from broker.ports import Ports
+from broker.ports.aws import credentials_of
+from broker.ports.aws_errors import error_code
+from broker.provider import Credentials, Request
+from broker.secret import Secret
+from broker.terminal_text import one_line
+
+
+def credentials_for(ports: Ports, request: Request, token: Secret) -> Credentials:
+    """The request's role, for a token that IAM's provider in that account accepts.
+
+    Raises:
+        RoleRefused, LoginRefused: With what the token says and what the role's trust needs.
+    """
+    client = ports.aws.client("sts", request.region)
+    arguments: dict[str, Any] = {
+        "Policy": request.policy,
+        "PolicyArns": [{"arn": arn} for arn in request.policy_arns],
+    }
+    try:
+        with ports.aws.errors(f"AssumeRoleWithWebIdentity {request.role_arn}"):
+            reply = client.assume_role_with_web_identity(
+                RoleArn=request.role_arn,
+                RoleSessionName=request.session_name,
+                WebIdentityToken=token.reveal(),
+                DurationSeconds=request.duration or HOUR,
+                **{name: value for name, value in arguments.items() if value},
+            )
+    except AwsLoginError as error:
+        error.hint = _mend(error, claims_of(token)) or error.hint
+        raise
+    return credentials_of(reply)
+
+
+def claims_of(token: Secret) -> dict[str, Any]:
+    """What a token says of itself, unverified, for messages and names; empty where unreadable."""
+    body = token.reveal().split(".")[1]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (ValueError, RecursionError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _mend(error: AwsLoginError, claims: Mapping[str, Any]) -> str | None:
+    """What to change where, by STS's code and sentence and what the token says."""
+    code, said = error_code(error.__cause__), error.message.lower()
+    issuer, subject = shown(claims.get("iss")), shown(claims.get("sub"))
+    audience = shown(listed(claims.get("aud")))
+    if code == "ExpiredTokenException":
+        return "the job's token has ended: log in earlier in the job, or take a fresh token"
+    if code == "InvalidIdentityToken" and "audience" in said:
+        return f"the token is for {audience}: IAM's provider for {issuer} must list that audience"
+    if code == "InvalidIdentityToken" and "no openidconnect provider" in said:
+        return f"make an IAM OIDC identity provider for {issuer} in the role's account"
+    if code == "InvalidIdentityToken":
+        return f"IAM could not verify the token: is {issuer} its issuer, and reachable for AWS?"
+    if code == "IDPRejectedClaim":
+        return f"{issuer} no longer stands by this token: take a fresh one"
+    if code == "AccessDenied":
+        return f"the role's trust policy must accept {issuer} with aud {audience} and sub {subject}"
+    return None
+
+
+def listed(value: object) -> list[str]:
+    """A claim that is one value or several."""
+    return [str(one) for one in (value if isinstance(value, list) else [value]) if one]
+
+
+def shown(value: object) -> str:
+    """A claim in a sentence: fit for a line."""
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "an unknown one")
+    return one_line(text)
