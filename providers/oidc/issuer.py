@@ -249,21 +249,24 @@ class Issuer:
         """The issuer's published key that a token names; where it names none, the only one."""
         import jwt
 
+        header = jwt.get_unverified_header(token)
+        wanted, algorithm = header.get("kid"), header.get("alg")
+        if algorithm not in ALGORITHMS:
+            raise ValueError("it is not signed by a published key")
         reply = self._ports.http.session().get(self._endpoint("jwks_uri"))
         keys = _object(reply, "the keys").get("keys")
-        wanted = jwt.get_unverified_header(token).get("kid")
         found = [
             key
             for key in (keys if isinstance(keys, list) else [])[:MAX_KEYS]
             if isinstance(key, dict)
             and key.get("use", "sig") == "sig"
+            and key.get("alg", algorithm) == algorithm
             and key.get("kty") in {"RSA", "EC"}
             and (wanted is None or key.get("kid") == wanted)
         ]
         if len(found) != 1:
             raise ValueError("its key is not among those that the issuer publishes")
-        algorithm = jwt.get_unverified_header(token).get("alg")
-        return jwt.PyJWK(found[0], algorithm=str(algorithm)).key
+        return jwt.PyJWK(found[0], algorithm=algorithm).key
 
 
 def _object(reply: Reply, what: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@
         sandbox.approve(code)      # a person confirms a device code; also deny(code)
         sandbox.console_login      # who the browser is signed in as at AWS: .arn, .deny, …
         sandbox.assertion("ann")   # a base64 SAMLResponse; overrides spoil it
+        sandbox.openid             # an OpenID provider for people: .url, .person, .confirm(code)
         sandbox.issuer.token()     # a CI job's JWT; overrides spoil it
         sandbox.calls("sts", "AssumeRole")     # what was asked; sandbox.requests has all
         sandbox.fault("sts", status=500, times=2)   # also hang=…, reset=True, body=…; heal()
@@ -30,7 +31,7 @@ from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from tests.sandbox import adfs, saml, shibboleth
+from tests.sandbox import adfs, openid, saml, shibboleth
 from tests.sandbox.adfs import Adfs
 from tests.sandbox.control import Control
 from tests.sandbox.entra import Entra
@@ -41,6 +42,7 @@ from tests.sandbox.keys import rsa_key
 from tests.sandbox.oidc import AUDIENCE, Issuer, keys_of
 from tests.sandbox.okta import Okta
 from tests.sandbox.onelogin import OneLogin
+from tests.sandbox.openid import OpenId
 from tests.sandbox.pingfederate import PingFederate
 from tests.sandbox.server import FOR_EVER, Answer, Asked, Fault, Service, urls
 from tests.sandbox.shibboleth import Shibboleth
@@ -75,6 +77,7 @@ class Sandbox:
         self.oidc = Oidc(self.world)
         self.portal = Portal(self.world, self.oidc)
         self.issuer = Issuer(self.world)
+        self.openid = OpenId(self.world)
         self.signin = Signin(self.world)
         self.console_login = self.signin.console_login
         handlers = {
@@ -93,6 +96,7 @@ class Sandbox:
             "ping": self.ping.handle,
             "pingid": self.ping.handle_pingid,
             "issuer": self.issuer.handle,
+            "openid": self.openid.handle,
             "control": Control(self).handle,
         }
         self.services = {
@@ -111,6 +115,10 @@ class Sandbox:
         self.issuer.url = self.urls["issuer"]
         arn = f"arn:aws:iam::{DEV}:oidc-provider/ci"
         self.register_oidc(arn, self.issuer.url, self.issuer.jwks)
+        self.openid.url = self.urls["openid"]
+        people = f"arn:aws:iam::{DEV}:oidc-provider/people"
+        self.register_oidc(people, self.openid.url, self.openid.jwks, (openid.CLIENT,))
+        self.world.add_role(f"arn:aws:iam::{DEV}:role/People", people)
 
     def __enter__(self) -> Self:
         return self
@@ -244,6 +252,7 @@ class Sandbox:
         found: list[Any] = [keys.secret for keys in self.world.keys.values()]
         found += [keys.token for keys in self.world.keys.values() if keys.token]
         found += [*self.oidc.tokens, *self.oidc.refresh]
+        found += list(self.openid.refresh)
         found += [token for grant in self.console_login.grants for token in grant.tokens]
         found += [client.secret for client in self.oidc.clients.values()]
         return [str(secret) for secret in found]

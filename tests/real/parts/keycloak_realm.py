@@ -211,7 +211,7 @@ def _device() -> dict[str, Any]:
     return {
         "clientId": DEVICE_CLIENT,
         "publicClient": True,
-        "standardFlowEnabled": False,
+        "redirectUris": ["http://127.0.0.1/oauth/callback"],
         "attributes": {"oauth2.device.authorization.grant.enabled": "true"},
     }
 
