@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from broker.errors import InteractionRequired, LoginRefused, UnexpectedReply, UsageError
 from broker.arn import account_of
+from broker.errors import InteractionRequired, LoginRefused, UnexpectedReply, UsageError
 from broker.ports.browser_reachability import browser_is_here
 from broker.ports.urls import require_safe
 from broker.ports.web_identity import claims_of, credentials_for, listed
