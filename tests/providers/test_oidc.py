@@ -157,7 +157,7 @@ def test_a_swapped_person_is_refused_at_refresh(make: Make, sandbox: Sandbox) ->
         {"alg": "RS512"},
         {"key": generate_private_key(65537, 2048)},
     ],
-    ids=lambda claims: "-".join(claims),
+    ids="-".join,
 )
 def test_an_id_token_that_does_not_hold(
     make: Make, sandbox: Sandbox, claims: dict[str, Any]
