@@ -5,14 +5,26 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-BROKER = sorted((ROOT / "broker").rglob("*.py"))
-PROVIDERS = sorted((ROOT / "providers").rglob("*.py"))
+from tests.architecture import (
+    FLOORS,
+    LONG,
+    ROOT,
+    circles,
+    floor_of,
+    imports,
+    name,
+    sizes,
+    sources,
+    tree,
+    upward,
+)  # fmt: skip
+
+BROKER = [path for path in sources().values() if name(path).startswith("broker/")]
+PROVIDERS = [path for path in sources().values() if name(path).startswith("providers/")]
 
 SOCKETS_AND_SECRETS = {"socket", "_socket", "requests", "boto3", "botocore", "keyring", "ssl"}
 SERVERS = {"http.server", "socketserver"}
@@ -31,18 +43,10 @@ FOR_PROVIDERS = (
 )
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def name(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+def imported(path: Path) -> set[str]:
+    """Modules that a file imports, and the names it takes from them, with dots."""
+    found = list(imports(path))
+    return {module for module, _ in found} | {f"{m}.{taken}" for m, taken in found if taken}
 
 
 def own_package(path: Path) -> str:
@@ -51,34 +55,31 @@ def own_package(path: Path) -> str:
     return ".".join(parts[:2])
 
 
-@pytest.mark.parametrize("path", BROKER, ids=name)
-def test_the_broker_names_no_provider(path: Path) -> None:
-    assert not [m for m in imports(path) if m == "providers" or m.startswith("providers.")]
+def test_the_broker_names_no_provider() -> None:
+    found = {name(p): [m for m in imported(p) if m.split(".")[0] == "providers"] for p in BROKER}
+    assert not {path: modules for path, modules in found.items() if modules}
 
 
-@pytest.mark.parametrize("path", PROVIDERS, ids=name)
-def test_a_provider_knows_its_contract_and_itself_alone(path: Path) -> None:
-    ours = [m for m in imports(path) if m.split(".")[0] in {"broker", "providers"}]
-    assert not [
-        module
-        for module in ours
-        if not module.startswith(FOR_PROVIDERS) and not module.startswith(own_package(path))
-    ]
+def test_a_provider_knows_its_contract_and_itself_alone() -> None:
+    for path in PROVIDERS:
+        ours = {m for m in imported(path) if m.split(".")[0] in {"broker", "providers"}}
+        known = (*FOR_PROVIDERS, own_package(path))
+        assert not [module for module in ours if not module.startswith(known)], name(path)
 
 
-@pytest.mark.parametrize("path", [*BROKER, *PROVIDERS], ids=name)
-def test_only_ports_reach_the_outside(path: Path) -> None:
-    where = name(path)
-    if where.startswith(("broker/ports/", "broker/agent/")) or where == "broker/testing.py":
-        return
-    # Exceptions of botocore may be read where its clients are used; they open nothing.
-    used = {m for m in imports(path) if not m.startswith("botocore.exceptions")}
+def test_only_ports_reach_the_outside() -> None:
     forbidden = SOCKETS_AND_SECRETS | SERVERS | PROMPTS
-    found = {m for m in used if m in forbidden or m.split(".")[0] in forbidden}
-    allowed = {"getpass", "getpass.getuser"}  # the user's name; it prompts for nothing
-    if where == "broker/entry.py":
-        allowed |= {"_socket", "_socket.socket"}  # the warm path asks the agent itself
-    assert found <= allowed
+    for path in [*BROKER, *PROVIDERS]:
+        where = name(path)
+        if where.startswith(("broker/ports/", "broker/agent/")) or where == "broker/testing.py":
+            continue
+        # Exceptions of botocore may be read where its clients are used; they open nothing.
+        used = {m for m in imported(path) if not m.startswith("botocore.exceptions")}
+        found = {m for m in used if m in forbidden or m.split(".")[0] in forbidden}
+        allowed = {"getpass", "getpass.getuser"}  # the user's name; it prompts for nothing
+        if where in {"broker/entry.py", "broker/warm.py"}:
+            allowed |= {"_socket", "_socket.socket"}  # the warm path asks the agent itself
+        assert found <= allowed, where
 
 
 def test_getpass_is_used_for_the_users_name_alone() -> None:
@@ -86,19 +87,44 @@ def test_getpass_is_used_for_the_users_name_alone() -> None:
         assert "getpass.getpass" not in path.read_text(), name(path)
 
 
-@pytest.mark.parametrize("path", [*BROKER, *PROVIDERS], ids=name)
-def test_only_the_boundary_makes_exit_codes(path: Path) -> None:
-    if name(path) in {"broker/__main__.py", "broker/cli/__main__.py", "broker/cli/main.py"}:
-        return
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            assert called not in {"sys.exit", "exit", "quit", "SystemExit"}, f"line {node.lineno}"
+def test_only_the_boundary_makes_exit_codes() -> None:
+    boundary = {"main", "__main__"}
+    for path in [*BROKER, *PROVIDERS]:
+        if name(path) in {"broker/__main__.py", *(f"broker/cli/{file}.py" for file in boundary)}:
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                where = f"{name(path)}:{node.lineno}"
+                assert called not in {"sys.exit", "exit", "quit", "SystemExit"}, where
 
 
-@pytest.mark.parametrize("path", [*BROKER, *PROVIDERS], ids=name)
-def test_every_module_says_what_it_owns(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text()))
+def test_every_module_says_what_it_owns() -> None:
+    assert [name(p) for p in sources().values() if not ast.get_docstring(tree(p))] == []
+
+
+def test_every_module_stands_on_a_floor() -> None:
+    """A new one joins the lowest floor that it can stand on, in FLOORS and in the page."""
+    assert [module for module in sources() if floor_of(module) is None] == []
+
+
+def test_the_page_shows_the_floors() -> None:
+    """`python -m tests.architecture --write` brings the page to the table."""
+    named = [(floor, there.split()) for floor, there in FLOORS.items()]
+    assert shown_floors(PAGE.read_text()) == named[::-1]
+
+
+def test_no_import_leads_to_a_higher_floor() -> None:
+    assert upward() == []
+
+
+def test_no_imports_lead_in_a_circle() -> None:
+    """Lazy ones count; those for types alone do not, as no process carries them out."""
+    assert circles() == []
+
+
+def test_what_is_long_has_a_reason() -> None:
+    assert [f"{what}: {size}" for what, size in sizes().items() if what not in LONG] == []
 
 
 def loaded_by(code: str, *switches: str) -> set[str]:
