@@ -12,16 +12,18 @@ import pytest
 from tests.architecture import (
     FLOORS,
     LONG,
+    PAGE,
     ROOT,
     circles,
     floor_of,
     imports,
     name,
+    shown_floors,
     sizes,
     sources,
     tree,
     upward,
-)  # fmt: skip
+)
 
 BROKER = [path for path in sources().values() if name(path).startswith("broker/")]
 PROVIDERS = [path for path in sources().values() if name(path).startswith("providers/")]
