@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from broker.arn import account_of
 from broker.credentials import Credentials, Request
@@ -21,6 +22,8 @@ from broker.errors import ConfigError, UnexpectedReply
 from broker.ports.aws_endpoints import SERVICES, endpoint_override
 from broker.ports.aws_errors import translated
 from broker.ports.deadline import TimeIsUpError, within
+from broker.ports.route import ca_file, require_proxy
+from broker.ports.urls import is_loopback
 from broker.secret import Secret
 from broker.terminal_text import one_line
 
@@ -64,8 +67,7 @@ class Aws:
         from botocore import UNSIGNED
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
-
-        from broker.ports.tls import ca_bundle
+        from botocore.utils import get_environ_proxies
 
         keys = {}
         if credentials:
@@ -75,12 +77,15 @@ class Aws:
                 "aws_secret_access_key": credentials.secret_access_key.reveal(),
                 "aws_session_token": token.reveal() if token else None,
             }
+        endpoint = endpoint_override(service, self._environ)
+        own_machine = endpoint and is_loopback(urlsplit(endpoint).hostname)
+        trusted = ca_file(self._environ) or True
         try:
             client = session.client(
                 service,
                 region_name=region,
-                endpoint_url=endpoint_override(service, self._environ),
-                verify=ca_bundle(self._environ) or True,
+                endpoint_url=endpoint,
+                verify=trusted,
                 config=Config(
                     signature_version=None if credentials else UNSIGNED,
                     connect_timeout=5,
@@ -89,6 +94,7 @@ class Aws:
                     max_pool_connections=32,
                     parameter_validation=False,  # AWS is the judge; its rules change first
                     ignore_configured_endpoint_urls=True,
+                    proxies={} if own_machine else None,  # None: those of the environment
                 ),
                 **keys,
             )
@@ -97,6 +103,10 @@ class Aws:
                 f"no client for {service} in {region}: {one_line(str(error))}",
                 hint="check the region and the AWS_ variables of the environment",
             ) from error
+        address = urlsplit(client.meta.endpoint_url)
+        if not own_machine:
+            proxy = get_environ_proxies(client.meta.endpoint_url).get(address.scheme)
+            require_proxy(proxy, address.netloc, self._environ)
         client.meta.events.register("before-send", _Sender(client, once=once))
         return client
 
@@ -140,7 +150,7 @@ class Aws:
 
     def errors(self, what: str) -> AbstractContextManager[None]:
         """Turn botocore's exceptions inside the block into ours; see `aws_errors.translated`."""
-        return translated(what)
+        return translated(what, self._environ)
 
     def assume_role(
         self, credentials: Credentials, request: Request, *, mfa_code: str | None = None
@@ -197,10 +207,13 @@ class _Sender:
         self._tries = 1 if once else TRIES
 
     def __call__(self, request: Any, **_: Any) -> Any:
-        from botocore.exceptions import HTTPClientError, ReadTimeoutError
+        from botocore.exceptions import HTTPClientError, ProxyConnectionError, ReadTimeoutError
 
         try:
             reply = within(DEADLINE, lambda: self._send(request))
+        except ProxyConnectionError as error:
+            error.kwargs["endpoint_url"] = request.url  # for who reads the error
+            raise
         except TimeIsUpError as error:
             raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
         if reply.status_code == 429 or reply.status_code >= 500:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from broker.errors import (
     RoleRefused,
     UnexpectedReply,
 )
+from broker.ports.route import certificate_fault, proxy_fault
 from broker.terminal_text import one_line
 
 if TYPE_CHECKING:
@@ -101,11 +102,12 @@ _TABLE = (
 
 
 @contextlib.contextmanager
-def translated(what: str) -> Iterator[None]:
+def translated(what: str, environ: Mapping[str, str]) -> Iterator[None]:
     """Turn botocore's exceptions inside the block into ours.
 
     Args:
         what: What was being done, for the message: `AssumeRole arn:…`.
+        environ: Says which CA file and which proxy are used.
     """
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
     from botocore.exceptions import ConnectionError as Unreachable
@@ -116,10 +118,7 @@ def translated(what: str) -> Iterator[None]:
     except ClientError as error:
         raise _translation(error, what) from error
     except (Unreachable, HTTPClientError) as error:
-        raise NetworkError(
-            f"{what}: {_unreachable(error)}",
-            hint="check the network, the proxy and AWS_ENDPOINT_URL, then try again",
-        ) from error
+        raise _unreachable(what, error, environ) from error
     except (
         BotoCoreError,
         ResponseParserError,
@@ -155,16 +154,27 @@ def _translation(error: ClientError, what: str) -> AwsLoginError:
     return UnexpectedReply(message)
 
 
-def _unreachable(error: Exception) -> str:
+def _unreachable(what: str, error: Exception, environ: Mapping[str, str]) -> NetworkError:
     """What botocore could not do, without what it was told to send."""
-    from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError, SSLError
+    from botocore.exceptions import (
+        ConnectTimeoutError,
+        ProxyConnectionError,
+        ReadTimeoutError,
+        SSLError,
+    )
 
     told = getattr(error, "kwargs", {})
     host = urlsplit(str(told.get("endpoint_url", ""))).netloc or "AWS"
-    if "status" in told:
-        return f"{host} answered {told['status']}"
-    if isinstance(error, ReadTimeoutError | ConnectTimeoutError):
-        return f"{host} did not answer in time"
-    if isinstance(error, SSLError):
-        return f"{host} shows a certificate that is not trusted here"
-    return f"{host} cannot be reached"
+    if isinstance(error, ProxyConnectionError):
+        fault = proxy_fault(host, told.get("error", error), str(told.get("proxy_url", "")), environ)
+    elif isinstance(error, SSLError):
+        fault = certificate_fault(host, error, environ)
+    else:
+        late = isinstance(error, ReadTimeoutError | ConnectTimeoutError)
+        why = "did not answer in time" if late else "cannot be reached"
+        why = f"answered {told['status']}" if "status" in told else why
+        fault = NetworkError(
+            f"{host} {why}",
+            hint="check the network, the proxy and AWS_ENDPOINT_URL, then try again",
+        )
+    return NetworkError(f"{what}: {fault.message}", hint=fault.hint)

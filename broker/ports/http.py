@@ -6,12 +6,8 @@ Knows nothing of sign-in pages; it only guards where bytes may go.
 from __future__ import annotations
 
 import os
-import random
-import re
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from http.cookiejar import Cookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,8 +16,12 @@ from requests.cookies import RequestsCookieJar
 
 from broker import __version__
 from broker.errors import NetworkError, UnexpectedReply
+from broker.ports.charset import charset_of
+from broker.ports.cookies import CookieJar
 from broker.ports.deadline import TimeIsUpError, within
-from broker.ports.tls import ca_bundle, trust_the_system
+from broker.ports.pauses import backoff, retry_after
+from broker.ports.route import ca_file, certificate_fault, proxy_fault, require_proxy
+from broker.ports.tls import trust_the_system
 from broker.ports.urls import is_loopback, joined, origin, require_safe, without_query
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TIMEOUT = (5.0, 10.0)
 """Seconds to connect and between two bytes. Two tries stay below the contract's 30 s."""
 DEADLINE = 25.0
-"""Seconds for one exchange, all its bytes and tries."""
+"""Seconds for one request, all its bytes, tries and redirects."""
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of one reply; a longer one is refused."""
 MAX_REDIRECTS = 20
@@ -38,21 +38,6 @@ TRIES = 3
 Fields = Mapping[str, str] | Sequence[tuple[str, str | bytes]]
 """Of a form or a query; text is sent as UTF-8, bytes as they are."""
 RETRIED = frozenset({429, 500, 502, 503, 504})
-
-
-class _Jar(RequestsCookieJar):
-    """Keeps cookies as browsers do.
-
-    `Secure` ones go to loopback over http too (Keycloak marks all so); a path that is none does
-    not count (RFC 6265, 5.2.4).
-    """
-
-    def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> None:
-        if not cookie.path.startswith("/"):
-            cookie.path = "/"
-        if is_loopback(cookie.domain.removesuffix(".local")):
-            cookie.secure = False
-        super().set_cookie(cookie, *args, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -108,8 +93,9 @@ class HttpSession:
         self._environ = environ
         self._meanwhile = meanwhile
         self._session = requests.Session()
+        self._session.verify = ca_file(environ) or True
         self._session.trust_env = False  # .netrc must not add a password of its own
-        self._session.cookies = _Jar()
+        self._session.cookies = CookieJar()
         self._session.headers["User-Agent"] = f"awslogin/{__version__}"
 
     @property
@@ -173,9 +159,10 @@ class HttpSession:
         only_to: Collection[str] | None = None,
         **body: Any,
     ) -> Reply:
+        end = self._clock.monotonic() + DEADLINE
         for _ in range(MAX_REDIRECTS):
             self._guard(url, only_to)
-            reply = self._try(method, url, tries, body)
+            reply = self._try(method, url, tries, body, end)
             target = reply.headers.get("Location")
             if not (follow and target and reply.status in {301, 302, 303, 307, 308}):
                 return reply
@@ -194,6 +181,7 @@ class HttpSession:
 
     def _guard(self, url: str, only_to: Collection[str] | None) -> None:
         require_safe(url)
+        require_proxy(_proxy(url), urlsplit(url).netloc, self._environ)
         if only_to is not None and origin(url) not in only_to:
             raise UnexpectedReply(
                 f"the sign-in page wants the secret sent to {urlsplit(url).netloc},"
@@ -201,12 +189,13 @@ class HttpSession:
                 hint="if that host is right, add it to `hosts` of the provider",
             )
 
-    def _try(self, method: str, url: str, tries: int, body: dict[str, Any]) -> Reply:
-        end = self._clock.monotonic() + DEADLINE
+    def _try(self, method: str, url: str, tries: int, body: dict[str, Any], end: float) -> Reply:
+        """One request, repeated where it may be, until `end` of the clock's monotonic time."""
+        host = urlsplit(url).netloc
         for attempt in range(1, tries + 1):
             last = attempt == tries
+            left = end - self._clock.monotonic()
             try:
-                left = max(0.5, end - self._clock.monotonic())
                 meanwhile, self._meanwhile = self._meanwhile, None
                 reply = within(
                     left,
@@ -215,29 +204,35 @@ class HttpSession:
                 )
             except TimeIsUpError as error:
                 raise NetworkError(
-                    f"{urlsplit(url).netloc} did not end its reply within {DEADLINE:.0f} s",
+                    f"{host} did not end its reply within {DEADLINE:.0f} s",
                     hint="check the network, the proxy and the address, then try again",
                 ) from error
-            except requests.exceptions.SSLError as error:
-                raise NetworkError(
-                    f"{urlsplit(url).netloc} shows a certificate that is not trusted here",
-                    hint="set AWS_CA_BUNDLE to your organisation's CA file",
-                ) from error
             except requests.exceptions.RequestException as error:
-                if last or self._clock.monotonic() >= end:
-                    raise NetworkError(
-                        f"{urlsplit(url).netloc} {_what_failed(error)}",
-                        hint="check the network, the proxy and the address, then try again",
-                    ) from error
-                self._clock.sleep(_backoff(attempt))
-                continue
-            if reply.status not in RETRIED:
-                return reply
-            pause = _retry_after(reply, attempt)
-            if last or self._clock.monotonic() + pause >= end:
-                raise NetworkError(f"{urlsplit(url).netloc} answered {reply.status}; try later")
+                pause = backoff(attempt)
+                final = last or isinstance(error, requests.exceptions.SSLError)
+                if final or self._clock.monotonic() + pause >= end:
+                    raise self._fault(url, error) from error
+            else:
+                if reply.status not in RETRIED:
+                    return reply
+                pause = retry_after(reply.headers.get("Retry-After", ""), attempt)
+                if last or self._clock.monotonic() + pause >= end:
+                    raise NetworkError(f"{host} answered {reply.status}; try later")
             self._clock.sleep(pause)
         raise AssertionError("unreachable")
+
+    def _fault(self, url: str, error: requests.exceptions.RequestException) -> NetworkError:
+        """What went wrong on the way to an address."""
+        host = urlsplit(url).netloc
+        if isinstance(error, requests.exceptions.SSLError):
+            return certificate_fault(host, error, self._environ)
+        if isinstance(error, requests.exceptions.ProxyError):
+            return proxy_fault(host, error, _proxy(url) or "", self._environ)
+        late = isinstance(error, requests.exceptions.Timeout)
+        return NetworkError(
+            f"{host} {'did not answer in time' if late else 'cannot be reached'}",
+            hint="check the network, the proxy and the address, then try again",
+        )
 
     def _exchange(self, method: str, url: str, body: dict[str, Any], left: float) -> Reply:
         connect, read = TIMEOUT
@@ -247,8 +242,7 @@ class HttpSession:
             timeout=(min(connect, left), min(read, left)),
             allow_redirects=False,
             stream=True,
-            verify=ca_bundle(self._environ) or True,
-            proxies=requests.utils.get_environ_proxies(url),
+            proxies=_proxies(url),
             **body,
         ) as response:
             content = bytearray()
@@ -256,8 +250,8 @@ class HttpSession:
                 content += chunk
                 if len(content) > MAX_BODY:
                     raise UnexpectedReply(f"{without_query(url)} sent more than {MAX_BODY} bytes")
-            stated = response.encoding if "charset" in _content_type(response) else None
-            charset = _known(stated or _charset_of(bytes(content[:2048])))
+            names_charset = "charset" in response.headers.get("Content-Type", "").lower()
+            charset = charset_of(bytes(content), response.encoding if names_charset else None)
             return Reply(
                 url=response.url,
                 status=response.status_code,
@@ -286,44 +280,12 @@ class Http:
         return HttpSession(self._clock, self._environ, self._meanwhile)
 
 
-def _content_type(response: requests.Response) -> str:
-    return str(response.headers.get("Content-Type", "")).lower()
+def _proxies(url: str) -> dict[str, str]:
+    """The environment's proxies for an address; none for this machine itself."""
+    return {} if is_loopback(urlsplit(url).hostname) else requests.utils.get_environ_proxies(url)
 
 
-def _charset_of(start: bytes) -> str:
-    """The character set that a page's own head declares; UTF-8 where it does not."""
-    found = re.search(rb"<meta[^>]{1,200}charset\s*=\s*[\"']?([\w:-]{1,40})", start, re.IGNORECASE)
-    return found[1].decode("ascii", "replace") if found else "utf-8"
-
-
-def _known(charset: str) -> str:
-    """A character set, or UTF-8 in the place of one that is none."""
-    try:
-        b"x".decode(charset, errors="replace")
-    except LookupError:
-        return "utf-8"
-    return charset
-
-
-def _what_failed(error: requests.exceptions.RequestException) -> str:
-    if isinstance(error, requests.exceptions.Timeout):
-        return "did not answer in time"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "cannot be reached through the proxy"
-    return "cannot be reached"
-
-
-def _backoff(attempt: int) -> float:
-    return random.uniform(0.2, 0.5) * float(2**attempt)  # noqa: S311 - jitter, not a secret
-
-
-def _retry_after(reply: Reply, attempt: int) -> float:
-    value = reply.headers.get("Retry-After", "")
-    if value.isdecimal():
-        return float(value)
-    try:
-        from email.utils import parsedate_to_datetime
-
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return _backoff(attempt)
+def _proxy(url: str) -> str | None:
+    """The proxy through which an address is asked."""
+    chosen: str | None = requests.utils.select_proxy(url, _proxies(url))
+    return chosen

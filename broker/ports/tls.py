@@ -6,10 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-
-def ca_bundle(environ: Mapping[str, str]) -> str | None:
-    """The CA file that the environment names, or None for the system's trust store."""
-    return environ.get("AWS_CA_BUNDLE") or environ.get("REQUESTS_CA_BUNDLE") or None
+from broker.ports.route import CA_VARIABLES
 
 
 def trust_the_system(environ: Mapping[str, str]) -> None:
@@ -18,7 +15,7 @@ def trust_the_system(environ: Mapping[str, str]) -> None:
     Unless a CA file is named. truststore's `inject_into_ssl` would import requests, which AWS's
     library alone does without.
     """
-    if ca_bundle(environ):
+    if any(environ.get(name) for name in CA_VARIABLES):
         return
     import truststore
 
