@@ -92,7 +92,7 @@ class Broker:
     @cached_property
     def keychain(self) -> Keychain:
         """This machine's keychain, opened when it is needed first."""
-        return LazyKeychain(self._ui, self._environ, self.agent)
+        return LazyKeychain(self._ui, self._environ)
 
     @property
     def aws(self) -> Aws:

@@ -109,7 +109,7 @@ class SealingKey:
         try:
             lock.acquire(timeout=-1 if make else _IN_LINE)
         except Timeout:
-            return keychain.get(KEY_NAME)
+            return keychain.get(KEY_NAME) if keychain.present else None
         try:
             return self._unlocked.recall(KEY_NAME) or self._read(keychain, make=make)
         finally:

@@ -455,14 +455,17 @@ def test_a_shell_may_ask_the_agents_endpoint(team: Home, sandbox: Sandbox) -> No
     assert team.run("env", "dev", "--server", env={"AWSLOGIN_AGENT": "off"}).code == 2
 
 
-def test_the_passphrase_is_typed_once(team: Home) -> None:
+def test_a_typed_passphrase_unlocks_sessions_and_no_keys(team: Home) -> None:
+    """The agent gets the key that seals sessions, never the vault's: that would open all of it."""
     del team.environ["AWSLOGIN_PASSPHRASE"]
     terminal = Terminal(team, "dev")
     terminal.answer("Passphrase of the awslogin vault", PASSPHRASE)
     terminal.finish().ok()
-    team.run("deploy").ok()
+    assert team.run("status", "--output", "json").ok().json[0]["fresh"]
+    locked = team.run("deploy", "--output", "json").error
+    assert (locked["exit"], "is locked" in locked["message"]) == (7, True)
     team.run("agent", "lock").ok()
-    assert team.run("dev", "--force").code == 7
+    assert team.run("status", "--output", "json").ok().json == []
 
 
 def test_the_agents_folder_is_where_state_lies(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,52 +1,34 @@
 """The keychain: the system's through `keyring`, or the encrypted file, or none.
 
-Owns which one is used, that plain-text ones are refused, that a silent one ends the wait, and what
-the platforms' keychains do differently (`docs/keychains.md`).
+Owns which of them is used, that a silent one ends the wait, and that what was written is kept.
+Backends of `keyring` are found by `broker.ports.keyring_backend`.
 """
 
 from __future__ import annotations
 
-import functools
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from broker.errors import InteractionRequired, KeychainError
+from broker.errors import KeychainError
 from broker.paths import data_dir
+from broker.ports import keyring_backend
 from broker.ports.deadline import TimeIsUpError, within
 from broker.ports.entries import MAX_ENTRY_CHARACTERS
-from broker.ports.secrets import Keychain, Unlocked
+from broker.ports.secrets import Keychain
 from broker.ports.ui import Ui
 from broker.secret import Secret
 
-if TYPE_CHECKING:
-    from broker.ports.vault import Vault
-
-SERVICE = "awslogin"
 PATIENCE_ALONE = 5.0
 PATIENCE_WITH_A_PERSON = 120.0
 """Seconds: a person may be at the unlock dialog."""
 SAY_AFTER = 1.5
+SHORT_PASSPHRASE = 12
+"""Characters below which a passphrase is called short."""
+_SHORT = f"is short: under {SHORT_PASSPHRASE} characters are soon guessed by whoever has the file"
 
-_NATIVE = {
-    "darwin": ("keyring.backends.macOS.Keyring",),
-    "win32": ("keyring.backends.Windows.WinVaultKeyring",),
-}.get(
-    sys.platform,
-    ("keyring.backends.SecretService.Keyring", "keyring.backends.kwallet.DBusKeyring"),
-)
-
-NAMES = {
-    "secret-service": "keyring.backends.SecretService.Keyring",
-    "kwallet": "keyring.backends.kwallet.DBusKeyring",
-    "macos": "keyring.backends.macOS.Keyring",
-    "windows": "keyring.backends.Windows.WinVaultKeyring",
-    "pass": "keyring_pass.PasswordStoreBackend",
-}
-"""Short names that AWSLOGIN_KEYRING takes beside a backend's own, `file` and `none`."""
 _UNLOCK = {
     "darwin": "run `security unlock-keychain` (over SSH the keychain is locked), or",
     "win32": "sign in to Windows with a desktop or a batch logon, or",
@@ -71,18 +53,17 @@ class LazyKeychain:
         self,
         ui: Ui,
         environ: Mapping[str, str] = os.environ,
-        unlocked: Unlocked | None = None,
     ) -> None:
         self._ui = ui
-        self._unlocked = unlocked
         self._environ = environ
         self._found: list[Keychain | None] = []
         self._lock = threading.Lock()
 
     @property
     def present(self) -> bool:
-        """Whether there is one."""
-        return self._keychain() is not None
+        """Whether there is one that can be opened."""
+        keychain = self._keychain()
+        return keychain is not None and keychain.present
 
     def get(self, name: str) -> Secret | None:
         """An entry, or None; None too where there is no keychain."""
@@ -112,11 +93,11 @@ class LazyKeychain:
     def _keychain(self) -> Keychain | None:
         with self._lock:
             if not self._found:
-                self._found.append(_open(self._ui, self._environ, self._unlocked))
+                self._found.append(_open(self._ui, self._environ))
             return self._found[0]
 
 
-def _open(ui: Ui, environ: Mapping[str, str], unlocked: Unlocked | None) -> Keychain | None:
+def _open(ui: Ui, environ: Mapping[str, str]) -> Keychain | None:
     """This machine's keychain, or None where there is neither one nor a passphrase for the vault.
 
     Raises:
@@ -126,10 +107,12 @@ def _open(ui: Ui, environ: Mapping[str, str], unlocked: Unlocked | None) -> Keyc
     if name == "none":
         return None
     if name != "file":
-        backend = _in_time(lambda: _backend(name, environ), ui, "looking for the keychain")
+        backend = _in_time(
+            lambda: keyring_backend.find(name, environ), ui, "looking for the keychain"
+        )
         if backend is not None:
             return SystemKeychain(backend, ui)
-    return _vault(ui, environ, unlocked)
+    return _vault(ui, environ)
 
 
 class SystemKeychain:
@@ -194,76 +177,10 @@ class SystemKeychain:
         processes at it lose one.
         """
         own = type(self._backend).__name__ == "WinVaultKeyring"
-        return f"{SERVICE}/{name}" if own else SERVICE
+        return f"{keyring_backend.SERVICE}/{name}" if own else keyring_backend.SERVICE
 
     def _call(self, call: Callable[[], T]) -> T:
         return _in_time(call, self._ui, "the keychain")
-
-
-def _backend(name: str | None, environ: Mapping[str, str]) -> Any:
-    """The backend that is named, else the platform's own where it runs, else None."""
-    from keyring import core
-
-    name = name or environ.get("PYTHON_KEYRING_BACKEND")
-    if name:
-        try:
-            if name in {"pass", NAMES["pass"]}:
-                _quieten_pass()
-            return _ours(core.load_keyring(NAMES.get(name, name)), name)
-        except (ImportError, AttributeError, ValueError) as error:
-            missing = name == "pass" and isinstance(error, ImportError)
-            raise KeychainError(
-                f"there is no keychain called {name}",
-                hint="`pipx inject awslogin keyring-pass` brings it"
-                if missing
-                else f"AWSLOGIN_KEYRING takes {', '.join(NAMES)}, `file`, `none`,"
-                " or a keyring backend's own name",
-            ) from error
-        except (RuntimeError, subprocess.CalledProcessError) as error:
-            raise KeychainError(
-                f"the keychain {name} does not run here: {error}",
-                hint="`pass init GPG-ID` makes its store" if name == "pass" else "",
-            ) from error
-    configured = core.load_config()
-    if configured is not None:
-        return _ours(configured, "that keyringrc.cfg names")
-    for candidate in _NATIVE:
-        try:
-            return _ours(core.load_keyring(candidate), candidate)
-        except KeychainError:
-            raise
-        except Exception:  # noqa: BLE001, S112 - a backend that cannot run here says so in its own way
-            continue
-    return None
-
-
-def _ours(backend: Any, name: str) -> Any:
-    """The backend, if it protects secrets, with the manners that we need of it."""
-    if type(backend).__module__ == "keyring.backends.kwallet":
-        backend.appid = SERVICE  # KWallet asks once per name: not for each path of the command
-    return _refuse_plain(backend, name)
-
-
-def _quieten_pass() -> None:
-    """`pass` complains on stderr of every entry that is not there; stderr is for our own words."""
-    import keyring_pass
-
-    keyring_pass.command = functools.partial(keyring_pass.command, stderr=subprocess.DEVNULL)
-
-
-def _refuse_plain(backend: Any, name: str) -> Any:
-    for member in [*getattr(backend, "backends", []), backend]:
-        kinds = [kind.__name__.lower() for kind in type(member).__mro__]
-        module = type(member).__module__
-        if any("plaintext" in kind for kind in kinds) or module in {
-            "keyring.backends.null",
-            "keyring.backends.fail",
-        }:
-            raise KeychainError(
-                f"the keychain {name} does not protect secrets, so it is refused",
-                hint="unset it, or set AWSLOGIN_KEYRING=file and AWSLOGIN_PASSPHRASE",
-            )
-    return backend
 
 
 def _in_time(call: Callable[[], T], ui: Ui, what: str) -> T:
@@ -290,12 +207,14 @@ def _in_time(call: Callable[[], T], ui: Ui, what: str) -> T:
         ) from error
 
 
-def _vault(ui: Ui, environ: Mapping[str, str], unlocked: Unlocked | None) -> Vault | None:
-    """The encrypted file, where its passphrase is or was given, or a person can type it."""
+def _vault(ui: Ui, environ: Mapping[str, str]) -> Keychain | None:
+    """The encrypted file, where there is one or its passphrase can be had, else None."""
     given = environ.get("AWSLOGIN_PASSPHRASE")
-    from broker.ports.vault import Vault
+    from broker.ports.vault import LockedVault, Vault
 
     path = data_dir(environ) / "vault"
+    if not given and not ui.interactive:
+        return LockedVault(path, mend=_unlocking(environ)) if path.exists() else None
 
     def passphrase(new: bool, attempt: int) -> Secret:  # noqa: FBT001
         if given:
@@ -304,26 +223,32 @@ def _vault(ui: Ui, environ: Mapping[str, str], unlocked: Unlocked | None) -> Vau
                     f"AWSLOGIN_PASSPHRASE does not open the vault {path}",
                     hint="set the passphrase the vault was made with",
                 )
+            if new and len(given) < SHORT_PASSPHRASE:
+                ui.warn(f"AWSLOGIN_PASSPHRASE {_SHORT}")
             return Secret(given)
         return _ask_passphrase(ui, new=new, again=attempt > 0)
 
-    vault = Vault(path, passphrase, unlocked)
-    return vault if given or ui.interactive or vault.is_unlocked else None
+    return Vault(path, passphrase)
+
+
+def _unlocking(environ: Mapping[str, str]) -> str:
+    """How the vault is unlocked by who cannot be asked."""
+    mend = "set AWSLOGIN_PASSPHRASE, or run the command on a terminal, which asks for it"
+    if environ.get("AWSLOGIN_PROFILE"):
+        return f"{mend} (`exec` and `shell` do not hand the passphrase to their command)"
+    return mend
 
 
 def _ask_passphrase(ui: Ui, *, new: bool, again: bool) -> Secret:
     """Ask on the terminal; twice where the vault is being made."""
-    try:
-        if not new:
-            question = "Wrong passphrase. Passphrase" if again else "Passphrase"
-            return Secret(ui.ask(f"{question} of the awslogin vault", secret=True))
-        ui.show("This machine has no keychain: secrets go to an encrypted file.")
-        while True:
-            first = ui.ask("New passphrase for the awslogin vault", secret=True)
-            if first == ui.ask("The same passphrase again", secret=True):
-                return Secret(first)
-            ui.show("The two differ.")
-    except InteractionRequired as error:
-        raise KeychainError(
-            "the awslogin vault is locked", hint="set AWSLOGIN_PASSPHRASE"
-        ) from error
+    if not new:
+        question = "Wrong passphrase. Passphrase" if again else "Passphrase"
+        return Secret(ui.ask(f"{question} of the awslogin vault", secret=True))
+    ui.show("This machine has no keychain: secrets go to an encrypted file.")
+    while True:
+        first = ui.ask("New passphrase for the awslogin vault", secret=True)
+        if first == ui.ask("The same passphrase again", secret=True):
+            if len(first) < SHORT_PASSPHRASE:
+                ui.warn(f"that passphrase {_SHORT}")
+            return Secret(first)
+        ui.show("The two differ.")

@@ -2,7 +2,8 @@
 
 One JSON file `vault` of mode 0600: the scrypt parameters and, under AES-256-GCM with the key that
 scrypt makes of the passphrase, all entries. Written whole under a lock, so that two commands lose
-nothing of each other; a vault that does not open is an error, never an empty vault.
+nothing of each other; a vault that does not open is an error, never an empty vault. Its key stays
+in the process that was given the passphrase: whoever held it could read every entry.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from filelock import FileLock
 
 from broker.errors import KeychainError
 from broker.paths import private_dir, read_or_none, write_private
-from broker.ports.secrets import Locked, Unlocked
 from broker.secret import Secret
 
 SCRYPT = {"n": 2**15, "r": 8, "p": 3}
@@ -41,29 +41,20 @@ class Vault:
         path: The file.
         passphrase: Asks for the passphrase; told whether the vault is new, so that it asks twice,
             and which try it is. Raises `KeychainError` where none can be had.
-        unlocked: Where another command may have left the key that the passphrase makes.
     """
 
     def __init__(
         self,
         path: Path,
         passphrase: Callable[[bool, int], Secret],
-        unlocked: Unlocked | None = None,
     ) -> None:
         self._path = path
         self._passphrase = passphrase
-        self._unlocked = unlocked or Locked()
         self._key: tuple[str, bytes] | None = None
         self._typed: Secret | None = None
         self._cost = SCRYPT
 
     present = True
-
-    @property
-    def is_unlocked(self) -> bool:
-        """Whether it opens without a passphrase."""
-        content = read_or_none(self._path)
-        return content is not None and self._kept(_parsed(content, self._path)[1]) is not None
 
     def get(self, name: str) -> Secret | None:
         """An entry, or None."""
@@ -93,17 +84,9 @@ class Vault:
 
     def _strengthen(self) -> None:
         """A key that was made too cheaply gives way to one at today's cost, at the next write."""
-        if self._key is None or _strength(self._cost) >= _strength(SCRYPT):
-            return
-        salt = bytes.fromhex(self._key[0])
-        for attempt in range(TRIES):
-            passphrase = self._typed or self._passphrase(False, attempt)
-            if _derive(passphrase, salt, self._cost) == self._key[1]:
-                self._cost, salt = SCRYPT, os.urandom(16)
-                self._key = salt.hex(), _derive(passphrase, salt, SCRYPT)
-                self._keep(*self._key)
-                return
-        raise KeychainError(f"the passphrase does not open {self._path}")
+        if self._typed and _strength(self._cost) < _strength(SCRYPT):
+            self._cost, salt = SCRYPT, os.urandom(16)
+            self._key = salt.hex(), _derive(self._typed, salt, SCRYPT)
 
     def _entries(self) -> dict[str, str]:
         content = read_or_none(self._path)
@@ -113,7 +96,6 @@ class Vault:
 
     def _unseal(self, sealed: bytes, salt: bytes, cost: dict[str, int]) -> dict[str, str]:
         self._cost = cost
-        kept = self._kept(salt)
         for attempt in range(TRIES):
             if self._key is None or self._key[0] != salt.hex():
                 self._typed = self._passphrase(False, attempt)
@@ -124,27 +106,15 @@ class Vault:
             except InvalidTag:
                 self._key = self._typed = None
                 continue
-            if self._key != kept:
-                self._keep(*self._key)
             entries: dict[str, str] = json.loads(plain)
             return entries
         raise KeychainError(f"the passphrase does not open {self._path}")
 
-    def _kept(self, salt: bytes) -> tuple[str, bytes] | None:
-        """The key that another command has made of the passphrase; taken where we have none."""
-        kept = None if self._key else self._unlocked.recall(f"vault/{salt.hex()}")
-        if kept:
-            self._key = salt.hex(), bytes.fromhex(kept.reveal())
-        return self._key
-
-    def _keep(self, salt: str, key: bytes) -> None:
-        self._unlocked.keep(f"vault/{salt}", Secret(key.hex()))
-
     def _write(self, entries: dict[str, str]) -> None:
         if self._key is None:
             salt = os.urandom(16)
-            self._key = salt.hex(), _derive(self._passphrase(True, 0), salt, self._cost)
-            self._keep(*self._key)
+            self._typed = self._passphrase(True, 0)
+            self._key = salt.hex(), _derive(self._typed, salt, self._cost)
         salt, key = bytes.fromhex(self._key[0]), self._key[1]
         nonce = os.urandom(_NONCE_BYTES)
         sealed = nonce + AESGCM(key).encrypt(nonce, json.dumps(entries).encode(), _NAME)
@@ -155,6 +125,35 @@ class Vault:
             "sealed": base64.b64encode(sealed).decode(),
         }
         write_private(self._path, json.dumps(header).encode())
+
+
+class LockedVault:
+    """A vault whose passphrase nobody here can give: every use of it is a `KeychainError`.
+
+    Args:
+        path: The file.
+        mend: How it is unlocked.
+    """
+
+    present = False
+
+    def __init__(self, path: Path, *, mend: str) -> None:
+        self._error = KeychainError(f"the awslogin vault {path} is locked", hint=mend)
+
+    def get(self, name: str) -> Secret | None:
+        """Refused."""
+        del name
+        raise self._error
+
+    def set(self, name: str, value: Secret) -> None:
+        """Refused."""
+        del name, value
+        raise self._error
+
+    def delete(self, name: str) -> None:
+        """Refused."""
+        del name
+        raise self._error
 
 
 def _parsed(content: bytes, path: Path) -> tuple[bytes, bytes, dict[str, int]]:
@@ -187,4 +186,6 @@ def _strength(cost: dict[str, int]) -> int:
 
 
 def _derive(passphrase: Secret, salt: bytes, cost: dict[str, int]) -> bytes:
-    return Scrypt(salt=salt, length=32, **cost).derive(passphrase.reveal().encode())
+    return Scrypt(salt=salt, length=32, **cost).derive(
+        passphrase.reveal().encode(errors="surrogateescape")
+    )

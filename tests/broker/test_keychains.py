@@ -16,9 +16,10 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from broker.errors import KeychainError
-from broker.ports import keychain
+from broker.ports import keyring_backend
 from broker.ports.entries import MAX_ENTRY_CHARACTERS
-from broker.ports.keychain import SERVICE, LazyKeychain, SystemKeychain
+from broker.ports.keychain import LazyKeychain, SystemKeychain
+from broker.ports.keyring_backend import SERVICE
 from broker.secret import Secret
 from broker.testing import ScriptedUi
 
@@ -179,7 +180,7 @@ def test_kwallet_is_asked_in_our_name() -> None:
     from keyring.backends.kwallet import DBusKeyring
 
     backend = DBusKeyring()  # type: ignore[no-untyped-call]
-    assert keychain._ours(backend, "kwallet").appid == SERVICE
+    assert keyring_backend.with_manners(backend, "kwallet").appid == SERVICE
 
 
 @pytest.mark.parametrize("name", ["kwallet", "macos"])
@@ -195,6 +196,6 @@ def test_an_unknown_name() -> None:
 
 
 def test_short_names_lead_to_backends_that_exist() -> None:
-    for place in keychain.NAMES.values():
+    for place in keyring_backend.NAMES.values():
         module, _, kind = place.rpartition(".")
         assert issubclass(getattr(importlib.import_module(module), kind), KeyringBackend)
