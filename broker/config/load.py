@@ -62,6 +62,23 @@ def load(
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from error
     document = parse(content, str(path))
+    return of_document(document, path, environ, content, given=given, fingerprints=fingerprints)
+
+
+def of_document(
+    document: Document,
+    path: Path,
+    environ: Mapping[str, str],
+    content: bytes,
+    *,
+    given: bool = True,
+    fingerprints: dict[str, bytes] | None = None,
+) -> Config:
+    """The config that a file of this content is, whether it is written yet or not.
+
+    Raises:
+        SpoiledFile: It is wrong as a whole.
+    """
     return Config(
         path,
         document,
@@ -69,7 +86,7 @@ def load(
         environ,
         content=content,
         given=given,
-        fingerprints=fingerprints,
+        fingerprints=fingerprints or {},
     )
 
 

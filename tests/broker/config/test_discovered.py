@@ -108,7 +108,6 @@ def test_an_empty_mapping_makes_room() -> None:
         "version: 1\nprofiles: {x: {provider: corp}}\n",
         "version: 1\nprofiles:\n  # >>> awslogin discover corp >>> x\n  x: {provider: corp}\n",
         "version: 1\n--- \nprofiles:\n",
-        "version: 1\n...\n",
     ],
 )
 def test_says_so_where_there_is_no_safe_place(text: str) -> None:
