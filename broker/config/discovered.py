@@ -74,8 +74,7 @@ def updated(
         {
             target: account
             for target, account in reached.items()
-            if target not in stay
-            and by_hand.get(naming.name(target, account, template)) != target
+            if target not in stay and by_hand.get(naming.name(target, account, template)) != target
         },
         template,
         others | {entry.name for entry in kept if entry.target in stay},

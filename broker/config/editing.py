@@ -121,6 +121,10 @@ class Page:
         lines = [line for entry in entries for line in as_lines(*entry, indent)]
         self.add_lines(name, [f"{line}{self.line_break}" for line in lines])
 
+    def forget_changes(self) -> None:
+        """Begin again with the file as it is."""
+        self._changes.clear()
+
     def content(self) -> bytes:
         """The file with its changes."""
         text, done, parts = "".join(self.lines), 0, []

@@ -53,9 +53,9 @@ def name(target: Target, account: Account, template: str) -> str:
     """The template, filled in."""
     account_id, role = target
     words = {
-        "account_name": _word(account.account_name or "") or account_id,
+        "account_name": word(account.account_name or "") or account_id,
         "account_id": account_id,
-        "role": _word(role),
+        "role": word(role),
     }
     filled = re.sub(r"\{(\w+)\}", lambda field: words[field.group(1)], template)
     return re.sub(r"^[^A-Za-z0-9]+", "", filled) or account_id
@@ -66,11 +66,11 @@ def _choices(target: Target, plain: str, *, alone: bool) -> Iterator[str]:
     if alone:
         yield plain
     yield f"{plain}-{account_id}"
-    yield f"{plain}-{account_id}-{_word(role)}"
+    yield f"{plain}-{account_id}-{word(role)}"
     yield from (f"{plain}-{account_id}-{number}" for number in count(2))
 
 
-def _word(text: str) -> str:
+def word(text: str) -> str:
     """As much of a text as a profile's name can hold."""
     letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9._@+-]+", "-", letters).strip("-")

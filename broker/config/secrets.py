@@ -28,13 +28,18 @@ def secrets_in(document: Document) -> Iterator[ConfigError]:
         key = _key(path)
         if "fields" in path:  # CSS selectors of the sign-in form's inputs
             continue
-        if _KEYS.match(key) or _VALUES.search(text):
+        if is_secret(key, text):
             yield document.error(
                 path,
                 f"a secret stands in the YAML at `{key}`; it does not belong there",
                 hint="remove it from the file and its history; `awslogin add` and the"
                 " environment take secrets",
             )
+
+
+def is_secret(key: str, text: str) -> bool:
+    """Whether a value is a secret by its key or by its form."""
+    return bool(_KEYS.match(key) or _VALUES.search(text))
 
 
 def _key(path: Path) -> str:

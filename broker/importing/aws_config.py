@@ -1,0 +1,71 @@
+"""`aws-config`: the AWS CLI's own profiles, of `~/.aws/config` and `~/.aws/credentials`.
+
+Owns reading both as botocore does. Source: the AWS SDKs' "Shared config and credentials files".
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from broker import aws_files
+from broker.errors import UsageError
+from broker.importing import ini
+from broker.importing.aws_profiles import AwsFile, translate
+from broker.importing.found import Found
+from broker.importing.ini import Section
+from broker.importing.reading import Here, text_of
+
+_KEYS = ("aws_access_key_id", "aws_secret_access_key")
+
+
+def look(here: Here) -> Found:
+    """Every profile of both files; keys stay where they are."""
+    found = Found()
+    profiles, sessions = _config(aws_files.config_path(here.environ), found)
+    credentials = _credentials(aws_files.credentials_path(here.environ), found)
+    for name, section in credentials.items():
+        profiles[name] = {**profiles.get(name, {}), **section}
+    with_keys = {
+        name for name, section in profiles.items() if all(section.get(key) for key in _KEYS)
+    } - {name for name, section in profiles.items() if section.get("aws_session_token")}
+    translate(AwsFile(profiles, sessions, with_keys), found)
+    if with_keys:
+        found.hints.append("awslogin import aws-credentials")
+    return found
+
+
+def _config(path: Path, found: Found) -> tuple[dict[str, Section], dict[str, Section]]:
+    text = text_of(path)
+    if text is None:
+        return {}, {}
+    found.files.append(path)
+    sections = ini.as_botocore_reads(_without_ours(text), path)
+    return by_kind(sections, "profile"), by_kind(sections, "sso-session")
+
+
+def _without_ours(text: str) -> str:
+    """The file without what `awslogin setup` wrote; its lines keep their numbers."""
+    try:
+        kept = aws_files.without_block(text.encode()).decode()
+    except UsageError:
+        return text
+    if kept == text:
+        return text
+    start = next(i for i, (a, b) in enumerate(zip(text, kept + "\0", strict=False)) if a != b)
+    gone = text[start : start + len(text) - len(kept)]
+    return text[:start] + "\n" * gone.count("\n") + text[start + len(gone) :]
+
+
+def _credentials(path: Path, found: Found) -> dict[str, Section]:
+    text = text_of(path)
+    if text is None:
+        return {}
+    found.files.append(path)
+    sections = ini.as_botocore_reads(text, path)
+    return {name: dict(section) for name, section in sections.items()}
+
+
+def by_kind(sections: dict[str, Section], kind: str) -> dict[str, Section]:
+    """The profiles, or the sessions, of a file's sections."""
+    named = ((ini.aws_name(section, kind), given) for section, given in sections.items())
+    return {name: given for name, given in named if name}

@@ -1,0 +1,125 @@
+"""`aws-vault`: `~/.aws/config` with its own settings, and the names of the keys in its keychain.
+
+Owns what it inherits: `include_profile` (`parent_profile` in its version 5), else `[default]`.
+Source: aws-vault's documentation "Config" and its `vault/config.go` (ByteNess fork, 7.13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from broker import aws_files
+from broker.importing import ini
+from broker.importing.aws_config import by_kind
+from broker.importing.aws_profiles import AwsFile, translate
+from broker.importing.found import Found
+from broker.importing.ini import Section
+from broker.importing.reading import Here, text_of
+from broker.ports import aws_vault_keys
+
+_SETTINGS = """
+mfa_serial role_arn external_id region role_session_name duration_seconds source_profile
+sso_session sso_start_url sso_region sso_account_id sso_role_name web_identity_token_file
+web_identity_token_process session_tags transitive_session_tags source_identity
+credential_process mfa_process
+"""
+INHERITED = frozenset(_SETTINGS.split())
+_INCLUDES = ("include_profile", "parent_profile")
+_OTHER_SIGN_INS = {"sso_session", "sso_start_url", "web_identity_token_file", "credential_process"}
+_REASONS = {
+    **dict.fromkeys(_INCLUDES, "what it brings in is written out"),
+    "web_identity_token_process": "a command that makes a token: a provider of type `oidc`"
+    " signs in by itself",
+}
+
+
+def look(here: Here) -> Found:
+    """Every profile, with what it inherits written out, and the users whose keys it keeps."""
+    path = aws_files.config_path(here.environ)
+    text = text_of(path)
+    found = Found()
+    sections = {} if text is None else ini.as_go_reads(text, path)
+    profiles, sessions = by_kind(sections, "profile"), by_kind(sections, "sso-session")
+    keychain = aws_vault_keys.names(here.environ)
+    if text is not None:
+        found.files.append(path)
+    if not keychain.problem:
+        found.key_names = keychain.names
+    else:
+        found.leave_out("aws-vault's keychain", "", keychain.problem)
+    whole = {name: _whole(name, profiles, found) for name in profiles}
+    for name in keychain.names:
+        whole.setdefault(name, _whole(name, profiles, found))
+    with_keys = set(keychain.names) or _likely_users(profiles, whole)
+    fragments = _fragments(profiles, whole, with_keys)
+    translate(
+        AwsFile(
+            {name: section for name, section in whole.items() if name not in fragments},
+            sessions,
+            with_keys,
+            own_keys_first=True,
+            tool="aws-vault",
+            reasons=_REASONS,
+        ),
+        found,
+    )
+    for name in sorted(fragments):
+        found.leave_out(name, "", "settings that other profiles bring in: written out in those")
+    return found
+
+
+def _whole(name: str, profiles: Mapping[str, Section], found: Found) -> Section:
+    """A profile's settings with what it inherits; the nearest wins."""
+    section = dict(profiles.get(name, {}))
+    at, seen = name, {name}
+    while True:
+        here = profiles.get(at, {})
+        include = next((here[key] for key in _INCLUDES if here.get(key)), None)
+        at = include or "default"
+        if at in seen:
+            if include:
+                found.leave_out(name, "include_profile", "the profiles bring each other in")
+            break
+        seen.add(at)
+        for key, value in profiles.get(at, {}).items():
+            if key in INHERITED and not section.get(key):
+                section[key] = value
+        if at == "default" and not include:
+            break
+    if section.get("source_profile") == name:
+        del section["source_profile"]
+    return {key: value for key, value in section.items() if key not in _INCLUDES}
+
+
+def _likely_users(profiles: Mapping[str, Section], whole: Mapping[str, Section]) -> set[str]:
+    """Where the keychain does not tell: who is a source and signs in in no other way."""
+    sources = {section.get("source_profile") for section in whole.values()}
+    own = {name for name, section in profiles.items() if section.get("source_profile") == name}
+    alone = {
+        name
+        for name, section in profiles.items()
+        if section.get("mfa_serial") and not section.get("role_arn")
+    }
+    return {name for name in {*sources, *own, *alone} if name and _has_no_other_way(whole, name)}
+
+
+def _has_no_other_way(whole: Mapping[str, Section], name: str) -> bool:
+    section = whole.get(name, {})
+    return not any(section.get(key) for key in {*_OTHER_SIGN_INS, "source_profile"})
+
+
+def _fragments(
+    profiles: Mapping[str, Section], whole: Mapping[str, Section], with_keys: set[str]
+) -> set[str]:
+    """Profiles that sign nobody in and are only there to be brought in."""
+    included = {
+        section[key] for section in profiles.values() for key in {*_INCLUDES} & section.keys()
+    }
+    sources = {section.get("source_profile") for section in whole.values()}
+    return {
+        name
+        for name in ({*included, "default"} & profiles.keys()) - {*sources} - with_keys
+        if not profiles[name].get("role_arn")
+        and not profiles[name].keys() & _OTHER_SIGN_INS
+        and (name in included or "source_profile" not in profiles[name])
+    }

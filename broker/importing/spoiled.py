@@ -1,0 +1,71 @@
+"""New profiles that the config would call spoiled: what spoils one goes, or the whole profile."""
+
+from __future__ import annotations
+
+from broker.config import Config
+from broker.config.document import Document
+from broker.errors import ConfigError
+
+ESSENTIAL = frozenset({"provider", "source", "account", "role", "role_arn"})
+"""Without one of these a profile would be another one; any other value may stay behind."""
+
+Profiles = dict[str, dict[str, object]]
+Told = tuple[str, str, str]
+"""Name, key (empty: the whole profile) and reason."""
+
+
+def take_away(config: Config, document: Document, profiles: Profiles) -> list[Told]:
+    """Take what spoils them out of `profiles`; what was taken. Again, until nothing is.
+
+    A profile whose source is spoiled goes with its source; where the source was mended, it waits
+    for the next time.
+    """
+    errors: dict[str, ConfigError] = {}
+    for name in profiles:
+        try:
+            config.profile(name)
+        except ConfigError as error:
+            errors[name] = error
+    told = [
+        _take(name, error, document, profiles)
+        for name, error in errors.items()
+        if profiles[name].get("source") not in errors
+    ]
+    gone = {name: name not in profiles for name, _, _ in told}
+    for name in errors:
+        for follower in _followers(name, errors, profiles, gone):
+            if gone[follower]:
+                told.append((follower, "source", errors[follower].reason))
+                del profiles[follower]
+    return told
+
+
+def _take(name: str, error: ConfigError, document: Document, profiles: Profiles) -> Told:
+    """Take the value away that the error stands at, or the profile."""
+    values = profiles[name]
+    places = ((key, document.places.get(("profiles", name, key))) for key in values)
+    at = [
+        key
+        for key, place in places
+        if place and (place.line, place.column) == (error.line, error.column)
+    ]
+    key = at[0] if at else ""
+    if key and key not in ESSENTIAL:
+        del values[key]
+    else:
+        del profiles[name]
+    return name, key, error.reason.removeprefix(f"profile `{name}`: ")
+
+
+def _followers(
+    name: str, errors: dict[str, ConfigError], profiles: Profiles, gone: dict[str, bool]
+) -> list[str]:
+    """The profiles of a chain whose fate is not known yet, which is that of its beginning."""
+    chain: list[str] = []
+    at = name
+    while at not in gone and at in errors and at not in chain:
+        chain.append(at)
+        at = str(profiles[at]["source"])
+    fate = gone.get(at, True)  # a circle goes whole
+    gone.update(dict.fromkeys(chain, fate))
+    return chain
