@@ -1,183 +1,289 @@
-"""`import`: keys that lie elsewhere move into the keychain. One command per source.
+"""`import`: another tool's set-up becomes providers and profiles of our YAML.
 
-A key is stored only after AWS has taken it, and leaves its old place only when the person says so.
+Owns the options, the question, and what is said; `broker.importing` reads and merges. The tool's
+own files are never changed; keys of a keychain are asked for before they are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from broker import aws_files
+from broker.aws_files import write_back
 from broker.cli.app import App, command
-from broker.cli.keys import checked, holder_of, keep
+from broker.cli.change import agreed, diff
+from broker.cli.import_keys import from_credentials, taken_over
 from broker.cli.report import report
 from broker.config import NoConfig
-from broker.errors import AwsLoginError, ConfigError, UsageError, worst
-from broker.paths import read_or_none
-from broker.provider import Credentials
+from broker.config.load import find
+from broker.config.trust import Trust
+from broker.entry import working_directory
+from broker.errors import AwsLoginError, UsageError, worst
+from broker.importing import SOURCES, Found, Here, LeftOut, look
+from broker.paths import config_dir, private_dir, read_or_none
+
+if TYPE_CHECKING:
+    from broker.importing.merging import Merged
+
+CREDENTIALS = "aws-credentials"
+NAMES_SHOWN = 8
 
 
-@click.group("import")
-def import_() -> None:
-    """Take over keys from another place; each source is a command."""
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A section of the file that holds a user's keys, and the profile that they are for."""
-
-    section: str
-    profile: str
-    keys: aws_files.PlainKeys
-
-
-@command("aws-credentials", group=import_)
-@click.argument("sections", nargs=-1, metavar="[SECTION…]")
-@click.option("--as", "profile", metavar="PROFILE", help="For this profile, where names differ.")
-@click.option("--remove/--keep", default=None, help="Take the keys out of the file, or leave them.")
-@click.option("--yes", is_flag=True, help="Do not ask: take them out of the file.")
-def aws_credentials(
+@command("import")
+@click.argument("source", required=False, type=click.Choice([CREDENTIALS, *SOURCES]))
+@click.argument("names", nargs=-1, metavar="[NAME…]")
+@click.option("--dry-run", is_flag=True, help="Print the YAML that would be added, change nothing.")
+@click.option("--no-keys", is_flag=True, help="Leave the keys of its keychain where they are.")
+@click.option("--as", "profile", metavar="PROFILE", help="aws-credentials: for this profile.")
+@click.option(
+    "--remove/--keep",
+    default=None,
+    help="aws-credentials: take the keys out of the file, or leave them.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def import_(
     app: App,
     *,
-    sections: tuple[str, ...],
+    source: str | None,
+    names: tuple[str, ...],
+    dry_run: bool,
+    no_keys: bool,
     profile: str | None,
     remove: bool | None,
     yes: bool,
-) -> int:
-    """Plain-text keys of ~/.aws/credentials, into the keychain.
+) -> int | None:
+    """Take over another tool's set-up as providers and profiles of the config.
 
-    A section's keys go to the static profile of the same name; without SECTION, all that have one.
+    SOURCE is the tool; without one it says what is here. NAME… limits it to these profiles of the
+    tool's. aws-credentials moves plain-text keys of ~/.aws/credentials into the keychain: NAME… are
+    sections, each of which goes to the static profile of its name.
     """
-    if profile and len(sections) != 1:
-        raise UsageError("--as takes one SECTION", hint="`import aws-credentials default --as dev`")
-    path = aws_files.credentials_path(app.environ)
-    content = read_or_none(path)
-    if content is None:
-        raise UsageError(f"there is no {path}")
-    held = aws_files.plain_keys(content, str(path))
-    found, problems = _for_profiles(app, held, sections, profile)
-    rows: list[dict[str, Any]] = []
-    for one in found:
+    if source == CREDENTIALS:
+        if dry_run:
+            raise UsageError("--dry-run goes with sources that write to the config")
+        return from_credentials(app, names, profile=profile, remove=remove, yes=yes)
+    if profile or remove is not None:
+        raise UsageError("--as, --remove and --keep go with aws-credentials")
+    here = Here(app.environ, Path(working_directory()))
+    chosen = source or _offered(app, here)
+    if chosen is None:
+        return None
+    return _Import(app, chosen, here).run(names, dry_run=dry_run, with_keys=not no_keys, yes=yes)
+
+
+def _offered(app: App, here: Here) -> str | None:
+    """Say what each tool would bring; on a terminal, the one that the person picks."""
+    there, rows = {}, []
+    for source in SOURCES:
         try:
-            with app.naming(one.profile):
-                rows.append({"profile": one.profile, **_taken_over(app, one)})
+            found = look(source, here)
         except AwsLoginError as error:
-            problems.append(error)
-    moved = [one.section for one in found if one.profile in {row["profile"] for row in rows}]
-    removed = bool(moved) and _removed(app, path, content, moved, remove=remove, yes=yes)
-    if rows or not problems:
-        _say(app, path, rows, removed=removed)
-    for problem in problems:
-        report(problem, machine=app.output == "json")
-    return worst(problems) if problems else 0
+            rows.append({"source": source, "error": error.message})
+            continue
+        if found.files and found.is_in_use:
+            there[source] = found
+            rows.append(_counted(source, found))
+    if app.output == "json":
+        app.say_json(rows)
+        return None
+    lines = [f"{row['source']}: {row.get('error') or _in_words(row)}" for row in rows]
+    app.say("".join(f"{line}\n" for line in lines) or "no other tool's set-up was found here\n")
+    if not there or not app.ui.interactive:
+        if there:
+            app.note(f"`awslogin import {next(iter(there))}` takes one over")
+        return None
+    texts = [
+        *(f"{source}: {_in_words(_counted(source, found))}" for source, found in there.items())
+    ]
+    pick = app.ui.choose("Take over which?", [*texts, "none of them"])
+    return [*there][pick] if pick < len(there) else None
 
 
-def _for_profiles(
-    app: App, held: dict[str, aws_files.PlainKeys], sections: tuple[str, ...], profile: str | None
-) -> tuple[list[_Found], list[AwsLoginError]]:
-    """Which section goes to which profile; a named one that cannot go anywhere is a problem."""
-    try:
-        app.config.require_trust()
-    except NoConfig as error:
-        error.hint = "write one, for example:\nversion: 1\n" + _yaml([profile] if profile else held)
-        raise
-    found: list[_Found] = []
-    homeless: list[str] = []
-    for section in sections or held:
-        if section not in held:
-            names = ", ".join(held) or "none"
-            raise UsageError(f"no section [{section}] with keys of a user; there are: {names}")
-        name = profile or section
-        if name in app.config:
-            found.append(_Found(section, name, held[section]))
+def _counted(source: str, found: Found) -> dict[str, Any]:
+    return {
+        "source": source,
+        "files": [str(path) for path in found.files],
+        "providers": len(found.providers),
+        "profiles": len(found.profiles),
+        "keys": len(found.key_names),
+        "left_out": len({one.source for one in found.left_out if not one.key}),
+    }
+
+
+def _in_words(row: dict[str, Any]) -> str:
+    counts = [(row["profiles"], "profile"), (row["providers"], "sign-in"), (row["keys"], "key")]
+    told = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n]
+    return ", ".join(told) or "nothing that can come over"
+
+
+class _Import:
+    """One source on its way into the config."""
+
+    def __init__(self, app: App, source: str, here: Here) -> None:
+        self._app = app
+        self._source = source
+        self._here = here
+        self._path, self._content = _config_of(app)
+
+    def run(
+        self, names: tuple[str, ...], *, dry_run: bool, with_keys: bool, yes: bool
+    ) -> int | None:
+        """Read, merge, ask, write, take keys; the exit code."""
+        from broker.importing.merging import EMPTY, merge
+
+        app = self._app
+        found = look(self._source, self._here)
+        if not found.files:
+            raise UsageError(
+                f"{self._source} is not set up here: none of its files was found",
+                hint="`awslogin import` shows what there is",
+            )
+        known = {profile.name for profile in found.profiles} | {o.source for o in found.left_out}
+        unknown = next((name for name in names if name not in known), None)
+        if unknown is not None:
+            raise UsageError(f"{self._source} has no profile {unknown!r}")
+        merged = merge(
+            EMPTY if self._content is None else self._content,
+            self._path,
+            found,
+            app.environ,
+            names,
+        )
+        if not dry_run and not self._written(merged, yes=yes):
+            merged.providers, merged.profiles = {}, {}
+        keys = [name for name in found.key_names if name in merged.names]
+        problems: list[AwsLoginError] = []
+        rows: list[dict[str, Any]] = []
+        if keys and with_keys and not dry_run:
+            rows, problems = self._keys(keys, merged.names, yes=yes)
+        self._say(merged, found, rows, dry_run=dry_run)
+        for problem in problems:
+            report(problem, machine=app.output == "json")
+        return worst(problems) if problems else None
+
+    def _written(self, merged: Merged, *, yes: bool) -> bool:
+        """Show the change and make it; a file that was trusted stays so. Whether it was made."""
+        app, before = self._app, self._content
+        if not (merged.providers or merged.profiles):
+            return True
+        change = diff(self._path, before or b"", merged.content)
+        if not agreed(app, change, yes=yes):
+            return False
+        if read_or_none(self._path) != before:
+            raise UsageError(f"{self._path} was changed meanwhile", hint="run it again")
+        if before is None and self._path.parent == config_dir(app.environ):
+            private_dir(self._path.parent)
+        trust = Trust(app.environ)
+        if before is not None and trust.holds(before):
+            trust.add(merged.content, self._path)
+        write_back(self._path, merged.content)
+        app.read_config_again()
+        return True
+
+    def _keys(
+        self, keys: list[str], ours: dict[str, str], *, yes: bool
+    ) -> tuple[list[dict[str, Any]], list[AwsLoginError]]:
+        """Take keys of the tool's keychain into ours, each once AWS has taken it."""
+        from broker.ports import aws_vault_keys
+
+        app = self._app
+        mine = set(app.broker.key_profiles())
+        wanted = [name for name in keys if ours[name] in mine]
+        question = f"Take {_some(wanted)} out of {self._source}'s keychain into awslogin's?"
+        if not wanted or (app.ui.interactive and not yes and not app.ui.confirm(question)):
+            return [], []
+        rows, problems = [], []
+        for name in wanted:
+            try:
+                with app.naming(ours[name]):
+                    key_id, secret = aws_vault_keys.key_of(name, app.environ)
+                    done = taken_over(app, ours[name], key_id, secret.reveal())
+                    rows.append({"profile": ours[name], **done})
+            except AwsLoginError as error:
+                problems.append(error)
+        return rows, problems
+
+    def _say(
+        self, merged: Merged, found: Found, rows: list[dict[str, Any]], *, dry_run: bool
+    ) -> None:
+        app = self._app
+        if app.output == "json":
+            app.say_json(self._document(merged, rows, dry_run=dry_run))
+            return
+        if dry_run:
+            app.say(merged.yaml or "nothing to add\n")
         else:
-            homeless.append(name)
-    if not sections:
-        found, others = _static_ones(app, found)
-        homeless += others
-    if not homeless:
-        return found, []
-    hint = "add to the config, then again:\n" + _yaml(homeless)
-    problem = ConfigError(
-        f"no static profile is called {' or '.join(homeless)}", file=str(app.config.path), hint=hint
-    )
-    if sections or not found:
-        return found, [problem]
-    app.ui.warn(f"left out: {problem.message}")
-    return found, []
+            app.say(self._summary(merged))
+            app.say(
+                "".join(
+                    f"{row['profile']}: {row['access_key_id']} of {row['arn']}\n" for row in rows
+                )
+            )
+        for theirs, name in merged.renamed.items():
+            app.ui.warn(f"{theirs!r} is called {name} here: names are letters, digits and ._@+-")
+        if merged.kept:
+            app.ui.warn(
+                f"kept as they are, there were profiles of these names: {_some(merged.kept)}"
+            )
+        for line in _left_out(merged.left_out):
+            app.ui.warn(f"left out: {line}")
+        for hint in dict.fromkeys(found.hints):
+            app.note(f"next: `{hint}`")
+
+    def _summary(self, merged: Merged) -> str:
+        counts = [(len(merged.providers), "provider"), (len(merged.profiles), "profile")]
+        told = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n]
+        return f"{self._path}: {'added ' + ', '.join(told) if told else 'unchanged'}\n"
+
+    def _document(
+        self, merged: Merged, rows: list[dict[str, Any]], *, dry_run: bool
+    ) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "added": {"providers": [*merged.providers], "profiles": [*merged.profiles]},
+            "kept": merged.kept,
+            "left_out": [
+                {"source": one.source, "key": one.key, "reason": one.reason}
+                for one in merged.left_out
+            ],
+            "renamed": merged.renamed,
+            "keys": rows,
+            "file": str(self._path),
+        }
+        return {**document, "yaml": merged.yaml} if dry_run else document
 
 
-def _static_ones(app: App, found: list[_Found]) -> tuple[list[_Found], list[str]]:
-    """Of sections that nobody named, those whose profile has keys of its own."""
-    static = set(app.broker.key_profiles())
-    return [one for one in found if one.profile in static], [
-        one.profile for one in found if one.profile not in static
+def _config_of(app: App) -> tuple[Path, bytes | None]:
+    """The config that is added to, None as its content where it is still to be made.
+
+    Raises:
+        InteractionRequired: It is not trusted.
+        SpoiledFile: It is wrong as a whole.
+    """
+    try:
+        path, _ = find(app.config_option, app.environ, Path(working_directory()), app.found_option)
+    except NoConfig:
+        return config_dir(app.environ) / "config.yaml", None
+    if not path.exists():
+        return path, None
+    app.config.require_trust()
+    return path, app.config.content
+
+
+def _left_out(all_of_them: list[LeftOut]) -> list[str]:
+    """A line for each reason, with the profiles that it concerns."""
+    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in all_of_them:
+        alike[one.key, one.reason].append(one.source)
+    return [
+        f"{f'`{key}` of ' if key else ''}{_some(names)}: {reason}"
+        for (key, reason), names in alike.items()
     ]
 
 
-def _yaml(names: Iterable[str]) -> str:
-    lines = [f"  {name}: {{provider: keys}}" for name in names]
-    return "\n".join(["providers:", "  keys: {type: static}", "profiles:", *lines])
-
-
-def _taken_over(app: App, one: _Found) -> dict[str, Any]:
-    """Store one pair, once AWS has taken it.
-
-    Raises:
-        UsageError: The keychain holds other keys for this profile.
-    """
-    chosen = app.config.profile(one.profile)
-    holder = holder_of(app, chosen)
-    key_id, secret = checked(one.keys.access_key_id, one.keys.secret_access_key)
-    there = holder.held_keys(chosen.name)
-    if there and there.access_key_id != key_id:
-        raise UsageError(
-            f"the keychain holds other keys for {chosen.name} ({there.access_key_id})",
-            hint=f"if the file's are right, `awslogin remove {chosen.name}` first",
-        )
-    identity = app.broker.aws.caller_identity(Credentials(key_id, secret), chosen.region)
-    if not there:
-        keep(app, chosen, holder, key_id, secret)
-    return {"access_key_id": key_id, "arn": identity["Arn"]}
-
-
-def _removed(
-    app: App, path: Path, content: bytes, sections: list[str], *, remove: bool | None, yes: bool
-) -> bool:
-    """Take imported keys out of the file, if that is wanted; whether it was done.
-
-    On a terminal the change is shown and asked about, and `--yes` answers. Without a terminal the
-    file stays as it is unless `--yes` or `--remove` says otherwise.
-    """
-    wanted = remove is not False and (yes or remove is True or app.ui.interactive)
-    if not wanted:
-        return False
-    after = aws_files.without_keys(content, sections, str(path))
-    if app.ui.interactive and not yes:
-        app.ui.show(f"These keys are in the keychain now. They still lie in plain text in {path}:")
-        for section in sections:
-            app.ui.show(f"  [{section}] aws_access_key_id, aws_secret_access_key")
-        if not app.ui.confirm("Take them out of the file?"):
-            return False
-    if read_or_none(path) != content:
-        raise UsageError(f"{path} has changed meanwhile", hint="run it again")
-    aws_files.write_back(path, after)
-    return True
-
-
-def _say(app: App, path: Path, rows: list[dict[str, Any]], *, removed: bool) -> None:
-    if app.output == "json":
-        app.say_json({"file": str(path), "imported": rows, "removed": removed})
-        return
-    if not rows:
-        app.say(f"{path} holds no keys of a user\n")
-    app.say("".join(f"{row['profile']}: {row['access_key_id']} of {row['arn']}\n" for row in rows))
-    if rows and removed:
-        app.say(f"taken out of {path}\n")
-    elif rows:
-        app.ui.warn(f"{path} still holds them in plain text; `--yes` takes them out")
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:NAMES_SHOWN])
+    more = len(names) - NAMES_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -46,7 +46,7 @@ COMMANDS = {
 }
 """Name → `module:attribute`, in the order of the help; a module is loaded when it is asked for."""
 
-GROUPS = ("config", "agent", "import")
+GROUPS = ("config", "agent")
 """Commands that have commands of their own."""
 
 _TAKE_VALUES = {

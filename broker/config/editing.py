@@ -21,7 +21,7 @@ Entry = tuple[str, Mapping[str, Any]]
 
 MAX_COLUMN = 100
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
-_PLAIN = re.compile(r"[A-Za-z_][\w.+@/-]*", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z_/][\w.+@/-]*|https://[\w.+@/%~-]+|\d+[hms]", re.ASCII)
 _OTHER_KINDS = re.compile(r"true|false|yes|no|on|off|y|n|null", re.IGNORECASE)
 """Words that YAML 1.1 does not read as text."""
 _END_OF_BLOCK = "# <<< awslogin "

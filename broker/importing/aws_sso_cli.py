@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from broker.importing import go_template, yaml_text
+from broker.arn import partition_of
+from broker.importing import go_template, values, yaml_text
 from broker.importing.found import Found
 from broker.importing.reading import Here, text_of, wrong
 from broker.importing.yaml_text import mapping, plain
 from broker.paths import expanded
-from broker.ports.aws import partition_of
 
 FORMAT = "{{ .AccountIdPad }}:{{ .RoleName }}"
 _ROLE_KEYS = {"Profile", "DefaultRegion", "Tags", "Via", "SourceIdentity", "ExternalId", "ARN"}
@@ -82,7 +82,12 @@ class _Instance:
         flow = _FLOWS.get(plain(self._data.get("AuthWorkflow")) or "")
         self._provider = self._found.provider(
             self._name,
-            {"type": "identity-center", "start_url": url, "region": region, "flow": flow},
+            {
+                "type": "identity-center",
+                "start_url": values.start_url(url),
+                "region": region,
+                "flow": flow,
+            },
             own=True,
         )
         self._partition = partition_of(region)

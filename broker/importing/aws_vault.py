@@ -43,6 +43,12 @@ def look(here: Here) -> Found:
     keychain = aws_vault_keys.names(here.environ)
     if text is not None:
         found.files.append(path)
+    own = {*_INCLUDES, "mfa_process", "session_tags", "web_identity_token_process"}
+    found.is_in_use = bool(
+        keychain.names
+        or any(name.startswith("AWS_VAULT_") for name in here.environ)
+        or any(own & section.keys() for section in profiles.values())
+    )
     if not keychain.problem:
         found.key_names = keychain.names
     else:
@@ -50,7 +56,7 @@ def look(here: Here) -> Found:
     whole = {name: _whole(name, profiles, found) for name in profiles}
     for name in keychain.names:
         whole.setdefault(name, _whole(name, profiles, found))
-    with_keys = set(keychain.names) or _likely_users(profiles, whole)
+    with_keys = {*keychain.names} | _likely_users(profiles, whole)
     fragments = _fragments(profiles, whole, with_keys)
     translate(
         AwsFile(
@@ -92,7 +98,7 @@ def _whole(name: str, profiles: Mapping[str, Section], found: Found) -> Section:
 
 
 def _likely_users(profiles: Mapping[str, Section], whole: Mapping[str, Section]) -> set[str]:
-    """Where the keychain does not tell: who is a source and signs in in no other way."""
+    """Who is a source, or has an MFA device, and signs in in no other way."""
     sources = {section.get("source_profile") for section in whole.values()}
     own = {name for name, section in profiles.items() if section.get("source_profile") == name}
     alone = {

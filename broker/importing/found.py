@@ -56,6 +56,9 @@ class Found:
         profiles: In the order of the tool's file.
         key_names: Profiles for which the tool's own keychain holds a user's keys.
         hints: What a person may want to run next.
+        is_in_use: Something of these files is this tool's alone.
+        keys: A key of our YAML → what the tool calls it, for what is left out; a provider by its
+            type, as `provider:process`.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -64,6 +67,8 @@ class Found:
     left_out: list[LeftOut] = field(default_factory=list)
     key_names: list[str] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
+    is_in_use: bool = True
+    keys: Mapping[str, str] = field(default_factory=dict)
     _by_options: dict[str, str] = field(default_factory=dict, repr=False)
     _uses: dict[str, int] = field(default_factory=dict, repr=False)
 

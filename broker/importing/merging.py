@@ -87,11 +87,15 @@ def merge(
     for profile in wanted.profiles:
         _take(profile, before, merged, sign_ins, there)
     _write(page, path, environ, merged, keep_unused=not only)
+    merged.left_out[len(wanted.left_out) :] = [
+        replace(one, key=wanted.keys.get(one.key, one.key))
+        for one in merged.left_out[len(wanted.left_out) :]
+    ]
     theirs = {ours: name for name, ours in merged.names.items()}
     merged.renamed = {theirs[n]: n for n in merged.profiles if theirs[n] != n}
     used = {profile.provider for profile in wanted.profiles}
-    unused = {name: why for name, why in sign_ins.problems.items() if name not in used}
-    merged.left_out += [LeftOut(name, "", reason) for name, reason in unused.items()]
+    unused = [(name, why) for name, (_, why) in sign_ins.problems.items() if name not in used]
+    merged.left_out += [LeftOut(name, "", reason) for name, reason in unused]
     return merged
 
 
@@ -134,13 +138,13 @@ def _take(
     if profile.provider is not None:
         ours = sign_ins.ours(profile.provider)
         if ours is None:
-            leave_out("provider", sign_ins.problems.get(profile.provider, "it has no sign-in"))
+            leave_out(*sign_ins.problems.get(profile.provider, ("provider", "it has no sign-in")))
             return
         values["provider"] = ours
     if profile.source is not None:
         values["source"] = merged.names.get(profile.source, profile.source)
         if values["source"] not in there:
-            leave_out("source_profile", f"its source {profile.source!r} did not come over")
+            leave_out("source", f"its source {profile.source!r} did not come over")
             return
     values |= profile.values
     for key, reason in _problems(values):

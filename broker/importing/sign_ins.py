@@ -24,12 +24,12 @@ class SignIns:
 
     Attributes:
         new: Providers that are not in the YAML yet, name → options.
-        problems: The tool's name → why it cannot come over.
+        problems: The tool's name → the provider's type as a key, and why it cannot come over.
     """
 
     def __init__(self, before: Config, found: Mapping[str, Mapping[str, Any]]) -> None:
         self.new: dict[str, dict[str, Any]] = {}
-        self.problems: dict[str, str] = {}
+        self.problems: dict[str, tuple[str, str]] = {}
         self._ours: dict[str, str] = {}
         self._there: dict[str, list[str]] = {}
         self._names = set(before.provider_names)
@@ -55,18 +55,19 @@ class SignIns:
     def _check(self, name: str, options: Mapping[str, Any]) -> str | None:
         """What makes it the sign-in that it is, or None where our YAML cannot hold it."""
         given = {key: value for key, value in options.items() if key != "type"}
+        kind = str(options["type"])
         secret = secret_words.problem(given)
-        if secret:
-            self.problems[name] = f"`{secret[0]}`: {secret[1]}"
-            return None
         try:
-            checked = registry.load(options["type"]).Options.model_validate(given)
+            checked = registry.load(kind).Options.model_validate(given)
         except ConfigError:
-            self.problems[name] = f"this awslogin has no provider of type `{options['type']}`"
+            problem = f"this awslogin has no provider of type `{kind}`"
         except ValidationError as error:
-            self.problems[name] = _told(error)
+            problem = _told(error)
         else:
-            return _identity(options["type"], checked)
+            if not secret:
+                return _identity(kind, checked)
+            problem = f"`{secret[0]}`: {secret[1]}"
+        self.problems[name] = f"provider:{kind}", problem
         return None
 
     def _take(self, name: str, identity: str, options: Mapping[str, Any]) -> None:

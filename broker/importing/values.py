@@ -45,3 +45,8 @@ def site(url: str, fallback: str) -> str:
     """The first label of an address's host, as a provider's name; a number is none."""
     label = (urlsplit(url).hostname or "").split(".")[0]
     return label if re.fullmatch(r"[a-z][a-z0-9-]{1,30}", label) else fallback
+
+
+def start_url(url: str) -> str:
+    """An Identity Center's address without the page in it that a browser remembers."""
+    return url.partition("#")[0].rstrip("/")

@@ -114,10 +114,12 @@ def _secret(name: str, environ: Mapping[str, str]) -> bytes:
 
 def _collection(environ: Mapping[str, str]) -> Any:
     """aws-vault's own collection, unlocked."""
-    import secretstorage
-    from jeepney.io.blocking import DBusErrorResponse
-    from secretstorage.exceptions import SecretStorageException
-
+    try:
+        import secretstorage
+        from jeepney.wrappers import DBusErrorResponse
+        from secretstorage.exceptions import SecretStorageException
+    except ImportError:
+        raise KeychainError("this system has no Secret Service") from None
     wanted = environ.get("AWS_VAULT_SECRET_SERVICE_COLLECTION_NAME") or "awsvault"
     try:
         connection = secretstorage.dbus_init()
