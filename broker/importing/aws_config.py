@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from broker import aws_files
-from broker.errors import UsageError
 from broker.importing import ini
 from broker.importing.aws_profiles import AwsFile, translate
 from broker.importing.found import Found
@@ -39,21 +38,8 @@ def _config(path: Path, found: Found) -> tuple[dict[str, Section], dict[str, Sec
     if text is None:
         return {}, {}
     found.files.append(path)
-    sections = ini.as_botocore_reads(_without_ours(text), path)
+    sections = ini.as_botocore_reads(text, path)
     return by_kind(sections, "profile"), by_kind(sections, "sso-session")
-
-
-def _without_ours(text: str) -> str:
-    """The file without what `awslogin setup` wrote; its lines keep their numbers."""
-    try:
-        kept = aws_files.without_block(text.encode()).decode()
-    except UsageError:
-        return text
-    if kept == text:
-        return text
-    start = next(i for i, (a, b) in enumerate(zip(text, kept + "\0", strict=False)) if a != b)
-    gone = text[start : start + len(text) - len(kept)]
-    return text[:start] + "\n" * gone.count("\n") + text[start + len(gone) :]
 
 
 def _credentials(path: Path, found: Found) -> dict[str, Section]:

@@ -17,6 +17,12 @@ from broker.importing.aws_settings import KEYS, Settings
 from broker.importing.found import Found
 from broker.importing.ini import Section
 
+_WITHOUT_ROLE = (
+    "sso_session",
+    "sso_start_url",
+    "web_identity_token_process",
+    "credential_process",
+)
 SCOPE = "sso:account:access"
 _OURS = re.compile(r"\bawslogin\b.*\bcreds\b")
 _GRANTED = re.compile(r"\s*d?granted\s+credential-process\b")
@@ -76,10 +82,9 @@ def _translate(file: AwsFile, given: Settings) -> None:
 
 
 def _signs_in_before_its_role(file: AwsFile, given: Settings) -> bool:
-    """aws-vault looks at Identity Center before it looks at a role."""
+    """aws-vault takes a role with keys or a source alone, and any other sign-in without it."""
     is_chained = given.get("source_profile") not in (None, given.name)
-    has_sso = given.get("sso_session", "sso_start_url")
-    return bool(file.own_keys_first and has_sso and not is_chained)
+    return bool(file.own_keys_first and not is_chained and given.get(*_WITHOUT_ROLE))
 
 
 def _with_own_keys(given: Settings) -> None:

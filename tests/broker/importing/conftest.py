@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ class Machine:
         assert not loaded.problems
         again = merge(merged.content, path, self.look(source), self.environ, only)
         assert again.content == merged.content
-        assert not (again.providers or again.profiles)
+        assert again.providers == again.profiles == {}
         assert before == {file: file.read_bytes() for file in before}
         return Taken(merged)
 
@@ -71,7 +70,3 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
         if name.startswith(("AWS_", "OKTA_", "SAML2AWS_", "AZURE_", "ATMOS_", "XDG_", "DBUS_")):
             monkeypatch.delenv(name)
     return Machine(tmp_path)
-
-
-def without(profile: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    return {key: value for key, value in profile.items() if key not in keys}
