@@ -82,11 +82,6 @@ class App:
         folder = Path(working_directory())
         return load(self.config_option, self.environ, folder, self.found_option)
 
-    def read_config_again(self) -> None:
-        """Forget the config: this command has changed its file."""
-        for part in ("config", "idle_broker"):
-            vars(self).pop(part, None)
-
     @property
     def broker(self) -> Broker:
         """The broker of a config that may be acted on.

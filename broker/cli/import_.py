@@ -180,7 +180,7 @@ class _Import:
         if before is not None and trust.holds(before):
             trust.add(merged.content, self._path)
         write_back(self._path, merged.content)
-        app.read_config_again()
+        _read_config_again(app)
         return True
 
     def _keys(
@@ -270,6 +270,12 @@ def _config_of(app: App) -> tuple[Path, bytes | None]:
         return path, None
     app.config.require_trust()
     return path, app.config.content
+
+
+def _read_config_again(app: App) -> None:
+    """Forget the config, whose file this command has changed, and what was made of it."""
+    for part in ("config", "idle_broker"):
+        vars(app).pop(part, None)
 
 
 def _left_out(all_of_them: list[LeftOut]) -> list[str]:
