@@ -1,8 +1,7 @@
-"""Sealed sessions, found again by everything that shapes them. Owns keys and freshness."""
+"""Sealed sessions, found again by their ids. Owns their files and freshness."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,12 +14,6 @@ from broker.session import Session
 
 _SESSION = "session-"
 _SIGN_IN = "signin-"
-
-
-def fingerprint(shape: dict[str, Any]) -> str:
-    """A name for everything in `shape`: the same things, the same name, and no other way round."""
-    text = json.dumps(shape, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
 class SessionCache:

@@ -17,7 +17,7 @@ from broker.ports.clock import Clock
 
 if TYPE_CHECKING:
     from broker.config import Profile
-    from broker.login import Broker, Wish
+    from broker.login import Login, SessionRequirements
     from broker.ports.ui import Ui
     from broker.session import Session
 
@@ -34,9 +34,9 @@ class FreshSession:
     One that nobody has asked for is not renewed: a renewal may ring a person's phone.
 
     Args:
-        broker: Gets sessions.
+        login: Gets sessions.
         profile: Of this profile.
-        wish: How fresh; a `force` of its counted once.
+        requirements: How fresh; a `force` of its counted once.
         session: What there is now.
         ui: Is told, once, that a session could not be renewed.
         clock: The time.
@@ -44,17 +44,19 @@ class FreshSession:
 
     def __init__(
         self,
-        broker: Broker,
+        login: Login,
         profile: Profile,
-        wish: Wish,
+        requirements: SessionRequirements,
         session: Session,
         *,
         ui: Ui,
         clock: Clock | None = None,
     ) -> None:
-        self._broker = broker
+        self._login = login
         self._profile = profile
-        self._wish = replace(wish, force=False, min_ttl=wish.min_ttl + AHEAD)
+        self._requirements = replace(
+            requirements, force=False, min_ttl=requirements.min_ttl + AHEAD
+        )
         self._session = session
         self._ui = ui
         self._clock = clock or Clock()
@@ -96,7 +98,7 @@ class FreshSession:
             if self._is_fresh():
                 return
             with contextlib.suppress(AwsLoginError):
-                self._take(self._broker.kept_session(self._profile, self._wish.min_ttl))
+                self._take(self._login.kept_session(self._profile, self._requirements.min_ttl))
             if not self._is_fresh() and self._may_try():
                 self._try()
 
@@ -107,7 +109,7 @@ class FreshSession:
 
     def _try(self) -> None:
         try:
-            self._take(self._broker.session(self._profile, self._wish))
+            self._take(self._login.session(self._profile, self._requirements))
         except AwsLoginError as error:
             if self._failure is None:
                 self._ui.warn(
@@ -128,7 +130,7 @@ class FreshSession:
         return self._again_at is not None and self._clock.now() >= self._again_at
 
     def _is_fresh(self) -> bool:
-        return self._session.is_fresh(self._clock.now(), self._wish.min_ttl)
+        return self._session.is_fresh(self._clock.now(), self._requirements.min_ttl)
 
     def _take(self, session: Session | None) -> None:
         if session:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from broker.cache import fingerprint
+from broker.fingerprint import fingerprint
 from broker.paths import read_or_none, write_private
 from broker.ports.clock import from_text, to_text
 

@@ -44,7 +44,7 @@ class SingleFlight:
         self._ui = ui
 
     @contextmanager
-    def turn(self, name: str, *, what: str, timeout: float) -> Iterator[None]:
+    def lock_sharing_failure(self, name: str, *, what: str, timeout: float) -> Iterator[None]:
         """Hold the lock `name`.
 
         Args:
@@ -72,7 +72,7 @@ class SingleFlight:
             lock.release()
 
     @contextmanager
-    def alone(self, name: str, *, what: str, timeout: float) -> Iterator[None]:
+    def lock(self, name: str, *, what: str, timeout: float) -> Iterator[None]:
         """Hold the lock `name` for something else than a sign-in: it shares nobody's failure.
 
         Raises:

@@ -27,8 +27,9 @@ from broker.secret import masked
 from broker.terminal_text import escape_controls
 
 if TYPE_CHECKING:
+    from broker.broker import Broker
     from broker.config import Config, Profile
-    from broker.login import Broker, Wish
+    from broker.login import Login, SessionRequirements
     from broker.ports.ui import Ui
     from broker.session import Session
 
@@ -95,7 +96,7 @@ class App:
     @cached_property
     def idle_broker(self) -> Broker:
         """The broker of any config, for questions that contact nobody."""
-        from broker.login import Broker
+        from broker.broker import Broker
 
         return Broker(self.config, self.ui, self.environ)
 
@@ -133,18 +134,29 @@ class App:
         config.require_trust()
         return config.names[self.ui.choose("Which profile?", config.names)]
 
-    def session(self, profile: Profile, wish: Wish) -> Session:
+    @property
+    def login(self) -> Login:
+        """Gets sessions.
+
+        Raises:
+            InteractionRequired: The config is not trusted.
+        """
+        from broker.login import Login
+
+        return Login(self.broker)
+
+    def session(self, profile: Profile, requirements: SessionRequirements) -> Session:
         """The profile's session; where the agent may keep it, the next command asks there alone."""
         from broker.agent.variant import variant_of
 
-        key = self.broker.key(profile)
+        identity = self.broker.plugins.identity(profile)
         place = place_of(self.config_option or "", self.found_option or "")
-        variant = variant_of(self.config, profile, self.environ, place, key)
+        variant = variant_of(self.config, profile, self.environ, place, identity.session_id)
         if variant:
             self.broker.agent.declare(variant)
-        session = self.broker.session(profile, wish)
+        session = self.login.session(profile, requirements)
         if session.from_cache:
-            self.broker.hand_over(profile, session)
+            self.login.hand_over(identity, session)
         return session
 
     @contextlib.contextmanager
@@ -238,21 +250,21 @@ class Duration(click.ParamType[int]):
 
 
 def login_options(function: F) -> F:
-    """The options of every command that gets a session; they arrive as `wish` and `duration`."""
+    """The options of commands that get a session; they arrive as `requirements`, `duration`."""
 
     @functools.wraps(function)
-    def with_wish(app: App, **options: Any) -> Any:
-        from broker.login import Wish
+    def with_requirements(app: App, **options: Any) -> Any:
+        from broker.login import SessionRequirements
 
         min_ttl, timeout = options.pop("min_ttl"), options.pop("timeout")
-        wish = Wish(
+        requirements = SessionRequirements(
             force=options.pop("force"),
             min_ttl=timedelta(seconds=900 if min_ttl is None else min_ttl),
             timeout=float(_patience(function) if timeout is None else timeout),
         )
         page = options.pop("debug_page")
         try:
-            return function(app, wish=wish, **options)
+            return function(app, requirements=requirements, **options)
         except AwsLoginError as error:
             _save_page(error, page)
             raise
@@ -266,8 +278,8 @@ def login_options(function: F) -> F:
         click.option("--duration", type=Duration(), help="Length of the session."),
         click.option("--force", is_flag=True, help="A new session, whatever is cached."),
     ):
-        with_wish = option(with_wish)
-    return with_wish  # type: ignore[return-value]
+        with_requirements = option(with_requirements)
+    return with_requirements  # type: ignore[return-value]
 
 
 def _patience(function: Callable[..., Any]) -> int:

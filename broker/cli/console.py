@@ -14,7 +14,7 @@ from broker.provider import KeyHolder
 
 if TYPE_CHECKING:
     from broker.config import Profile
-    from broker.login import Wish
+    from broker.login import SessionRequirements
     from broker.provider import Credentials
 
 BROWSER_COMES = 30.0
@@ -43,7 +43,7 @@ def console(
     print_it: bool,
     policy_arns: tuple[str, ...],
     duration: int | None,
-    wish: Wish,
+    requirements: SessionRequirements,
 ) -> None:
     """Open the AWS console with the session.
 
@@ -57,7 +57,7 @@ def console(
     region, partition = chosen.region, federation.partition_of(chosen)
     page = federation.destination(partition, region, service=service, url=destination)
     with app.naming(chosen.name):
-        credentials, seconds = _credentials(app, chosen, policy_arns, wish)
+        credentials, seconds = _credentials(app, chosen, policy_arns, requirements)
         endpoint = federation.endpoint(partition, region, app.environ)
         token = federation.signin_token(app.broker.http, endpoint, credentials, seconds)
     address = federation.login_url(endpoint, page, token)
@@ -84,7 +84,7 @@ def _opened(app: App, address: str) -> bool:
 
 
 def _credentials(
-    app: App, profile: Profile, policy_arns: tuple[str, ...], wish: Wish
+    app: App, profile: Profile, policy_arns: tuple[str, ...], requirements: SessionRequirements
 ) -> tuple[Credentials, int | None]:
     """What the console takes of this profile, and the SessionDuration that goes with it.
 
@@ -92,12 +92,12 @@ def _credentials(
     and not with GetFederationToken's. It is as long as the session itself.
     """
     broker = app.broker
-    provider = broker.provider(profile)
+    provider = broker.plugins.provider_of(profile)
     request = profile.request()
     if isinstance(provider, KeyHolder) and profile.is_bare_keys:
         wanted = replace(request, policy_arns=(*request.policy_arns, *policy_arns))
         return provider.federate(wanted), None
-    session = broker.session(profile, wish)
+    session = app.login.session(profile, requirements)
     chained = profile.is_chained or provider.signs_with_a_session(request)
     if chained or session.expires_at is None:
         return session.credentials(), None

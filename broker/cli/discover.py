@@ -33,13 +33,13 @@ def discover(
     app: App, *, provider: str, write: bool, template: str | None, prune: bool, yes: bool
 ) -> None:
     """List the accounts and roles that a sign-in reaches."""
-    from broker.login import Wish
+    from broker.login import discover as find
 
     if (template or prune) and not write:
         raise UsageError("--template and --prune go with --write")
     if template:
         check_template(template)
-    accounts = app.broker.discover(provider, Wish())
+    accounts = find(app.broker, provider)
     done = write and _write(app, provider, accounts, template, prune=prune, yes=yes)
     if app.output == "json":
         app.say_json(

@@ -24,6 +24,7 @@ from broker.entry import working_directory
 from broker.errors import AwsLoginError, UsageError, worst
 from broker.importing import SOURCES, Found, Here, LeftOut, look
 from broker.paths import config_dir, private_dir, read_or_none
+from broker.user_keys import key_profiles
 
 if TYPE_CHECKING:
     from broker.importing.merging import Merged
@@ -190,7 +191,7 @@ class _Import:
         from broker.ports import aws_vault_keys
 
         app = self._app
-        mine = set(app.broker.key_profiles())
+        mine = set(key_profiles(app.config))
         wanted = [name for name in keys if ours[name] in mine]
         question = f"Take {_some(wanted)} out of {self._source}'s keychain into awslogin's?"
         if not wanted or (app.ui.interactive and not yes and not app.ui.confirm(question)):

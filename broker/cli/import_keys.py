@@ -18,6 +18,7 @@ from broker.config import NoConfig
 from broker.errors import AwsLoginError, ConfigError, UsageError, worst
 from broker.paths import read_or_none
 from broker.provider import Credentials
+from broker.user_keys import key_profiles
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _for_profiles(
 
 def _static_ones(app: App, found: list[_Found]) -> tuple[list[_Found], list[str]]:
     """Of sections that nobody named, those whose profile has keys of its own."""
-    static = set(app.broker.key_profiles())
+    static = set(key_profiles(app.config))
     return [one for one in found if one.profile in static], [
         one.profile for one in found if one.profile not in static
     ]

@@ -14,11 +14,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import click
 
+from broker import user_keys
 from broker.cli.app import App, Duration, command
 from broker.cli.completion import profile_argument
 from broker.cli.report import report
 from broker.errors import AwsLoginError, UsageError, worst
 from broker.key_ages import KeyAge
+from broker.logout import forget_keys_of
 from broker.provider import KeyHolder
 from broker.secret import Secret
 
@@ -60,7 +62,7 @@ def remove(app: App, *, profile: str) -> None:
     holder = holder_of(app, chosen)
     removed = holder.forget_keys(chosen.name)
     app.broker.key_ages.forget(holder.name, chosen.name)
-    app.broker.forget_keys_of(chosen)
+    forget_keys_of(app.broker, chosen)
     if not removed:
         raise UsageError(f"the keychain holds no keys for {chosen.name}", hint="`awslogin list`")
     _done(app, chosen, "keys removed")
@@ -93,7 +95,7 @@ def _rotate_all(app: App, older_than: int | None, *, keep_inactive: bool) -> int
     documents: list[dict[str, Any]] = []
     failures: list[AwsLoginError] = []
     done: set[str] = set()
-    for name in app.broker.key_profiles():
+    for name in user_keys.key_profiles(app.config):
         chosen = app.config.profile(name)
         if name in done or not holder_of(app, chosen).held_keys(name):
             continue
@@ -122,7 +124,7 @@ def _rotated(
     with app.naming(profile.name):
         if older_than and not _is_older(app, profile, holder, timedelta(seconds=older_than)):
             return {"profile": profile.name, "done": "unchanged", "profiles": [profile.name]}
-        done = app.broker.rotate(profile, holder, keep_inactive=keep_inactive)
+        done = user_keys.rotate(app.broker, profile, holder, keep_inactive=keep_inactive)
     return {
         "profile": profile.name,
         "done": "rotated",
@@ -170,12 +172,12 @@ def keep(app: App, profile: Profile, holder: KeyHolder, key_id: str, secret: Sec
     """Store keys, note their age, and forget what was made with those before."""
     holder.store_keys(profile.name, key_id, secret)
     app.broker.key_ages.note(holder.name, profile.name, KeyAge(datetime.now(UTC), exact=False))
-    app.broker.forget_keys_of(profile)
+    forget_keys_of(app.broker, profile)
 
 
 def _add_seed(app: App, profile: Profile, *, from_stdin: bool) -> None:
     with app.naming(profile.name):
-        provider = app.broker.provider(profile)
+        provider = app.broker.plugins.provider_of(profile)
         entry = provider.totp_entry(profile.request())
     if entry is None:
         raise UsageError(
@@ -220,7 +222,7 @@ def holder_of(app: App, profile: Profile) -> KeyHolder:
         UsageError: The profile has no keys of its own.
     """
     with app.naming(profile.name):
-        provider = app.broker.provider(profile)
+        provider = app.broker.plugins.provider_of(profile)
     if isinstance(provider, KeyHolder) and profile.keys_profile == profile.name:
         return provider
     owner = profile.keys_profile

@@ -15,7 +15,7 @@ from broker.errors import AwsLoginError, UsageError, worst
 
 if TYPE_CHECKING:
     from broker.config import Profile
-    from broker.login import Wish
+    from broker.login import SessionRequirements
 
 
 @command(formats=FORMATS)
@@ -30,28 +30,30 @@ def login(
     every: bool,
     tags: tuple[str, ...],
     duration: int | None,
-    wish: Wish,
+    requirements: SessionRequirements,
 ) -> int | None:
     """Get a session, from the cache when it is fresh, and print it."""
     if every or tags or len(profiles) > 1:
         return _login_several(
-            app, _chosen(app, profiles, tags, every=every, duration=duration), wish
+            app, _chosen(app, profiles, tags, every=every, duration=duration), requirements
         )
     profile = app.profile(profiles[0] if profiles else None, duration)
     with app.naming(profile.name):
-        session = app.session(profile, wish)
+        session = app.session(profile, requirements)
     app.say_exactly(render.one(session, app.output, app.environ))
     return None
 
 
-def _login_several(app: App, profiles: list[Profile | AwsLoginError], wish: Wish) -> int:
+def _login_several(
+    app: App, profiles: list[Profile | AwsLoginError], requirements: SessionRequirements
+) -> int:
     """All sessions on stdout, an error line each for those that failed, the worst one's code."""
     if app.output not in {"text", "json"}:
         raise UsageError(
             f"--output {app.output} takes one profile", hint="several are printed as text or json"
         )
     known = [profile for profile in profiles if not isinstance(profile, AwsLoginError)]
-    outcomes = app.broker.sessions(known, wish)
+    outcomes = app.login.sessions(known, requirements)
     results = [outcomes[profile.name] for profile in known]
     sessions = [result for result in results if not isinstance(result, AwsLoginError)]
     failures = [p for p in profiles if isinstance(p, AwsLoginError)]
@@ -100,14 +102,21 @@ def _pair(tag: str) -> tuple[str, str]:
 @profile_argument()
 @click.option("--server", is_flag=True, help="The agent's endpoint, renewed, instead of keys.")
 @login_options
-def env(app: App, *, profile: str | None, server: bool, duration: int | None, wish: Wish) -> None:
+def env(
+    app: App,
+    *,
+    profile: str | None,
+    server: bool,
+    duration: int | None,
+    requirements: SessionRequirements,
+) -> None:
     """Print the session for `eval` in the calling shell."""
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
-        session = app.session(chosen, wish)
+        session = app.session(chosen, requirements)
         output = calling_shell() if app.output == "text" else app.output
         if server:
-            endpoint = app.broker.agent.endpoint(app.broker.key(chosen))
+            endpoint = app.broker.agent.endpoint(app.broker.plugins.identity(chosen).session_id)
             app.say_exactly(render.served(session, endpoint, output))
             return
     app.say_exactly(render.one(session, output, app.environ))
@@ -116,11 +125,13 @@ def env(app: App, *, profile: str | None, server: bool, duration: int | None, wi
 @command(formats=FORMATS)
 @profile_argument()
 @login_options
-def creds(app: App, *, profile: str | None, duration: int | None, wish: Wish) -> None:
+def creds(
+    app: App, *, profile: str | None, duration: int | None, requirements: SessionRequirements
+) -> None:
     """Print `credential_process` JSON for the AWS SDKs."""
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
-        app.say_exactly(render.process(app.session(chosen, wish)))
+        app.say_exactly(render.process(app.session(chosen, requirements)))
 
 
 @command()
@@ -128,13 +139,15 @@ def creds(app: App, *, profile: str | None, duration: int | None, wish: Wish) ->
 @click.option("--all", "every", is_flag=True, help="Every session and every sign-in.")
 def logout(app: App, *, profile: str | None, every: bool) -> None:
     """Forget sessions and sign-ins; at Identity Center server-side too."""
+    from broker import logout as forgetting
+
     if every:
-        count = app.broker.logout_all()
+        count = forgetting.logout_all(app.broker)
         document: dict[str, object] = {"forgotten": count}
     else:
         chosen = app.profile(profile)
         with app.naming(chosen.name):
-            count = app.broker.logout(chosen)
+            count = forgetting.logout(app.broker, chosen)
         document = {"profile": chosen.name, "forgotten": count}
     if app.output == "json":
         app.say_json(document)

@@ -21,7 +21,7 @@ from broker.terminal_text import to_stderr
 
 if TYPE_CHECKING:
     from broker.config import Profile
-    from broker.login import Wish
+    from broker.login import SessionRequirements
 
 NOT_FOUND = 127
 CANNOT_RUN = 126
@@ -59,7 +59,7 @@ def exec_(
     server: bool,
     no_session: bool,
     duration: int | None,
-    wish: Wish,
+    requirements: SessionRequirements,
 ) -> int:
     """Run a command with the session: `awslogin exec PROFILE -- CMD…`."""
     if not words:
@@ -70,20 +70,22 @@ def exec_(
         raise UsageError("--server serves sessions; --no-session has none", hint="take one of them")
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
-        session = _own_keys(app, chosen) if no_session else app.broker.session(chosen, wish)
+        session = _own_keys(app, chosen) if no_session else app.login.session(chosen, requirements)
     if server:
-        return _run_served(app, words, session, chosen, wish)
+        return _run_served(app, words, session, chosen, requirements)
     return _run(app, words, session)
 
 
 @command()
 @profile_argument()
 @login_options
-def shell(app: App, *, profile: str | None, duration: int | None, wish: Wish) -> int:
+def shell(
+    app: App, *, profile: str | None, duration: int | None, requirements: SessionRequirements
+) -> int:
     """Open a sub-shell with the session; its prompt says which, `exit` leaves it."""
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
-        session = app.broker.session(chosen, wish)
+        session = app.login.session(chosen, requirements)
     app.note(f"a shell with the session of {chosen.name}; `exit` leaves it")
     words, more = shells.with_hint(app.environ, chosen.name)
     return _run(app, words, session, more)
@@ -91,13 +93,13 @@ def shell(app: App, *, profile: str | None, duration: int | None, wish: Wish) ->
 
 def _own_keys(app: App, profile: Profile) -> Session:
     """A static profile's own keys, as they lie in the keychain."""
-    provider = app.broker.provider(profile)
+    provider = app.broker.plugins.provider_of(profile)
     if not isinstance(provider, KeyHolder) or profile.keys_profile != profile.name:
         raise UsageError(
             f"{profile.name} has no keys of its own", hint="--no-session is for static profiles"
         )
     app.ui.warn(f"{profile.name}'s own long-lived keys are given to the command")
-    return app.broker.without_session(profile, provider.user_keys(profile.name))
+    return app.login.without_session(profile, provider.user_keys(profile.name))
 
 
 def _run(
@@ -115,7 +117,13 @@ def _run(
         return _cannot_start(words[0], error)
 
 
-def _run_served(app: App, words: list[str], session: Session, profile: Profile, wish: Wish) -> int:
+def _run_served(
+    app: App,
+    words: list[str],
+    session: Session,
+    profile: Profile,
+    requirements: SessionRequirements,
+) -> int:
     """Serve the session to the command until it ends, a new one whenever it is time."""
     from broker import render
     from broker.agent.endpoint import PATH, CredentialsEndpoint
@@ -124,7 +132,7 @@ def _run_served(app: App, words: list[str], session: Session, profile: Profile, 
 
     _say_which_wins(app, session)
     app.ui.leave_alone()
-    fresh = FreshSession(app.broker, profile, wish, session, ui=app.ui)
+    fresh = FreshSession(app.login, profile, requirements, session, ui=app.ui)
     endpoint = CredentialsEndpoint({PATH: lambda: render.container(fresh.current())})
     with child.signals_held() as mask, contextlib.ExitStack() as running:
         files = running.enter_context(without_default_credentials(app.environ))

@@ -14,7 +14,7 @@ from broker.render import duration_words
 
 if TYPE_CHECKING:
     from broker.config import Profile
-    from broker.login import Wish
+    from broker.login import SessionRequirements
 
 
 @command("list")
@@ -36,9 +36,11 @@ def list_(app: App) -> None:
 @command()
 def status(app: App) -> None:
     """Cached sessions with the time they have left."""
+    from broker.logout import kept_sessions
+
     now = datetime.now(UTC)
     rows, left = [], []
-    for profile, session in app.idle_broker.kept():
+    for profile, session in kept_sessions(app.idle_broker):
         fresh = session.is_fresh(now, timedelta(minutes=15))
         until = session.expires_at
         rows.append(
@@ -64,11 +66,13 @@ def status(app: App) -> None:
 @command()
 @profile_argument()
 @login_options
-def whoami(app: App, *, profile: str | None, duration: int | None, wish: Wish) -> None:
+def whoami(
+    app: App, *, profile: str | None, duration: int | None, requirements: SessionRequirements
+) -> None:
     """Ask AWS who the session is."""
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
-        session = app.broker.session(chosen, wish)
+        session = app.login.session(chosen, requirements)
         reply = app.broker.aws.caller_identity(session.credentials(), session.region)
     document = {"arn": reply["Arn"], "account_id": reply["Account"], "user_id": reply["UserId"]}
     if app.output == "json":
@@ -93,7 +97,7 @@ def providers(app: App) -> None:
 
 
 def _row(app: App, profile: Profile) -> dict[str, Any]:
-    spec = app.idle_broker.likely_spec(profile)
+    spec = app.idle_broker.plugins.likely_spec(profile)
     role_name = (profile.role_arn or "").partition(":role/")[2]
     return {
         "profile": profile.name,
@@ -111,7 +115,7 @@ def _key_age(app: App, profile: Profile) -> dict[str, Any]:
     """Of a profile with keys in the keychain: since when they exist, or are known here."""
     if profile.keys_profile != profile.name:
         return {}
-    provider = app.idle_broker.likely_spec(profile).name
+    provider = app.idle_broker.plugins.likely_spec(profile).name
     noted = app.idle_broker.key_ages.of(provider, profile.name)
     if noted is None:
         return {}

@@ -10,7 +10,7 @@ import pytest
 from broker.config import Profile
 from broker.errors import AwsLoginError, InteractionRequired, LoginRefused, NetworkError
 from broker.fresh import FreshSession
-from broker.login import Broker, Wish
+from broker.login import Login, SessionRequirements
 from broker.secret import Secret
 from broker.session import Session
 from broker.testing import FakeClock, ScriptedUi
@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 
 
 class Sessions:
-    """Plays the broker: a new session at each call, or a failure."""
+    """Plays the login: a new session at each call, or a failure."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
@@ -27,7 +27,7 @@ class Sessions:
         self.kept: Session | None = None
         self.asked = 0
 
-    def session(self, _profile: object, _wish: object) -> Session:
+    def session(self, _profile: object, _requirements: object) -> Session:
         self.asked += 1
         if self.failure:
             raise self.failure
@@ -68,8 +68,8 @@ def ui() -> ScriptedUi:
 
 @pytest.fixture
 def fresh(sessions: Sessions, clock: FakeClock, ui: ScriptedUi) -> FreshSession:
-    broker, profile = cast(Broker, sessions), cast(Profile, cast(Any, Named()))
-    return FreshSession(broker, profile, Wish(), sessions.new(), ui=ui, clock=clock)
+    login, profile = cast(Login, sessions), cast(Profile, cast(Any, Named()))
+    return FreshSession(login, profile, SessionRequirements(), sessions.new(), ui=ui, clock=clock)
 
 
 def test_it_is_renewed_before_sdks_ask_at_every_call(

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from broker.broker import Broker
 from broker.config import Config, Profile, load
 from broker.config.models import ProfileModel
 from broker.credentials import Request, RoleParameters
-from broker.login import Broker
 from broker.testing import ScriptedUi
 
 TEAM = """\
@@ -84,6 +84,11 @@ def config(folder: Path, text: str, more: Mapping[str, str]) -> tuple[Config, Br
     return loaded, Broker(loaded, ScriptedUi(), environ)
 
 
+def ids(broker: Broker, profile: Profile) -> tuple[str, str]:
+    identity = broker.plugins.identity(profile)
+    return identity.sign_in_id, identity.session_id
+
+
 @pytest.mark.parametrize(
     ("profile", "environ", "sign_in", "session"),
     [
@@ -138,14 +143,14 @@ def test_ids_stay(
 ) -> None:
     loaded, broker = config(tmp_path, TEAM, environ)
     found = loaded.profile(profile)
-    assert (broker.sign_in(found), broker.key(found)) == (sign_in, session)
+    assert ids(broker, found) == (sign_in, session)
 
 
 def test_ids_stay_without_a_team(tmp_path: Path) -> None:
     """Of the person's own config; static keys of other files are those of their own places."""
     loaded, broker = config(tmp_path, TEAMLESS, {**REGION, "AWSLOGIN_HOME": str(tmp_path)})
     found = loaded.profile("dev")
-    assert (broker.sign_in(found), broker.key(found)) == (
+    assert ids(broker, found) == (
         "10ff25d4d49fa6b8cde58b717b506cef6b98e26d",
         "3769cc03899ed63999b50db6ef439d940f4ead0f",
     )
@@ -154,7 +159,7 @@ def test_ids_stay_without_a_team(tmp_path: Path) -> None:
 def test_ids_stay_with_a_duration_from_the_command_line(tmp_path: Path) -> None:
     loaded, broker = config(tmp_path, TEAM, {})
     found = loaded.profile("own").with_duration(5400)
-    assert (broker.sign_in(found), broker.key(found)) == (
+    assert ids(broker, found) == (
         "30e888174dc7b8734a91a83564f4acc717f28e91",
         "a0a2a66b9c744b345ca310d8bbfc7f0112c123bb",
     )
@@ -183,7 +188,7 @@ def test_each_role_parameter_makes_another_session(tmp_path: Path, field: str) -
     loaded, broker = config(tmp_path, TEAM, {})
     every = loaded.profile("every")
     other = replace(every, **{field: OTHER[field]})
-    assert broker.key(other) != broker.key(every)
+    assert ids(broker, other) != ids(broker, every)
 
 
 def test_what_shapes_a_session_stands_in_one_list() -> None:

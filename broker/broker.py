@@ -1,0 +1,85 @@
+"""The broker of one config: its parts, put together. Tells no story; `login` and `logout` do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+
+from broker.agent.client import AgentClient
+from broker.cache import SessionCache
+from broker.config import Config
+from broker.key_ages import KeyAges
+from broker.paths import data_dir, state_dir
+from broker.plugins import Plugins
+from broker.ports import LaterHttp
+from broker.ports.aws import Aws
+from broker.ports.clock import Clock
+from broker.ports.keychain import LazyKeychain, pinned
+from broker.ports.ui import Ui
+from broker.seal import SealedFiles
+from broker.single_flight import SingleFlight
+
+
+class Broker:
+    """What getting and forgetting sessions needs, each part made when it is needed first.
+
+    Attributes:
+        config: The team's YAML.
+        ui: The person.
+        clock: The time.
+        agent: Keeps sessions for the next command.
+        aws: The way to AWS.
+        http: The way to everything that is not an API of AWS.
+        keychain: This machine's.
+        sealed: Sealed files, in which sessions lie at rest.
+        cache: Those sessions.
+        locks: One for each sign-in.
+        key_ages: Since when there are static keys.
+        plugins: The providers.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        ui: Ui,
+        environ: Mapping[str, str] = os.environ,
+        clock: Clock | None = None,
+    ) -> None:
+        self._environ = environ
+        self._state = state_dir(environ)
+        self.config = config
+        self.ui = ui
+        self.clock = clock or Clock()
+        self.agent = AgentClient(environ)
+        self.aws = Aws(environ)
+        self.http = LaterHttp(self.clock, environ, meanwhile=self.aws.load)
+        self.keychain = LazyKeychain(ui, environ)
+        self.key_ages = KeyAges(data_dir(environ) / "key-ages", config.key_scope)
+
+    @cached_property
+    def sealed(self) -> SealedFiles:  # noqa: D102 - described above, as its fellows
+        in_ci = self._environ.get("CI", "").lower() == "true"
+        keeps = not in_ci or pinned(self._environ)  # a job keeps nothing, unless it names where
+        return SealedFiles(self._state / "sealed", self.keychain if keeps else None, self.agent)
+
+    @cached_property
+    def cache(self) -> SessionCache:  # noqa: D102
+        return SessionCache(self.sealed, self.clock)
+
+    @cached_property
+    def locks(self) -> SingleFlight:  # noqa: D102
+        return SingleFlight(self._state / "locks", self.clock, self.ui)
+
+    @cached_property
+    def plugins(self) -> Plugins:  # noqa: D102
+        return Plugins(
+            self.config,
+            self._environ,
+            ui=self.ui,
+            clock=self.clock,
+            aws=self.aws,
+            http=self.http,
+            keychain=self.keychain,
+            sealed=self.sealed,
+        )

@@ -1,0 +1,88 @@
+"""What is kept of sessions and sign-ins: telling it, and forgetting it."""
+
+from __future__ import annotations
+
+from broker.broker import Broker
+from broker.config import Profile
+from broker.errors import AwsLoginError
+from broker.identity import Identity
+from broker.session import Session
+
+PATIENCE_SECONDS = 60.0
+"""How long a sign-in that is under way is waited for."""
+
+
+def kept_sessions(broker: Broker) -> list[tuple[Profile, Session]]:
+    """The cached sessions of the config's profiles, fresh or not, in the file's order."""
+    found: dict[str, tuple[Profile, Session]] = {}
+    for session, sign_in_id in broker.cache.all():
+        if session.profile not in broker.config:
+            continue
+        try:
+            profile = broker.config.profile(session.profile)
+            is_ours = sign_in_id == broker.plugins.identity(profile).sign_in_id
+        except AwsLoginError:  # spoiled, or none of its providers can work here
+            continue
+        other = found.get(profile.name)
+        if is_ours and (not other or _ends_later(session, other[1])):
+            found[profile.name] = profile, session
+    return [found[name] for name in broker.config.names if name in found]
+
+
+def logout(broker: Broker, profile: Profile) -> int:
+    """Forget a profile's sessions and its sign-in, at the provider too; how many sessions."""
+    identity = broker.plugins.identity(profile)
+    try:
+        _end_sign_in(broker, identity)
+    finally:
+        count = _forget(broker, identity, profile.name)
+    return count
+
+
+def logout_all(broker: Broker) -> int:
+    """Forget every session and every sign-in; how many sessions."""
+    failures: list[AwsLoginError] = []
+    for identity in _one_of_each_sign_in(broker):
+        if broker.cache.knows_sign_in(identity.sign_in_id):
+            try:
+                _end_sign_in(broker, identity)
+            except AwsLoginError as error:
+                failures.append(error.for_profile(identity.profile.name))
+    forgotten = broker.cache.forget_all()
+    broker.agent.forget()
+    if failures:
+        raise failures[0]
+    return forgotten
+
+
+def forget_keys_of(broker: Broker, profile: Profile) -> None:
+    """Forget what was made with a profile's keys: its sessions, and those of its roles."""
+    _forget(broker, broker.plugins.identity(profile), None)
+
+
+def _forget(broker: Broker, identity: Identity, profile: str | None) -> int:
+    """Drop what this machine keeps of a sign-in: of one profile, or (None) of all; how many."""
+    broker.cache.forget_sign_in(identity.sign_in_id)
+    broker.agent.forget(identity.sign_in_id, profile or "")
+    return broker.cache.forget(profile, identity.sign_in_id)
+
+
+def _end_sign_in(broker: Broker, identity: Identity) -> None:
+    """End it at the provider's side; who signs in meanwhile is waited for."""
+    with broker.locks.lock(identity.sign_in_id, what=identity.label, timeout=PATIENCE_SECONDS):
+        broker.plugins.provider(identity).logout()
+
+
+def _one_of_each_sign_in(broker: Broker) -> list[Identity]:
+    found: dict[str, Identity] = {}
+    for name in broker.config.names:
+        try:
+            identity = broker.plugins.identity(broker.config.profile(name))
+        except AwsLoginError:
+            continue
+        found.setdefault(identity.sign_in_id, identity)
+    return list(found.values())
+
+
+def _ends_later(one: Session, other: Session) -> bool:
+    return bool(one.expires_at and other.expires_at and one.expires_at > other.expires_at)

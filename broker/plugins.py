@@ -1,0 +1,145 @@
+"""Which provider runs for a profile, and that provider with its ports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from broker.config import Config, Profile, ProviderSpec
+from broker.errors import InteractionRequired
+from broker.identity import Identity, session_id, sign_in_id
+from broker.paths import state_dir
+from broker.ports import LaterHttp, Ports
+from broker.ports.aws import Aws
+from broker.ports.bound_keychain import BoundKeychain
+from broker.ports.clock import Clock
+from broker.ports.entries import Owner
+from broker.ports.entry_index import EntryIndex
+from broker.ports.secrets import Keychain, Secrets
+from broker.ports.ui import Ui
+from broker.ports.used_codes import UsedCodes
+from broker.provider import KeyHolder, Provider
+from broker.seal import SealedFiles
+
+
+class Plugins:
+    """The providers of one config, each made when it is asked for first."""
+
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        *,
+        ui: Ui,
+        clock: Clock,
+        aws: Aws,
+        http: LaterHttp,
+        keychain: Keychain,
+        sealed: SealedFiles,
+    ) -> None:
+        self._config = config
+        self._environ = environ
+        self._ui = ui
+        self._clock = clock
+        self._aws = aws
+        self._http = http
+        self._keychain = keychain
+        self._sealed = sealed
+        self._made: dict[str, Provider] = {}
+
+    def spec(self, profile: Profile) -> ProviderSpec:
+        """The provider that would run: of a list the first that can work here.
+
+        Raises:
+            InteractionRequired: None of the list can.
+        """
+        specs = [self._config.provider(name) for name in profile.root.provider_names]
+        if len(specs) == 1:
+            return specs[0]
+        reasons = []
+        for spec in specs:
+            reason = spec.plugin.cannot_work_here(spec.options, self._environ)
+            if reason is None:
+                return spec
+            reasons.append(f"{spec.name}: {reason}")
+        raise InteractionRequired(
+            f"no provider of {profile.name} can work here ({'; '.join(reasons)})",
+            hint=f"`awslogin explain {profile.name}` shows them",
+            profile=profile.name,
+        )
+
+    def likely_spec(self, profile: Profile) -> ProviderSpec:
+        """The provider that would run, or the first of a list of which none can: for tables."""
+        try:
+            return self.spec(profile)
+        except InteractionRequired:
+            return self._config.provider(profile.root.provider_names[0])
+
+    def identity(self, profile: Profile) -> Identity:
+        """The profile's provider and ids, as this environment has them now.
+
+        Raises:
+            InteractionRequired: None of its providers can work here.
+        """
+        root, spec = profile.root, self.spec(profile)
+        keys_profile = root.keys_profile if issubclass(spec.plugin, KeyHolder) else None
+        sign_in = sign_in_id(
+            spec,
+            self._environ,
+            team=self._config.key_scope if keys_profile else self._config.team,
+            keys_profile=keys_profile,
+            mfa_serial=root.mfa_serial,
+        )
+        return Identity(profile, spec, sign_in, session_id(profile, sign_in))
+
+    def provider(self, identity: Identity) -> Provider:
+        """The provider that signs in, with its ports."""
+        if identity.sign_in_id not in self._made:
+            self._made[identity.sign_in_id] = self._provider(
+                identity.spec, identity.sign_in_id, identity.profile.name
+            )
+        return self._made[identity.sign_in_id]
+
+    def provider_of(self, profile: Profile) -> Provider:
+        """The provider that signs a profile in."""
+        return self.provider(self.identity(profile))
+
+    def named(self, name: str) -> tuple[Provider, str]:
+        """A provider by its own name, for no profile, and the id of its sign-in."""
+        spec = self._config.provider(name)
+        sign_in = sign_in_id(
+            spec, self._environ, team=self._config.team, keys_profile=None, mfa_serial=None
+        )
+        return self._provider(spec, sign_in, ""), sign_in
+
+    def _provider(self, spec: ProviderSpec, sign_in: str, profile: str) -> Provider:
+        from broker.ports.browser import Browser
+
+        ui = self._ui.of(spec.name)
+        ports = Ports(
+            http=self._http,
+            aws=self._aws,
+            ui=ui,
+            secrets=self._secrets(spec, sign_in, profile, ui),
+            clock=self._clock,
+            browser=Browser(self._environ),
+        )
+        return spec.plugin(spec.name, spec.options, ports)
+
+    def _secrets(self, spec: ProviderSpec, sign_in: str, profile: str, ui: Ui) -> Secrets:
+        """The secrets that a provider is given: those that are for this provider's sites."""
+        owner = Owner(
+            team=self._config.team,
+            place=self._config.place,
+            provider=spec.name,
+            type=spec.type,
+            sites=spec.options.secret_sites(),
+        )
+        return Secrets(
+            BoundKeychain(self._keychain, owner, EntryIndex.of(self._environ), ui, profile),
+            self._sealed,
+            self._clock,
+            sign_in=sign_in,
+            used_codes=UsedCodes(
+                state_dir(self._environ) / "codes", self._clock, self._sealed.keyed_hash_key
+            ),
+        )
