@@ -11,6 +11,7 @@ from broker.paths import config_dir, read_or_none
 
 FILE_NAME = "settings.yaml"
 IDLE = 3600.0
+LIFE = 8 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,17 @@ class Settings:
     Attributes:
         agent: Whether there may be an agent: `agent: auto` or `off`.
         agent_idle: Seconds after which it ends when nobody asks: `agent_idle: 1h`.
+        agent_life: Seconds after which it ends, whoever asks: `agent_life: 8h`.
+        agent_confirm: A tag, `tier` or `tier=prod`: sessions of profiles that bear it are not held
+            by the agent, and are handed out to those alone whom the person allows it.
         demand_trust: `always` asks for trust in the file of AWSLOGIN_CONFIG too; `found` in one
             that was found by walking up alone.
     """
 
     agent: bool = True
     agent_idle: float = IDLE
+    agent_life: float = LIFE
+    agent_confirm: str = ""
     demand_trust: str = "found"
 
 
@@ -85,9 +91,17 @@ def _seconds(text: str) -> float:
     return float(seconds)
 
 
+def _tag(text: str) -> str:
+    if not text.partition("=")[0]:
+        raise ValueError("is a tag of your profiles: `tier`, or `tier=prod`")
+    return text
+
+
 READERS: Mapping[str, Callable[[str], Any]] = {
     "agent": _agent,
     "agent_idle": _seconds,
+    "agent_life": _seconds,
+    "agent_confirm": _tag,
     "demand_trust": _one_of("found", "always"),
 }
 """Key → what reads its text as it stands in the file; a ValueError says what it should be."""

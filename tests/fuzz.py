@@ -131,7 +131,7 @@ def read_page(text: bytes) -> None:
 
 def read_frame(body: bytes) -> None:
     """As the agent reads what a process of the same user sends."""
-    agent = AgentServer(3600)
+    agent = AgentServer(3600, 28800)
     ours, its = socket.socketpair()
     with ours, its:
         for part in body.split(b"\n"):

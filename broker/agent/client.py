@@ -27,6 +27,7 @@ from broker.entry import (
 )
 from broker.errors import ConfigError, UsageError
 from broker.file_fingerprint import file_fingerprint
+from broker.sealing_key import KEY_NAME
 from broker.secret import Secret
 from broker.settings import settings
 
@@ -46,10 +47,14 @@ M = TypeVar("M")
 _silent: set[str] = set()
 """Folders of agents that did not answer in time."""
 
+LENT = "AWSLOGIN_AGENT_TOKEN"
+"""Lets a child that is given no passphrase have the sealing key of its parent."""
+
 SHAPING = (
     *("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "CI"),
     *("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "AWSLOGIN_HOME"),
     *("AWSLOGIN_KEYRING", "AWSLOGIN_PASSPHRASE", "PYTHON_KEYRING_BACKEND", "AWSLOGIN_USERNAME"),
+    LENT,
     *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"),
     *(f"AWS_ENDPOINT_URL_{name}" for name in ("STS", "SSO", "SSO_OIDC", "IAM", "SIGNIN")),
 )
@@ -77,6 +82,13 @@ class AgentClient:
     def keep(self, name: str, value: Secret) -> None:
         """Keep an unlocked key, until `lock` or until nobody has asked for long."""
         self._ask(messages.Keep(self._name(name), value.reveal().encode()))
+
+    def for_child(self) -> dict[str, str]:
+        """What lets a child, which gets no passphrase, have the sessions that this command has."""
+        if not self._environ.get("AWSLOGIN_PASSPHRASE"):
+            return {}
+        lent = self._ask(messages.Lend(self._name(KEY_NAME)), messages.Lent)
+        return {LENT: lent.token.decode()} if lent and lent.token else {}
 
     def declare(self, declared: messages.Declare) -> None:
         """Say what is asked for: others that ask for the same may wait for ours."""
@@ -217,6 +229,9 @@ class AgentClient:
             link.close()
 
     def _name(self, name: str) -> bytes:
+        lent = self._environ.get(LENT)
+        if lent and not self._environ.get("AWSLOGIN_PASSPHRASE"):
+            return f"{name}/lent/{lent}".encode()
         return f"{name}/{self._identity}".encode()
 
 

@@ -104,24 +104,3 @@ class HeldSessions:
         held = self._by_id.pop(session_id, None)
         for text in held.texts.values() if held else ():
             text[:] = bytes(len(text))
-
-
-class UnlockedKeys:
-    """Keys that commands have unlocked, by their names."""
-
-    def __init__(self) -> None:
-        self._by_name: dict[bytes, bytearray] = {}
-
-    def keep(self, name: bytes, value: bytes) -> None:
-        """Hold a key."""
-        self._by_name[name] = bytearray(value)
-
-    def recall(self, name: bytes) -> bytes:
-        """A key; empty where there is none."""
-        return bytes(self._by_name.get(name, b""))
-
-    def wipe(self) -> None:
-        """Drop all."""
-        for key in self._by_name.values():
-            key[:] = bytes(len(key))
-        self._by_name.clear()

@@ -78,6 +78,12 @@ class Recall(NamedTuple):
     name: bytes
 
 
+class Lend(NamedTuple):
+    """Ask for a token by which a child has an unlocked key."""
+
+    name: bytes
+
+
 class Forget(NamedTuple):
     """Drop a sign-in's sessions, of one profile; an empty name means all."""
 
@@ -99,6 +105,12 @@ class Recalled(NamedTuple):
     """The answer to `Recall`; empty where there is no such key."""
 
     value: bytes
+
+
+class Lent(NamedTuple):
+    """The answer to `Lend`; empty where there is no such key."""
+
+    token: bytes
 
 
 class Served(NamedTuple):

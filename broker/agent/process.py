@@ -1,6 +1,6 @@
 """The agent's process: its start, its socket, its end. Owns what hardens it; not what it serves.
 
-Run as a file, without site-packages: `process.py FOLDER IDLE LOCK`; the lock is inherited.
+Run as a file, without site-packages: `process.py FOLDER IDLE LIFE LOCK`; the lock is inherited.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
-def main(folder: str, idle: str, lock: str) -> None:
+def main(folder: str, idle: str, life: str, lock: str) -> None:
     """Serve until stopped, idle, or robbed of the socket."""
     os.closerange(3, int(lock))
     os.closerange(int(lock) + 1, os.sysconf("SC_OPEN_MAX"))
@@ -82,10 +82,10 @@ def main(folder: str, idle: str, lock: str) -> None:
     harden()
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGINT, _terminate)
-    agent = AgentServer(float(idle))
+    agent = AgentServer(float(idle), float(life))
     listener, path = listen(folder)
     ours = os.lstat(path)
-    pause = min(TICK, float(idle) / 2)
+    pause = min(TICK, float(idle) / 2, float(life) / 2)
     listener.settimeout(pause)
     due = now() + pause
     try:

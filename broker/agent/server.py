@@ -13,7 +13,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from broker.agent import messages
-from broker.agent.held import UnlockedKeys
 from broker.agent.refresh import Refresh, now
 from broker.agent.store import (
     InflightLogin,
@@ -24,6 +23,7 @@ from broker.agent.store import (
     Take,
     Values,
 )
+from broker.agent.unlocked import UnlockedKeys
 from broker.entry import peer_of, receive, send
 
 if TYPE_CHECKING:
@@ -31,20 +31,24 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0
 """Seconds for a client that is to say something."""
+ASKING = frozenset((b"get", b"declare", b"put", b"endpoint"))
+"""Verbs of who wants a session: they begin the idle time anew."""
 
 
 class AgentServer:
     """Serves connections; each in a thread of its own.
 
     Args:
-        idle: Seconds without a question after which it ends.
+        idle: Seconds after which it ends where nobody asked for a session.
+        life: Seconds after which it ends, whoever asks.
         store: What it hands out.
     """
 
-    def __init__(self, idle: float, store: SessionStore | None = None) -> None:
+    def __init__(self, idle: float, life: float, store: SessionStore | None = None) -> None:
         self._idle = idle
+        self._end = now() + life
         self._store = store or SessionStore()
-        self._keys = UnlockedKeys()
+        self._keys = UnlockedKeys(self._store.guesses)
         self._changed = threading.Condition()
         self._endpoints: dict[bytes, CredentialsEndpoint] = {}
         self._refresh = Refresh()
@@ -56,6 +60,7 @@ class AgentServer:
             b"failed": (messages.Failed, lambda pid, m: self._store.fail(pid, m.code, m.line)),
             b"keep": (messages.Keep, lambda _, m: self._keys.keep(m.name, m.value)),
             b"recall": (messages.Recall, self._recall),
+            b"lend": (messages.Lend, lambda _, m: messages.Lent(self._keys.lend(m.name))),
             b"forget": (messages.Forget, self._forget),
             b"endpoint": (messages.Endpoint, self._endpoint),
             b"status": (None, self._status),
@@ -77,7 +82,8 @@ class AgentServer:
             fields = receive(link)
             if not fields:
                 return
-            self._last_asked = now()
+            if fields[0] in ASKING:
+                self._last_asked = now()
             if fields[0] == b"get":
                 self._get(link, pid, fields[1:])
                 return
@@ -101,12 +107,13 @@ class AgentServer:
         self.lock()
 
     def tick(self) -> None:
-        """Drop what has ended, refresh what is used, end when nobody has asked for long."""
+        """Drop what has ended, refresh what is used, end when it is time to."""
         with self._changed:
             self._store.sessions.drop_what_ended()
             for place, variant in islice(self._store.due(), self._refresh.room()):
                 self._refresh.start(place, variant.environ)
-            if now() - self._last_asked > self._idle and not self._store.signs_in():
+            is_idle = now() - self._last_asked > self._idle and not self._store.signs_in()
+            if is_idle or now() > self._end:
                 self.stopping.set()
 
     def _reply(self, pid: int, fields: list[bytes]) -> Any:
@@ -196,11 +203,11 @@ class AgentServer:
         """
         from broker.errors import InteractionRequired
 
-        self._last_asked = now()
         with self._changed:
             text = self._store.sessions.text_until_it_ends(session_id, b"container")
         if text is None:
             raise InteractionRequired("there is no session: log in with `awslogin` again")
+        self._last_asked = now()
         return text
 
 

@@ -72,11 +72,11 @@ def _start(folder: str, lock: int, environ: Mapping[str, str]) -> None:
     Raises:
         OSError: It is switched off, or cannot be started.
     """
-    idle = _idle(environ)
+    idle, life = _ends(environ)
     os.set_inheritable(lock, True)
     null = os.open(os.devnull, os.O_RDWR)
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "process.py")
-    words = [sys.executable, *SWITCHES, program, folder, str(idle), str(lock)]
+    words = [sys.executable, *SWITCHES, program, folder, str(idle), str(life), str(lock)]
     try:
         os.posix_spawn(
             sys.executable,
@@ -88,8 +88,8 @@ def _start(folder: str, lock: int, environ: Mapping[str, str]) -> None:
         os.close(null)
 
 
-def _idle(environ: Mapping[str, str]) -> float:
-    """Seconds after which the agent ends when nobody asks; the person's own settings say.
+def _ends(environ: Mapping[str, str]) -> tuple[float, float]:
+    """Seconds after which the agent ends when nobody asks, and whoever asks; the settings say.
 
     Raises:
         OSError: They say that there is no agent, or cannot be read here.
@@ -104,4 +104,4 @@ def _idle(environ: Mapping[str, str]) -> float:
         raise ConnectionRefusedError(str(error)) from error
     if not found.agent:
         raise PermissionError("the agent is off")
-    return found.agent_idle
+    return found.agent_idle, found.agent_life

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from broker.agent.held import HeldSessions
 from broker.agent.messages import Declare, Put
+from broker.agent.unlocked import Guesses
 from broker.file_fingerprint import file_fingerprint
 
 Place = tuple[bytes, bytes, bytes]
@@ -32,16 +33,22 @@ class Variant:
     Attributes:
         vary: Names of the variables that shaped it.
         digest: Their values, as something that tells nothing of them.
+        plain_digest: Those of them that are no secrets, alike.
         validators: Fingerprints of the files that were read.
         session_id: What it leads to.
+        has_secrets: Whether a secret variable was set.
         environ: Those values that are no secrets: `+value`, or `-` where it is not set.
         lasting: False for one that serves those who wait alone.
         login: Who signs in for it now.
     """
 
-    def __init__(self, declared: Declare, digest: bytes) -> None:
+    def __init__(self, declared: Declare, digest: bytes, plain_digest: bytes) -> None:
         self.vary = frozenset(declared.vary)
         self.digest = digest
+        self.plain_digest = plain_digest
+        self.has_secrets = any(
+            value != b"-" for name, value in declared.vary.items() if not is_plain(name)
+        )
         self.validators = declared.validators
         self.session_id = declared.session_id
         self.environ = {name: v for name, v in declared.vary.items() if is_plain(name)}
@@ -110,6 +117,7 @@ class SessionStore:
 
     Attributes:
         sessions: What is held.
+        guesses: Counts wrong values of secret variables.
     """
 
     def __init__(
@@ -118,6 +126,7 @@ class SessionStore:
         fingerprint: Callable[[bytes], bytes] = file_fingerprint,
     ) -> None:
         self._fingerprint = fingerprint
+        self.guesses = Guesses(clock)
         self.sessions = HeldSessions(clock, fingerprint)
         self._variants: dict[Place, list[Variant]] = {}
         self._undeclared: dict[Place, InflightLogin] = {}
@@ -137,7 +146,7 @@ class SessionStore:
         unknown = {name for variant in variants for name in variant.vary} - values.keys()
         if unknown:
             return NeedVariables(frozenset(unknown))
-        variant = next((v for v in variants if self.is_variant(v, values)), None)
+        variant = self._matching(variants, values)
         text = self.sessions.text(variant.session_id, form) if variant else None
         if text is not None:
             return Take(text)
@@ -146,19 +155,19 @@ class SessionStore:
 
     def is_variant(self, variant: Variant, values: Values) -> bool:
         """Whether a process with these variables asks in that way."""
-        return self._digest(variant.vary, values) == variant.digest
+        return self._matching([variant], values) is variant
 
     def declare(self, pid: int, declared: Declare) -> None:
         """Learn a way of asking; a process that signs in does so for this one from now on."""
         place = declared.how, declared.config, declared.profile
         variants = self._variants_of(place)
-        digest = self._digest(frozenset(declared.vary), declared.vary)
+        digest, plain_digest = self._digests(frozenset(declared.vary), declared.vary)
         same = [v for v in variants if v.vary == declared.vary.keys() and v.digest == digest]
         variant = same[0] if same else None
         if variant is None or not variant.is_what(declared):
             if variant:
                 variants.remove(variant)
-            variant = Variant(declared, digest)
+            variant = Variant(declared, digest, plain_digest)
         variant.lasting = declared.lasting
         login = self._logins.get(pid)
         if variant not in variants and (variant.lasting or login):
@@ -231,12 +240,27 @@ class SessionStore:
     def _holds(self, variant: Variant) -> bool:
         return all(self._fingerprint(path) == was for path, was in variant.validators.items())
 
-    def _digest(self, names: Names, values: Values) -> bytes:
-        told = hashlib.blake2b(key=self._pepper)
+    def _matching(self, variants: list[Variant], values: Values) -> Variant | None:
+        """The variant of a process with these variables; who guesses secrets soon finds none."""
+        open_ones = [v for v in variants if not (v.has_secrets and self.guesses.too_many())]
+        guessed = False
+        for variant in open_ones:
+            digest, plain_digest = self._digests(variant.vary, values)
+            if digest == variant.digest:
+                return variant
+            guessed |= variant.has_secrets and plain_digest == variant.plain_digest
+        if guessed:
+            self.guesses.note_wrong()
+        return None
+
+    def _digests(self, names: Names, values: Values) -> tuple[bytes, bytes]:
+        """Of all values, and of those that are no secrets."""
+        told = [hashlib.blake2b(key=self._pepper) for _ in range(2)]
         for name in sorted(names):
             value = values[name]
-            told.update(b"%d:%b=%d:%b" % (len(name), name, len(value), value))
-        return told.digest()
+            for digest in told if is_plain(name) else told[:1]:
+                digest.update(b"%d:%b=%d:%b" % (len(name), name, len(value), value))
+        return told[0].digest(), told[1].digest()
 
 
 def is_plain(name: bytes) -> bool:

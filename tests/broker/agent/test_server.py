@@ -73,7 +73,7 @@ def ask(agent: AgentServer) -> list[bytes]:
 @pytest.fixture
 def agent() -> AgentServer:
     """It holds a session that is fresh for a minute and is to be refreshed now."""
-    agent = AgentServer(3600)
+    agent = AgentServer(3600, 28800)
     tell(agent, messages.Declare(*PLACE, b"id", True, {b"/missing": b"-"}, VALUES))
     until, texts = time.time() + 60, {b"process": b"the session"}
     put = messages.Put(b"id", b"s", b"dev", b"/missing", b"-", until, until - 61, until, texts)
@@ -122,8 +122,8 @@ def test_lock_ends_what_would_bring_it_back(
 ) -> None:
     ask(agent)
     agent.tick()
-    tell(agent, messages.Keep(b"sealing-key", b"secret"))
-    recall = messages.Recall(b"sealing-key")
+    tell(agent, messages.Keep(b"sealing-key/x", b"secret"))
+    recall = messages.Recall(b"sealing-key/x")
     assert decode(messages.Recalled, tell(agent, recall)).value == b"secret"
     with connected(agent) as link:
         send(link, b"lock")
@@ -134,11 +134,30 @@ def test_lock_ends_what_would_bring_it_back(
 
 
 def test_it_ends_when_idle_but_not_under_a_sign_in() -> None:
-    agent = AgentServer(0)
+    agent = AgentServer(0, 3600)
     with connected(agent) as link:
         send(link, b"get", *PLACE, b"process")
         assert receive(link) == [b"go"]
         agent.tick()
         assert not agent.stopping.is_set()
+    agent.tick()
+    assert agent.stopping.is_set()
+
+
+def test_it_ends_after_its_life_whoever_asks() -> None:
+    agent = AgentServer(3600, 0)
+    with connected(agent) as link:
+        send(link, b"get", *PLACE, b"process")
+        assert receive(link) == [b"go"]
+        agent.tick()
+        assert agent.stopping.is_set()
+
+
+@pytest.mark.parametrize("verb", [b"status", b"lock", b"recall"])
+def test_who_wants_no_session_does_not_keep_it_alive(verb: bytes) -> None:
+    agent = AgentServer(0, 3600)
+    with connected(agent) as link:
+        send(link, *([verb, b"name", b"sealing-key/x"] if verb == b"recall" else [verb]))
+        assert receive(link)
     agent.tick()
     assert agent.stopping.is_set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from broker.agent.held import UnlockedKeys
 from broker.agent.messages import Declare, Put
 from broker.agent.store import (
     Answer,
@@ -16,6 +15,7 @@ from broker.agent.store import (
     WaitFor,
     is_plain,
 )
+from broker.agent.unlocked import GUESS_SECONDS, MAX_GUESSES
 
 PLACE = (b"given", b"/team/config.yaml", b"dev")
 VALUES = {b"AWS_REGION": b"+eu-west-1", b"AWSLOGIN_PASSPHRASE": b"+secret", b"CI": b"-"}
@@ -191,9 +191,25 @@ def test_a_sign_in_ends_though_the_config_was_edited_meanwhile(world: World) -> 
     assert first.login.over
 
 
-def test_keys_are_wiped() -> None:
-    keys = UnlockedKeys()
-    keys.keep(b"sealing-key", b"secret")
-    assert keys.recall(b"sealing-key") == b"secret"
-    keys.wipe()
-    assert keys.recall(b"sealing-key") == b""
+def test_guesses_of_a_secret_variable_are_bounded(world: World) -> None:
+    def guess(text: bytes) -> Answer:
+        found = world.ask(9, VALUES | {b"AWSLOGIN_PASSPHRASE": b"+" + text})
+        if isinstance(found, SignIn):
+            world.store.end(found.login)
+        return found
+
+    for number in range(MAX_GUESSES):
+        assert isinstance(guess(b"%d" % number), SignIn)
+    assert isinstance(guess(b"secret"), SignIn)  # right, and too late
+    world.now += GUESS_SECONDS + 1
+    world.put()
+    assert guess(b"secret") == Take(b"the session")
+
+
+def test_who_differs_in_more_than_a_secret_guesses_nothing(world: World) -> None:
+    other = VALUES | {b"AWSLOGIN_PASSPHRASE": b"+other", b"CI": b"+true"}
+    for _ in range(2 * MAX_GUESSES):
+        found = world.ask(9, other)
+        assert isinstance(found, SignIn)
+        world.store.end(found.login)
+    assert world.ask() == Take(b"the session")
