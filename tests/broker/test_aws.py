@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -13,6 +12,7 @@ from broker.errors import AwsLoginError, ConfigError, NetworkError, UnexpectedRe
 from broker.ports.aws import Aws
 from broker.provider import Credentials
 from broker.secret import Secret
+from tests.sandbox import listening
 
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", Secret("s" * 40))
 
@@ -40,7 +40,7 @@ class Sts:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        listening.start(self.server)
         self.aws = Aws({"AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.server.server_port}"})
 
 
@@ -49,8 +49,7 @@ def sts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sts]:
     monkeypatch.setattr("time.sleep", lambda _: None)
     running = Sts()
     yield running
-    running.server.shutdown()
-    running.server.server_close()
+    listening.stop(running.server)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from broker.ports import http
 from broker.ports.http import Http, HttpSession
 from broker.ports.urls import origin
 from broker.testing import FakeClock
+from tests.sandbox import listening
 
 
 class Server:
@@ -49,7 +50,7 @@ class Server:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        listening.start(self._server)
 
     def says(self, path: str, *answers: tuple[int, dict[str, str], str]) -> str:
         self.script[path] = list(answers)
@@ -59,8 +60,7 @@ class Server:
         return [body for _, seen, body, _ in self.seen if seen == path]
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        listening.stop(self._server)
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.sandbox import listening
+
 MAX_BODY = 4 * 1024 * 1024
 FOR_EVER = 24 * 3600
 
@@ -113,7 +115,6 @@ class Service:
                 """Quiet."""
 
         class Server(ThreadingHTTPServer):
-            daemon_threads = True
             request_queue_size = 256
 
             def handle_error(self, *args: Any) -> None:
@@ -122,10 +123,7 @@ class Service:
         self._server = Server(("127.0.0.1", 0), Handler)
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        )
-        self._thread.start()
+        listening.start(self._server)
 
     def fault(self, fault: Fault) -> None:
         """Misbehave from now on."""
@@ -140,8 +138,7 @@ class Service:
     def stop(self) -> None:
         """Close the port."""
         self._stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
+        listening.stop(self._server)
 
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
