@@ -24,6 +24,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -65,9 +66,11 @@ class Forked(subprocess.Popen[str]):
         env: Mapping[str, str],
         cwd: Path,
         stdin: int,
+        *,
         terminal: str,
+        changes: Mapping[str, float],
     ) -> None:
-        self._terminal = terminal
+        self._more = {"terminal": terminal, "changes": dict(changes)}
         self._ended, self._link = socket.socketpair()
         super().__init__(
             words,
@@ -82,7 +85,7 @@ class Forked(subprocess.Popen[str]):
     def _execute_child(self, words: Sequence[str], *details: Any) -> None:
         cwd, env = details[4:6]
         stdin, stdout, stderr = details[9], details[12], details[14]
-        job = {"words": words, "cwd": str(cwd), "env": env, "terminal": self._terminal}
+        job = {"words": words, "cwd": str(cwd), "env": env, **self._more}
         with self._link:
             locale = {name: value for name, value in env.items() if name.startswith(LOCALE)}
             _server(frozenset(locale.items())).fork([stdin, stdout, stderr, self._link.fileno()])
@@ -221,10 +224,24 @@ def become(streams: list[int], number: int) -> dict[str, Any]:
 
         terminal = os.open(job["terminal"], os.O_RDWR)
         fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    for name, value in job["changes"].items():
+        module, _, constant = name.rpartition(".")
+        if name == "speed":
+            hurry(value)
+        else:
+            assert hasattr(sys.modules[module], constant), name
+            setattr(sys.modules[module], constant, value)
     os.chdir(job["cwd"])
     os.environ.clear()
     os.environ.update(job["env"])
     return job
+
+
+def hurry(speed: float) -> None:
+    """Let the clock port's waits pass so many times as fast; the time of day stays."""
+    clock: Any = sys.modules["broker.ports.clock"]
+    clock.Clock.monotonic = lambda _: time.monotonic() * speed
+    clock.Clock.sleep = lambda _, seconds: time.sleep(seconds / speed)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,8 @@ class Home:
     def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.work = folder / "work"
+        self.changes: dict[str, float] = {}
+        """What is other in forks: a constant by its full name, and `speed` of the clock port."""
         self.work.mkdir(parents=True, exist_ok=True)
         self.environ = {name: os.environ[name] for name in _KEPT if name in os.environ} | {
             "HOME": str(folder),
@@ -138,7 +140,10 @@ class Home:
         """
         environ, folder = self.env(env), cwd or self.work
         if not fresh and preloaded.is_like_a_start(environ):
-            return preloaded.Forked([COMMAND, *words], environ, folder, stdin, terminal)
+            command = [COMMAND, *words]
+            return preloaded.Forked(
+                command, environ, folder, stdin, terminal=terminal, changes=self.changes
+            )
         command = [sys.executable, "-c", ON_TERMINAL, terminal] if terminal else []
         return subprocess.Popen(
             [*command, COMMAND, *words],

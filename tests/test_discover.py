@@ -11,7 +11,7 @@ import yaml
 from tests.sandbox import DEV, PROD, Sandbox
 from tests.support import Home
 from tests.terminal import Terminal
-from tests.test_identity_center_story import sign_in
+from tests.test_identity_center_story import hurry, sign_in
 
 CONFIG = """\
 version: 1   # the team's
@@ -28,6 +28,7 @@ profiles:
 @pytest.fixture
 def team(signed_up: Home, sandbox: Sandbox) -> Home:
     signed_up.config(CONFIG.format(start_url=sandbox.start_url, form_idp=sandbox.idp.url))
+    hurry(signed_up, sandbox)
     sign_in(signed_up, sandbox, "stage").finish().ok()
     return signed_up
 
