@@ -50,13 +50,11 @@ LONG = dict.fromkeys(
         "broker/entry.py",
         "broker/ports/browser.py",
         "broker/ports/http.py",
-        "broker/ports/keychain.py",
         "broker/ports/ui.py",
         "broker/ports/ui.py:Ui",
         "providers/saml/credentials.py:Person",
         "providers/saml/walk.py:Walk",
         "providers/static/provider.py:Static",
-        "providers/static/rotation.py",
     ],
     "until it is split",
 ) | {"broker/cli/app.py:App": "what all commands share, a few lines each"}

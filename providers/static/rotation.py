@@ -7,9 +7,7 @@ lost on the way. Source: IAM API Reference, CreateAccessKey (a user has two keys
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,21 +15,15 @@ from broker.errors import (
     AwsLoginError,
     ConfigError,
     LoginRefused,
-    NetworkError,
     RoleRefused,
     UsageError,
 )
 from broker.ports import Ports
 from broker.ports.clock import from_text, to_text
+from broker.ports.iam_keys import MOST_KEYS, IamKeys, ListedKey, wait_until_known
 from broker.provider import Credentials, Request, Rotation
-from broker.secret import Secret
 from providers.static.store import KeyStore
 
-MOST_KEYS = 2
-PATIENCE = 90
-"""Seconds until a new key must work: AWS takes some to make it known everywhere."""
-PAUSES = (1, 1, 2, 3, 5)
-"""Seconds between tries; the last one repeats."""
 SKEW = timedelta(minutes=5)
 """A clock may be off by about this much, else AWS takes no signature."""
 
@@ -61,15 +53,15 @@ def rotate(
     """
     profile = request.profile
     current = store.require(profile)
-    iam = _Iam(ports, signer(current), request.region)
-    keys = iam.keys()
+    iam = IamKeys(ports.aws, signer(current), request.region)
+    keys = iam.listed()
     note, new = store.rotation(profile), store.rotated(profile)
     if new and new.access_key_id not in keys and _is_old(note, ports):
         _forget(store, note, profile)  # somebody deleted it at AWS
         note = new = None
     if note and not new:
         _take_back_what_was_lost(ports, iam, keys, note, current)
-        keys = iam.keys()
+        keys = iam.listed()
     if not new:
         _make_room(store, iam, keys, profile)
         note, new = _create(ports, store, iam, keys, (profile, *others))
@@ -80,7 +72,9 @@ def rotate(
     for name in profiles:
         if store.rotated(name) != new:
             store.stage(name, new)
-    _verify(ports, new, request)
+    wait_until_known(
+        ports.aws, ports.clock, ports.ui, new, request.region, then=f"awslogin rotate {profile}"
+    )
     for name in profiles:
         store.put(name, new)
     inactive = old and _retire(iam, store, profile, old, new, keep_inactive=keep_inactive)
@@ -98,100 +92,11 @@ def rotate(
 def key_created(ports: Ports, keys: Credentials, region: str) -> datetime | None:
     """When IAM made a key; None where the user may not ask without MFA."""
     try:
-        listed = _Iam(ports, keys, region).keys()
+        listed = IamKeys(ports.aws, keys, region).listed()
     except RoleRefused:
         return None
     key = listed.get(keys.access_key_id)
     return key.created if key else None
-
-
-@dataclass(frozen=True)
-class _Key:
-    """One access key as ListAccessKeys shows it."""
-
-    active: bool
-    created: datetime
-
-
-class _Iam:
-    """The calls to IAM, for the signing user's own keys."""
-
-    def __init__(self, ports: Ports, signer: Credentials, region: str) -> None:
-        self._aws = ports.aws
-        self._signer = signer
-        self._region = region
-
-    def keys(self) -> dict[str, _Key]:
-        """ListAccessKeys, by id."""
-        with self._asking("ListAccessKeys"):
-            listed = self._client().list_access_keys()["AccessKeyMetadata"]
-            return {
-                key["AccessKeyId"]: _Key(key.get("Status") != "Inactive", key["CreateDate"])
-                for key in listed
-            }
-
-    def create(self) -> tuple[Credentials, datetime | None]:
-        """CreateAccessKey, never repeated: the new pair, and when it was made.
-
-        Raises:
-            UsageError: The user has two keys, though ListAccessKeys did not show both.
-        """
-        client = self._client(once=True)
-        with self._asking("CreateAccessKey"):
-            try:
-                made = client.create_access_key()["AccessKey"]
-            except client.exceptions.LimitExceededException as error:
-                raise UsageError(
-                    "the user has two access keys already, so AWS makes no third",
-                    hint="wait a minute, as AWS may not list a new one at once, then run it again",
-                ) from error
-            pair = Credentials(made["AccessKeyId"], Secret(made["SecretAccessKey"]))
-            return pair, made.get("CreateDate")
-
-    def was_used(self, key_id: str) -> bool:
-        """GetAccessKeyLastUsed; False too where the user may not ask."""
-        try:
-            with self._asking("GetAccessKeyLastUsed"):
-                reply = self._client().get_access_key_last_used(AccessKeyId=key_id)
-        except AwsLoginError as error:
-            if isinstance(error, NetworkError):
-                raise
-            return False
-        return "LastUsedDate" in reply.get("AccessKeyLastUsed", {})
-
-    def delete(self, key_id: str) -> None:
-        """DeleteAccessKey; one that is gone already is no error."""
-        client = self._client()
-        with self._asking("DeleteAccessKey"):
-            try:
-                client.delete_access_key(AccessKeyId=key_id)
-            except client.exceptions.NoSuchEntityException:
-                return
-
-    def deactivate(self, key_id: str) -> bool:
-        """UpdateAccessKey to Inactive; False where it is gone already."""
-        client = self._client()
-        with self._asking("UpdateAccessKey"):
-            try:
-                client.update_access_key(AccessKeyId=key_id, Status="Inactive")
-            except client.exceptions.NoSuchEntityException:
-                return False
-        return True
-
-    def _client(self, *, once: bool = False) -> Any:
-        return self._aws.client("iam", self._region, self._signer, once=once)
-
-    @contextmanager
-    def _asking(self, action: str) -> Iterator[None]:
-        try:
-            with self._aws.errors(action):
-                yield
-        except RoleRefused as error:
-            error.hint = (
-                f"the user's policy must allow iam:{action} on its own keys"
-                " (and the profile needs `mfa_serial` where it demands MFA)"
-            )
-            raise
 
 
 def _forget(store: KeyStore, note: dict[str, Any] | None, profile: str) -> None:
@@ -208,7 +113,11 @@ def _is_old(note: dict[str, Any] | None, ports: Ports) -> bool:
 
 
 def _take_back_what_was_lost(
-    ports: Ports, iam: _Iam, keys: dict[str, _Key], note: dict[str, Any], current: Credentials
+    ports: Ports,
+    iam: IamKeys,
+    keys: dict[str, ListedKey],
+    note: dict[str, Any],
+    current: Credentials,
 ) -> None:
     """Delete the key of a rotation that stopped before its secret was stored.
 
@@ -223,7 +132,7 @@ def _take_back_what_was_lost(
             ports.ui.progress(f"removed {key_id}, which a rotation that was stopped had left")
 
 
-def _make_room(store: KeyStore, iam: _Iam, keys: dict[str, _Key], profile: str) -> None:
+def _make_room(store: KeyStore, iam: IamKeys, keys: dict[str, ListedKey], profile: str) -> None:
     """A user has two keys at most: one that our last rotation left inactive goes.
 
     Raises:
@@ -250,7 +159,7 @@ def _make_room(store: KeyStore, iam: _Iam, keys: dict[str, _Key], profile: str) 
 
 
 def _create(
-    ports: Ports, store: KeyStore, iam: _Iam, keys: dict[str, _Key], profiles: Sequence[str]
+    ports: Ports, store: KeyStore, iam: IamKeys, keys: dict[str, ListedKey], profiles: Sequence[str]
 ) -> tuple[dict[str, Any], Credentials]:
     """A new pair, stored beside the old one; where it cannot be stored, taken back at AWS.
 
@@ -284,40 +193,12 @@ def _create(
         iam.delete(new.access_key_id)
         store.end_rotation(profile)
         raise
-    keys[new.access_key_id] = _Key(True, created or ports.clock.now())
+    keys[new.access_key_id] = ListedKey(True, created or ports.clock.now())
     return note, new
 
 
-def _verify(ports: Ports, new: Credentials, request: Request) -> None:
-    """Wait until AWS knows the new key.
-
-    Raises:
-        NetworkError: It does not in time.
-    """
-    until = ports.clock.monotonic() + PATIENCE
-    pauses = iter(PAUSES)
-    pause = PAUSES[-1]
-    while True:
-        try:
-            ports.aws.caller_identity(new, request.region)
-        except LoginRefused as error:
-            if ports.clock.monotonic() > until or "InvalidClientTokenId" not in error.message:
-                raise NetworkError(
-                    f"the new key {new.access_key_id} does not work yet: {error.message}",
-                    hint=f"the old one does; `awslogin rotate {request.profile}` goes on later",
-                ) from error
-            ports.ui.progress(f"waiting until AWS knows {new.access_key_id}")
-            pause = next(pauses, pause)
-            ports.clock.sleep(pause)
-        except AwsLoginError as error:
-            error.hint = f"the old key works; `awslogin rotate {request.profile}` goes on"
-            raise
-        else:
-            return
-
-
 def _retire(
-    iam: _Iam,
+    iam: IamKeys,
     store: KeyStore,
     profile: str,
     old: str,

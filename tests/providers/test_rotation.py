@@ -11,14 +11,23 @@ from typing import Any
 
 import pytest
 
-from broker.errors import AwsLoginError, KeychainError, NetworkError, RoleRefused, UsageError
+from broker.errors import (
+    AwsLoginError,
+    KeychainError,
+    LoginRefused,
+    NetworkError,
+    RoleRefused,
+    UsageError,
+)
+from broker.ports.iam_keys import wait_until_known
 from broker.provider import Credentials
 from broker.secret import Secret
-from broker.testing import FakeClock
+from broker.testing import FakeClock, ScriptedUi
 from tests.providers.rotating import FileKeychain, provider, rotate
 from tests.sandbox import FOR_EVER, Sandbox
 from tests.sandbox.world import Keys
 
+KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", Secret("x" * 40))
 DEV, TWIN = "team/keys/keys/dev", "team/keys/keys/twin"
 
 
@@ -342,3 +351,28 @@ def test_a_silent_server_ends_the_wait(bob: Bob) -> None:
     client = made.ports.aws.client("iam", "eu-west-1", made.user_keys("dev"), once=True)
     assert client.meta.config.read_timeout <= 25
     assert client.meta.config.retries["total_max_attempts"] == 1
+
+
+class Replicas:
+    """STS whose replicas answer in turn: `answers` says whether each knows the key."""
+
+    def __init__(self, *answers: bool) -> None:
+        self.answers = list(answers)
+
+    def caller_identity(self, keys: Any, region: str) -> None:
+        if not self.answers.pop(0):
+            raise LoginRefused("GetCallerIdentity: InvalidClientTokenId")
+
+
+def test_a_key_that_one_replica_does_not_know_is_waited_for() -> None:
+    """One success proves little: the next call may be answered by a replica that lags behind."""
+    clock, sts = FakeClock(), Replicas(False, True, False, True, True, False, True, True, True)
+    wait_until_known(sts, clock, ScriptedUi(), KEYS, "eu-west-1", then="")  # type: ignore[arg-type]
+    assert sts.answers == []
+    assert sum(clock.slept) > 4
+
+
+def test_a_key_that_stays_unknown_to_a_replica() -> None:
+    clock, sts = FakeClock(), Replicas(*[True, False] * 100)
+    with pytest.raises(NetworkError, match="does not work yet"):
+        wait_until_known(sts, clock, ScriptedUi(), KEYS, "eu-west-1", then="")  # type: ignore[arg-type]
