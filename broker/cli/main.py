@@ -42,6 +42,8 @@ COMMANDS = {
     "config": "broker.cli.config:config",
     "agent": "broker.cli.agent:agent",
     "completion": "broker.cli.completion:completion",
+    "doctor": "broker.cli.doctor:doctor",
+    "uninstall": "broker.cli.uninstall:uninstall",
     "providers": "broker.cli.show:providers",
 }
 """Name → `module:attribute`, in the order of the help; a module is loaded when it is asked for."""

@@ -186,7 +186,10 @@ class Service:
 
 def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
     body = answer.body.encode() if isinstance(answer.body, str) else answer.body
-    handler.send_response(answer.status)
+    if "Date" in answer.headers:
+        handler.send_response_only(answer.status)
+    else:
+        handler.send_response(answer.status)
     for name, value in answer.headers.items():
         for line in value.split("\n"):
             handler.send_header(name, line)

@@ -1,0 +1,64 @@
+"""`doctor`: what is wrong on this machine, and the command that mends it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from broker.cli.app import App, command
+from broker.doctor import Finding, Machine, examine, exit_code
+from broker.entry import working_directory
+
+_MARKS = {"ok": "✓", "info": "·", "warning": "!", "error": "✗"}
+_COLOURS = {"ok": "green", "info": "cyan", "warning": "yellow", "error": "red"}
+
+
+@command()
+@click.option("--fix", is_flag=True, help="Run the commands of awslogin's own, after showing them.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def doctor(app: App, *, fix: bool, yes: bool) -> int:
+    """What is wrong on this machine, and the command that mends it."""
+    machine = Machine(app.environ, Path(working_directory()), lambda: app.config)
+    findings = examine(machine)
+    if fix and _fixed(app, findings, yes=yes):
+        machine = Machine(app.environ, Path(working_directory()), lambda: app.config)
+        findings = examine(machine)
+    if app.output == "json":
+        app.say_json({"findings": [_as_json(finding) for finding in findings]})
+    else:
+        app.say_exactly("".join(f"{_as_text(finding)}\n" for finding in findings))
+    return exit_code(findings)
+
+
+def _fixed(app: App, findings: list[Finding], *, yes: bool) -> bool:
+    """Run the mends that are ours, with consent; whether any ran."""
+    ours = [finding for finding in findings if finding.fix]
+    if not ours:
+        return False
+    about = "\n".join(finding.mend for finding in ours)
+    if app.ui.interactive and not yes:
+        if not app.ui.confirm("Run these?", about=about):
+            return False
+    else:
+        app.note(about)
+    for finding in ours:
+        assert finding.fix
+        finding.fix()
+    return True
+
+
+def _as_json(finding: Finding) -> dict[str, str]:
+    names = ("id", "severity", "message", "mend")
+    return {name: getattr(finding, name) for name in names}
+
+
+def _as_text(finding: Finding) -> str:
+    from broker.terminal_text import escape_controls, one_line
+
+    mark = _MARKS[finding.severity]
+    if sys.stdout.isatty():
+        mark = click.style(mark, fg=_COLOURS[finding.severity])
+    mend = f"\n    → {escape_controls(finding.mend)}" if finding.mend else ""
+    return f"{mark} {finding.id}: {one_line(finding.message)}{mend}"

@@ -1,0 +1,124 @@
+"""`uninstall`: takes awslogin's traces off this machine, after showing them. The YAML stays."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from broker import aws_files
+from broker.agent.client import AgentClient
+from broker.cli.app import App, command
+from broker.errors import AwsLoginError, KeychainError, UsageError
+from broker.paths import config_dir, data_dir, state_dir
+from broker.ports.entry_index import EntryIndex
+from broker.ports.keychain import LazyKeychain
+from broker.sealing_key import KEY_NAME
+
+_START_FILES = ("~/.bashrc", "~/.bash_profile", "~/.zshrc", "~/.config/fish/config.fish")
+_KEPT = ("config.yaml", "settings.yaml")
+"""Files of the person's own making, in a folder that `AWSLOGIN_HOME` may share with state."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Something that is ours: what it is, and how it goes."""
+
+    what: str
+    remove: Callable[[], object]
+
+
+@command()
+@click.option("--dry-run", is_flag=True, help="Show what would go, remove nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def uninstall(app: App, *, dry_run: bool, yes: bool) -> None:
+    """Remove keychain entries, sessions, the agent and what `setup` wrote; the YAML stays."""
+    traces = list(_traces(app))
+    done: list[str] = []
+    failed: list[AwsLoginError] = []
+    if traces and not dry_run:
+        about = "".join(f"{trace.what}\n" for trace in traces)
+        if not (yes or app.ui.confirm("Remove all of this?", about=about)):
+            raise UsageError("nothing was removed", hint="answer y, or run it with --yes")
+        for trace in traces:
+            try:
+                trace.remove()
+                done.append(trace.what)
+            except AwsLoginError as error:
+                failed.append(error)
+        for folder in {state_dir(app.environ), data_dir(app.environ)}:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # where nothing of the person's own is left in it
+    if app.output == "json":
+        app.say_json({"found": [trace.what for trace in traces], "removed": done})
+    else:
+        app.say("".join(f"{'removed ' if done else ''}{trace.what}\n" for trace in traces))
+        app.say("" if traces else "awslogin has left nothing here\n")
+    for path in _start_files():
+        app.note(f"{path} names awslogin: take those lines out by hand")
+    if failed:
+        raise failed[0]
+
+
+def _traces(app: App) -> Iterator[Trace]:
+    environ = app.environ
+    client = AgentClient(environ)
+    if client.status()["running"]:
+        yield Trace("the agent", client.stop)
+    path = aws_files.config_path(environ)
+    before = aws_files.read(path)
+    after = aws_files.as_before(before)
+    if after != before:
+        yield Trace(
+            f"the profiles that `setup` wrote to {path}", lambda: aws_files.write_back(path, after)
+        )
+    yield from _entries(app)
+    for folder in sorted({state_dir(environ), data_dir(environ)}):
+        for part in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if part.name not in _KEPT or folder != config_dir(environ):
+                yield Trace(str(part), lambda part=part: _remove(part))  # type: ignore[misc]
+
+
+def _entries(app: App) -> Iterator[Trace]:
+    """The entries of the system's keychain; those of the encrypted file go with it."""
+    names = EntryIndex.of(app.environ).names()
+    if (state_dir(app.environ) / "sealed").exists():
+        names.append(KEY_NAME)
+    keychain = LazyKeychain(app.ui, app.environ)
+    may_fail = (data_dir(app.environ) / "vault").exists()
+
+    def delete(name: str) -> None:
+        try:
+            keychain.delete(name)
+        except KeychainError:
+            if not may_fail:
+                raise
+
+    for name in names:
+        yield Trace(f"the keychain entry {name}", lambda name=name: delete(name))  # type: ignore[misc]
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder; a link goes, not what it leads to."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be removed: {error.strerror}") from error
+
+
+def _start_files() -> list[str]:
+    found = []
+    for name in _START_FILES:
+        try:
+            if "awslogin" in Path(name).expanduser().read_text(errors="replace"):
+                found.append(name)
+        except (OSError, RuntimeError):
+            continue
+    return found
