@@ -103,7 +103,7 @@ class SingleFlight:
                     hint="finish that sign-in, or wait longer with --timeout",
                 )
             if so_far > SAY_AFTER and not said:
-                self._ui.progress(f"waiting for another awslogin that signs in to {what}")
+                self._ui.waiting(f"waiting for another awslogin that signs in to {what}")
                 said = True
             pause = min(max(so_far / 8, SHORTEST), LONGEST)
             self._clock.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret

@@ -114,6 +114,9 @@ class ScriptedUi(Ui):
     def progress(self, message: str) -> None:
         """Progress is not kept."""
 
+    def waiting(self, message: str) -> None:
+        """Nor is what is waited for."""
+
     def warn(self, message: str) -> None:
         """Keep the warning."""
         self.warned.append(message)

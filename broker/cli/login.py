@@ -130,6 +130,7 @@ def creds(
 ) -> None:
     """Print `credential_process` JSON for the AWS SDKs."""
     chosen = app.profile(profile, duration)
+    app.ui.stderr_is_a_programs(chosen.name)
     with app.naming(chosen.name):
         app.say_exactly(render.process(app.session(chosen, requirements)))
 

@@ -1,15 +1,20 @@
 """Another program, run for what it prints. Owns its time, its size and what of ours it sees.
 
-The program shares our terminal and our stderr: it may have to ask the person something.
+The program shares our terminal and our stderr: it may have to ask the person something. Where
+stderr is no terminal, what it says goes to the terminal too: an SDK shows our stderr to nobody.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO
+
+from broker.ports.terminal import beside_stderr
 
 MAX_OUTPUT_BYTES = 1 << 20
 LAST_WORDS_SECONDS = 1.0
@@ -40,7 +45,7 @@ def is_own_secret(name: str) -> bool:
 
 
 def run_for_output(
-    words: Sequence[str],
+    words: Sequence[str] | str,
     environ: Mapping[str, str],
     *,
     seconds: float,
@@ -49,7 +54,7 @@ def run_for_output(
     """Run a program without a shell, in an environment without awslogin's own secrets.
 
     Args:
-        words: The program and its arguments.
+        words: The program and its arguments; on Windows a command line too.
         environ: The person's environment.
         seconds: What it may take.
         max_bytes: What it may print.
@@ -60,10 +65,11 @@ def run_for_output(
         OutputTooLongError: It printed too much, and was killed.
     """
     process = subprocess.Popen(
-        list(words),
+        words if isinstance(words, str) else list(words),
         env={name: value for name, value in environ.items() if not is_own_secret(name)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        stderr=None if os.isatty(2) else subprocess.PIPE,
     )
     printed = bytearray()
 
@@ -77,8 +83,11 @@ def run_for_output(
                 printed.extend(more)
         process.kill()
 
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
+    readers = [threading.Thread(target=read, daemon=True)]
+    if process.stderr:
+        readers.append(threading.Thread(target=_relay, args=(process.stderr,), daemon=True))
+    for reader in readers:
+        reader.start()
     try:
         code = process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -86,7 +95,19 @@ def run_for_output(
     finally:
         process.kill()  # Ctrl-C here must not leave it behind
         process.wait()
-    reader.join(LAST_WORDS_SECONDS)
+    for reader in readers:
+        reader.join(LAST_WORDS_SECONDS)
     if len(printed) > max_bytes:
         raise OutputTooLongError(words[0])
     return Ended(code, bytes(printed))
+
+
+def _relay(said: IO[bytes]) -> None:
+    """Hand on what a program says, as it says it."""
+    with said, beside_stderr() as terminal:
+        while more := os.read(said.fileno(), 65536):
+            with contextlib.suppress(OSError):
+                os.write(2, more)
+            with contextlib.suppress(OSError):
+                if terminal:
+                    terminal.write(more)

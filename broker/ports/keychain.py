@@ -189,7 +189,7 @@ def _in_time(call: Callable[[], T], ui: Ui, what: str) -> T:
 
     def say() -> None:
         if ui.interactive:
-            ui.progress("waiting for the keychain (is an unlock dialog open?)")
+            ui.waiting("waiting for the keychain (is an unlock dialog open?)")
 
     try:
         return within(patience, call, late=say, late_after=SAY_AFTER)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO
 
-from broker.errors import InteractionRequired, UsageError
+from broker.errors import InteractionRequired
+from broker.ports import terminal
 from broker.secret import Secret
 from broker.terminal_text import escape_controls, to_stderr
 
@@ -39,11 +38,12 @@ class Ui:
         provider: str | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
-        self.interactive = may_ask and has_terminal()
+        self.interactive = may_ask and terminal.has_terminal()
         self.may_browse = may_browse and self.interactive
         self._quiet = quiet
         self._provider = provider
         self._codes_given = False
+        self._program_for: str | None = None
         self._same_person: list[Ui] = [self]
 
     def of(self, provider: str) -> Ui:
@@ -52,6 +52,10 @@ class Ui:
         scoped.__dict__.update(self.__dict__, _provider=provider, _codes_given=False)
         self._same_person.append(scoped)
         return scoped
+
+    def stderr_is_a_programs(self, profile: str) -> None:
+        """An SDK has called us for this profile, and shows our stderr to nobody."""
+        self._program_for = None if os.isatty(2) else profile
 
     def leave_alone(self) -> None:
         """From now on this person is asked nothing, by no provider: a child has the terminal."""
@@ -113,9 +117,9 @@ class Ui:
             InteractionRequired: Nobody can be asked.
         """
         label = escape_controls(f"{question} ({self._provider})" if self._provider else question)
-        with self._terminal(question, variable) as terminal:
+        with self._terminal(question, variable) as opened:
             while True:
-                answer = _read(terminal, f"{label}: ", secret=secret).strip("\r\n")
+                answer = terminal.read_line(opened, f"{label}: ", secret=secret).strip("\r\n")
                 if answer.strip():
                     return Secret.typed(answer).reveal() if secret else answer.strip()
 
@@ -126,10 +130,10 @@ class Ui:
             question: What is asked.
             about: What the question is about, shown first and where it is asked: it may be long.
         """
-        with self._terminal(question, "--yes") as terminal:
+        with self._terminal(question, "--yes") as opened:
             if about:
-                _write(terminal, f"{escape_controls(about).rstrip()}\n")
-            answer = _read(terminal, f"{escape_controls(question)} [y/N] ", secret=False)
+                terminal.write(opened, f"{escape_controls(about).rstrip()}\n")
+            answer = terminal.read_line(opened, f"{escape_controls(question)} [y/N] ", secret=False)
         return answer.strip().lower() in {"y", "yes"}
 
     def choose(self, title: str, options: Sequence[str], *, hint: str = "") -> int:
@@ -148,11 +152,13 @@ class Ui:
         if len(options) == 1:
             return 0
         shown = list(range(len(options)))
-        with self._terminal(title, hint) as terminal:
+        with self._terminal(title, hint) as opened:
             while True:
                 lines = [f"{place:3}  {options[index]}" for place, index in enumerate(shown, 1)]
-                _write(terminal, escape_controls("\n".join([title, *lines, ""])))
-                answer = _read(terminal, "Number, or part of the name: ", secret=False).strip()
+                terminal.write(opened, escape_controls("\n".join([title, *lines, ""])))
+                answer = terminal.read_line(
+                    opened, "Number, or part of the name: ", secret=False
+                ).strip()
                 if answer.isdigit() and 1 <= int(answer) <= len(shown):
                     return shown[int(answer) - 1]
                 found = _matching(answer, options)
@@ -161,13 +167,33 @@ class Ui:
                 shown = found or list(range(len(options)))
 
     def show(self, message: str) -> None:
-        """What the person needs for the sign-in (a user code, a number to match): always shown."""
-        print(escape_controls(message), file=sys.stderr, flush=True)
+        """What the person needs for the sign-in (a user code, a number to match): always shown.
+
+        Where stderr is no terminal, on the controlling terminal too: an SDK keeps our stderr.
+
+        Raises:
+            InteractionRequired: Nobody would see it.
+        """
+        text = escape_controls(message)
+        if self._program_for and not self.interactive:
+            raise InteractionRequired(
+                f"a person is needed, and nobody would see: {' '.join(text.split())}",
+                hint=f"`awslogin login {self._program_for}` on a terminal",
+            )
+        print(text, file=sys.stderr, flush=True)
+        if self.interactive:
+            terminal.show_beside_stderr(text)
 
     def progress(self, message: str) -> None:
         """What is going on; silent under `--quiet`."""
         if not self._quiet:
-            to_stderr(message)
+            to_stderr(escape_controls(message))
+
+    def waiting(self, message: str) -> None:
+        """What is waited for that a person may have to do something about; as `show`, or silent."""
+        self.progress(message)
+        if self.interactive and not self._quiet:
+            terminal.show_beside_stderr(escape_controls(message))
 
     def warn(self, message: str) -> None:
         """Something the person should know though the command goes on."""
@@ -208,113 +234,19 @@ class Ui:
         return own or self._environ.get(f"AWSLOGIN_{what}") or None
 
     @contextlib.contextmanager
-    def _terminal(self, question: str, variable: str):  # type: ignore[no-untyped-def]
+    def _terminal(self, question: str, variable: str) -> Iterator[terminal.Terminal]:
         if not self.interactive:
             raise InteractionRequired(
                 f"a person is needed to answer “{question}”"
                 + (f" for provider {self._provider}" if self._provider else ""),
                 hint=f"set {variable}" if variable else "run it on a terminal",
             )
-        reader, writer = _open_terminal()
+        reader, writer = terminal.open_terminal()
         try:
             yield (reader, writer)
         finally:
             reader.close()
             writer.close()
-
-
-Terminal = tuple[IO[str], IO[str]]
-
-
-def has_terminal() -> bool:
-    """Whether a controlling terminal opens, whatever stdin is."""
-    try:
-        for stream in _open_terminal():
-            stream.close()
-    except OSError:
-        return False
-    return True
-
-
-def _open_terminal() -> Terminal:
-    if sys.platform == "win32":
-        return open("CONIN$", encoding="utf-8"), open("CONOUT$", "w", encoding="utf-8")  # noqa: PTH123
-    return open("/dev/tty", encoding="utf-8"), open("/dev/tty", "w", encoding="utf-8")  # noqa: PTH123
-
-
-def _write(terminal: Terminal, text: str) -> None:
-    terminal[1].write(text)
-    terminal[1].flush()
-
-
-def _read(terminal: Terminal, prompt: str, *, secret: bool) -> str:
-    """One line; at the end of input the question is over, not asked again.
-
-    Raises:
-        KeyboardInterrupt: The terminal was closed or Ctrl-D was pressed.
-    """
-    reader, writer = terminal
-    if not secret:
-        _write(terminal, prompt)
-        line = reader.readline()
-    else:
-        with _without_echo(reader):
-            _write(terminal, prompt)
-            line = reader.readline()
-        writer.write("\n")
-        writer.flush()
-    if not line:
-        raise KeyboardInterrupt
-    return line
-
-
-@contextlib.contextmanager
-def _without_echo(reader: IO[str]):  # type: ignore[no-untyped-def]
-    if sys.platform == "win32":
-        import ctypes
-        import msvcrt
-
-        handle = msvcrt.get_osfhandle(reader.fileno())
-        mode = ctypes.c_ulong()
-        kernel = ctypes.windll.kernel32
-        if not kernel.GetConsoleMode(handle, ctypes.byref(mode)):
-            raise UsageError("the console does not let us hide what is typed")
-        kernel.SetConsoleMode(handle, mode.value & ~4)  # ENABLE_ECHO_INPUT
-        try:
-            yield
-        finally:
-            kernel.SetConsoleMode(handle, mode.value)
-        return
-    import termios
-
-    before = termios.tcgetattr(reader.fileno())
-    hidden = [*before]
-    hidden[3] &= ~termios.ECHO
-    with _ending_tidily():
-        termios.tcsetattr(reader.fileno(), termios.TCSAFLUSH, hidden)
-        try:
-            yield
-        finally:
-            termios.tcsetattr(reader.fileno(), termios.TCSAFLUSH, before)
-
-
-@contextlib.contextmanager
-def _ending_tidily():  # type: ignore[no-untyped-def]
-    """SIGTERM and SIGHUP inside the block end the command as Ctrl-C does, with all tidied up."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    import signal
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    kept = {kind: signal.signal(kind, interrupt) for kind in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for kind, handler in kept.items():
-            signal.signal(kind, handler)
 
 
 def _matching(wanted: str, options: Sequence[str]) -> list[int]:

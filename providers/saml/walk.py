@@ -150,7 +150,7 @@ class Walk:
             ask: None as long as the person has not decided.
             every: Seconds between two questions.
         """
-        self.ports.ui.progress("waiting for the approval on your other device")
+        self.ports.ui.waiting("waiting for the approval on your other device")
         self.show_number(page)
         return factors.poll(ask, self.ports.clock, every=every)
 

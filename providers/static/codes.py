@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 from broker.errors import ConfigError, InteractionRequired, LoginRefused
 from broker.ports import Ports
+from broker.ports.command import OutputTooLongError, run_for_output
 from broker.ports.totp import totp_of
 from broker.provider import Request
 from broker.secret import Secret
@@ -130,6 +130,9 @@ def _is_about_a_code(error: LoginRefused) -> bool:
     return re.search(words, error.message, re.IGNORECASE) is not None
 
 
+_BY_HAND = "run the command by hand: it must print a code of six digits last"
+
+
 def _run(command: str) -> str:
     """The code that a command prints last; it may ask the person on the terminal itself.
 
@@ -137,23 +140,21 @@ def _run(command: str) -> str:
         InteractionRequired: It prints none in time.
         ConfigError: It fails, or prints something else.
     """
-    environ = {name: text for name, text in os.environ.items() if not name.startswith("AWSLOGIN_")}
     words = command if sys.platform == "win32" else ["/bin/sh", "-c", command]
-    with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=environ
-    ) as process:
-        try:
-            printed, _ = process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise InteractionRequired(
-                f"mfa_process gave no code within {PATIENCE} s", hint="run the command by hand"
-            ) from None
-    code = (printed.split() or [""])[-1]
-    if process.returncode or not _is_code(code):
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("AWSLOGIN_")}
+    try:
+        ended = run_for_output(words, environ, seconds=PATIENCE)
+    except TimeoutError:
+        raise InteractionRequired(
+            f"mfa_process gave no code within {PATIENCE} s", hint="run the command by hand"
+        ) from None
+    except OutputTooLongError:
+        raise ConfigError("mfa_process prints no end of text", hint=_BY_HAND) from None
+    code = (ended.output.decode(errors="replace").split() or [""])[-1]
+    if ended.code or not _is_code(code):
         raise ConfigError(
-            f"mfa_process ended with {process.returncode} and"
+            f"mfa_process ended with {ended.code} and"
             f" {'something other than a' if code else 'no'} code",
-            hint="run the command by hand: it must print a code of six digits last",
+            hint=_BY_HAND,
         )
     return code

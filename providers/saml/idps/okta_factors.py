@@ -82,7 +82,7 @@ class SecondFactors:
         chosen = factors.choose(offered, self._mfa, self._ui)
         href = _remembering(link(chosen.handle, "verify"))
         if chosen.kind in _TRIGGERED:
-            self._ui.progress(f"{chosen.label}: on its way")
+            self._ui.waiting(f"{chosen.label}: on its way")
             return self._authn.step(answer, href)
         return self._send_code(answer, chosen, href)
 

@@ -108,7 +108,7 @@ class OneLogin(IdentityProvider):
             return self._pushed(chosen, state)
         if chosen.kind in _TRIGGERED:
             self._verify(chosen, state)
-            self.ports.ui.progress(f"{chosen.label}: on its way")
+            self.ports.ui.waiting(f"{chosen.label}: on its way")
 
         def send(code: str) -> Answer:
             return self._verify(chosen, state, otp_token=code, do_not_notify=True)
