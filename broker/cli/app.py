@@ -33,7 +33,17 @@ if TYPE_CHECKING:
     from broker.ports.ui import Ui
     from broker.session import Session
 
-FORMATS = ("text", "json", "process", "env", "fish", "powershell", "cmd", "dotenv", "github")
+FORMATS = (
+    "text",
+    "json",
+    "process",
+    "env",
+    "fish",
+    "powershell",
+    "cmd",
+    "dotenv",
+    "github",
+)
 PLAIN_FORMATS = ("text", "json")
 """What commands take that print no session."""
 
