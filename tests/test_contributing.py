@@ -40,7 +40,7 @@ def follow(copy: Path, recipe: str) -> list[str]:
             continue
         lines = file.read_text().splitlines(keepends=True)
         (place,) = [n for n, line in enumerate(lines) if line.strip() == anchor]
-        lines.insert(place + (side == "below"), text)
+        lines.insert(place + (side == "below"), text if side == "below" else f"{text}\n\n")
         file.write_text("".join(lines))
     return [name for name in written if name.startswith("tests/")]
 
