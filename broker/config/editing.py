@@ -54,6 +54,7 @@ class Page:
         for line in self.lines:
             self._starts.append(self._starts[-1] + len(line))
         self._changes: list[tuple[int, int, str]] = []
+        self._new_sections: list[str] = []
 
     def section(self, name: str) -> tuple[Any, Any]:
         """The nodes of a section's key and of its value; both None where it has none."""
@@ -85,15 +86,15 @@ class Page:
         text = "".join(lines)
         if key is None:
             head = f"{' ' * _first_column(self._root)}{name}:{self.line_break}"
-            self._insert_line(self._end_of_document(), head + text)
+            self._new_sections.append(head + text)
         elif isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
             after = last_line(value) + 1
             if after < len(self.lines) and self.lines[after].lstrip().startswith(_END_OF_BLOCK):
                 after += 1
-            self._insert_line(after, text)
+            self._changes.append(self._insertion(after, text))
         elif not value.value and value.start_mark.line == value.end_mark.line == _line(key):
             self._empty_section(value)
-            self._insert_line(_line(key) + 1, text)
+            self._changes.append(self._insertion(_line(key) + 1, text))
         else:
             raise self.error(
                 f"`{name}` is not written one entry a line",
@@ -111,11 +112,12 @@ class Page:
         if not entries:
             return
         _, value = self.section(name)
-        if isinstance(value, yaml.MappingNode) and value.value and value.flow_style:
-            last = value.value[-1][1].end_mark
-            place = self._starts[last.line] + int(last.column)
-            text = "".join(f", {in_one_line(*entry)}" for entry in entries)
-            self._changes.append((place, place, text))
+        in_braces = isinstance(value, yaml.MappingNode) and value.flow_style
+        if in_braces and (value.value or self._root.flow_style):
+            behind = value.value[-1][1].end_mark if value.value else value.end_mark
+            place = self._starts[behind.line] + int(behind.column) - (not value.value)
+            text = ", ".join(in_one_line(*entry) for entry in entries)
+            self._changes.append((place, place, f", {text}" if value.value else text))
             return
         indent = self.indent(name)
         lines = [line for entry in entries for line in as_lines(*entry, indent)]
@@ -124,11 +126,15 @@ class Page:
     def forget_changes(self) -> None:
         """Begin again with the file as it is."""
         self._changes.clear()
+        self._new_sections.clear()
 
     def content(self) -> bytes:
         """The file with its changes."""
         text, done, parts = "".join(self.lines), 0, []
-        for start, end, new in sorted(self._changes, key=lambda change: change[0]):
+        changes = sorted(self._changes, key=lambda change: change[0])
+        if self._new_sections:
+            changes.append(self._insertion(self._end_of_document(), "".join(self._new_sections)))
+        for start, end, new in changes:
             parts += [text[done:start], new]
             done = end
         return self._mark + "".join([*parts, text[done:]]).encode()
@@ -137,11 +143,11 @@ class Page:
         """An error at a line of the file, counted from 0."""
         return ConfigError(message, file=self.file, line=line + 1, column=1, hint=hint)
 
-    def _insert_line(self, line: int, text: str) -> None:
+    def _insertion(self, line: int, text: str) -> tuple[int, int, str]:
         before, place = self.lines[line - 1] if line else "\n", self._starts[line]
         is_first = not any(change[0] == place for change in self._changes)
         start = self.line_break if is_first and not before.endswith("\n") else ""
-        self._changes.append((place, place, start + text))
+        return place, place, start + text
 
     def _empty_section(self, value: yaml.Node) -> None:
         """Take `{}` or `null` away behind a section's key."""

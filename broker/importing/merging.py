@@ -93,6 +93,10 @@ def merge(
     ]
     theirs = {ours: name for name, ours in merged.names.items()}
     merged.renamed = {theirs[n]: n for n in merged.profiles if theirs[n] != n}
+    kept = {*merged.kept}
+    merged.left_out = [
+        one for one in merged.left_out if not one.key or merged.names.get(one.source) not in kept
+    ]
     used = {profile.provider for profile in wanted.profiles}
     unused = [(name, why) for name, (_, why) in sign_ins.problems.items() if name not in used]
     merged.left_out += [LeftOut(name, "", reason) for name, reason in unused]
