@@ -9,6 +9,7 @@ from functools import cached_property
 from broker.agent.client import AgentClient
 from broker.cache import SessionCache
 from broker.config import Config
+from broker.events import EventLog
 from broker.key_ages import KeyAges
 from broker.paths import data_dir, state_dir
 from broker.plugins import Plugins
@@ -35,6 +36,7 @@ class Broker:
         sealed: Sealed files, in which sessions lie at rest.
         cache: Those sessions.
         locks: One for each sign-in.
+        events: What was done from here.
         key_ages: Since when there are static keys.
         plugins: The providers.
     """
@@ -55,6 +57,7 @@ class Broker:
         self.aws = Aws(environ)
         self.http = LaterHttp(self.clock, environ, meanwhile=self.aws.load)
         self.keychain = LazyKeychain(ui, environ)
+        self.events = EventLog(environ, self.clock)
         self.key_ages = KeyAges(data_dir(environ) / "key-ages", config.key_scope)
 
     @cached_property

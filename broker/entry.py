@@ -21,7 +21,8 @@ else:  # without site-packages nothing has imported it yet
 
 COMMANDS = frozenset(
     "login exec shell env creds console whoami list status explain logout add remove rotate"
-    " discover setup import migrate config init agent doctor uninstall providers completion".split()
+    " discover setup import migrate config init agent doctor uninstall providers completion events"
+    " report serve trust-policy".split()
 )
 """Names that a profile is reached behind `login` alone. The table itself is `broker.cli.main`'s."""
 

@@ -26,6 +26,8 @@ class Settings:
             by the agent, and are handed out to those alone whom the person allows it.
         demand_trust: `always` asks for trust in the file of AWSLOGIN_CONFIG too; `found` in one
             that was found by walking up alone.
+        events: Whether sign-ins are written down: `events: off` for none.
+        events_days: How long they are kept.
     """
 
     agent: bool = True
@@ -33,6 +35,8 @@ class Settings:
     agent_life: float = LIFE
     agent_confirm: str = ""
     demand_trust: str = "found"
+    events: bool = True
+    events_days: int = 90
 
 
 def path(environ: Mapping[str, str]) -> Path:
@@ -91,6 +95,16 @@ def _seconds(text: str) -> float:
     return float(seconds)
 
 
+def _switch(text: str) -> bool:
+    return _one_of("on", "true", "off", "false")(text) in {"on", "true"}
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 3650:
+        raise ValueError("is a number of days, 1 to 3650")
+    return int(text)
+
+
 def _tag(text: str) -> str:
     if not text.partition("=")[0]:
         raise ValueError("is a tag of your profiles: `tier`, or `tier=prod`")
@@ -102,6 +116,8 @@ READERS: Mapping[str, Callable[[str], Any]] = {
     "agent_idle": _seconds,
     "agent_life": _seconds,
     "agent_confirm": _tag,
+    "events": _switch,
+    "events_days": _days,
     "demand_trust": _one_of("found", "always"),
 }
 """Key → what reads its text as it stands in the file; a ValueError says what it should be."""

@@ -42,6 +42,10 @@ def rotate(broker: Broker, profile: Profile, holder: KeyHolder, *, keep_inactive
         identity.sign_in_id, what=identity.label, timeout=PATIENCE_SECONDS
     ):
         done = holder.rotate_keys(profile.request(), others, keep_inactive=keep_inactive)
+    broker.events.note(
+        "rotation", profile.name, provider=holder.name, type=identity.spec.type,
+        account_id=profile.account,
+    )  # fmt: skip
     for name in done.profiles:
         broker.key_ages.note(holder.name, name, KeyAge(done.created_at, exact=True))
     return done

@@ -42,6 +42,7 @@ COMMANDS = {
     "config": "broker.cli.config:config",
     "agent": "broker.cli.agent:agent",
     "completion": "broker.cli.completion:completion",
+    "events": "broker.cli.events:events",
     "doctor": "broker.cli.doctor:doctor",
     "uninstall": "broker.cli.uninstall:uninstall",
     "providers": "broker.cli.show:providers",

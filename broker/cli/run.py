@@ -71,6 +71,15 @@ def exec_(
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
         session = _own_keys(app, chosen) if no_session else app.login.session(chosen, requirements)
+    app.broker.events.note(
+        "exec",
+        session.profile,
+        provider=session.provider,
+        type=session.type,
+        account_id=session.account_id,
+        arn=session.arn,
+        command=os.path.basename(words[0]),  # noqa: PTH119 - a word, not a path of ours
+    )
     if server:
         return _run_served(app, words, session, chosen, requirements)
     return _run(app, words, session)

@@ -1,0 +1,71 @@
+"""`events`: what was done from this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from broker.cli.app import App, command
+from broker.durations import parse_duration
+from broker.events import KINDS, EventLog
+
+_COLOURS = {"ok": "green", "refused": "red", "failed": "yellow"}
+
+
+class _Since(click.ParamType[datetime]):
+    """`24h` (so long ago), or a date."""
+
+    name = "TIME"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The moment, UTC."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.now(UTC) - timedelta(seconds=parse_duration(value))
+        except (ValueError, OverflowError):
+            pass
+        try:
+            day = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a duration such as 24h nor a date", param, ctx)
+        return day if day.tzinfo else day.astimezone(UTC)
+
+
+@command()
+@click.option("--since", type=_Since(), help="So long ago (24h), or a date.")
+@click.option("--profile", help="Of this profile alone.")
+@click.option("--what", type=click.Choice(KINDS), help="Of this kind alone.")
+def events(app: App, *, since: datetime | None, profile: str | None, what: str | None) -> None:
+    """Sign-ins, refusals, rotations and commands from this machine; no secret is among them."""
+    found = [
+        event
+        for event in EventLog(app.environ).read(since)
+        if profile in {None, event["profile"]} and what in {None, event["what"]}
+    ]
+    if app.output == "json":
+        app.say_exactly("".join(f"{json.dumps(event)}\n" for event in found))
+    elif found:
+        app.say("".join(f"{_line(event)}\n" for event in found))
+    else:
+        app.note("no events")
+
+
+def _line(event: Mapping[str, Any]) -> str:
+    """An event in a line: when (local), what, whose, and how it ended."""
+    when = datetime.fromisoformat(event["at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    outcome = event["outcome"]
+    if event["error_code"]:
+        outcome += f" ({event['error_code']})"
+    if sys.stdout.isatty() and event["outcome"] in _COLOURS:
+        outcome = click.style(outcome, fg=_COLOURS[event["outcome"]])
+    who = event["arn"] or event["account_id"] or ""
+    parts = (when, event["what"], event["profile"], event["command"] or "", outcome, who)
+    return "  ".join(part for part in parts if part)

@@ -1,0 +1,133 @@
+"""This machine's own log of sign-ins: one file a day, one JSON line an event, no secret in it.
+
+A line is appended in one write, so any number of commands may write at once and none waits for a
+lock. A line that a killed command left torn is passed over. Old days go as whole files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from broker.errors import AwsLoginError, ConfigError, LoginRefused, RoleRefused
+from broker.paths import private_dir, state_dir
+from broker.ports.clock import Clock, from_text, to_text
+from broker.settings import settings
+
+What = Literal["sign-in", "exec", "rotation", "migration"]
+KINDS: tuple[What, ...] = ("sign-in", "exec", "rotation", "migration")
+MAX_LINE_BYTES = 4096
+"""A longer one is no event: writes of this size to a file are whole."""
+_NOT_NOTED = {"interaction_required", "config", "usage"}
+"""Failures of which an SDK makes many a minute while nobody signs in."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What was done from here.
+
+    Attributes:
+        at: When, UTC.
+        what: Of `KINDS`.
+        profile: The profile's name.
+        provider: The provider's name in the YAML.
+        type: Its type.
+        account_id: 12 digits, or None where it is not known.
+        arn: The principal, or None likewise.
+        mfa: Whether a code of an MFA device went along; None where the provider does not say.
+        outcome: `ok`, `refused` or `failed`.
+        error_code: Of a failure, its code word.
+        command: Of `exec`: the program's name alone.
+    """
+
+    at: str
+    what: What
+    profile: str
+    provider: str | None = None
+    type: str | None = None
+    account_id: str | None = None
+    arn: str | None = None
+    mfa: bool | None = None
+    outcome: Literal["ok", "refused", "failed"] = "ok"
+    error_code: str | None = None
+    command: str | None = None
+
+
+class EventLog:
+    """The log below the state folder.
+
+    Args:
+        environ: Says where it lies.
+        clock: Says what time it is.
+    """
+
+    def __init__(self, environ: Mapping[str, str], clock: Clock | None = None) -> None:
+        self._environ = environ
+        self._clock = clock or Clock()
+        self.folder = state_dir(environ) / "events"
+
+    def note(self, what: What, profile: str, **facts: Any) -> None:
+        """Write an event down; where that fails, or the person wants none, nothing happens."""
+        with contextlib.suppress(OSError, ConfigError):
+            chosen = settings(self._environ)
+            if chosen.events:
+                now = self._clock.now()
+                event = Event(at=to_text(now), what=what, profile=profile, **facts)
+                self._append(now.date(), json.dumps(asdict(event)).encode())
+                self._prune(now.date() - timedelta(days=chosen.events_days))
+
+    def note_failure(self, profile: str, error: AwsLoginError, **facts: Any) -> None:
+        """Write down that a sign-in was refused, or failed for another reason."""
+        if error.code not in _NOT_NOTED:
+            refused = isinstance(error, LoginRefused | RoleRefused)
+            outcome = "refused" if refused else "failed"
+            self.note("sign-in", profile, outcome=outcome, error_code=error.code, **facts)
+
+    def read(self, since: datetime | None = None) -> Iterator[dict[str, Any]]:
+        """The events from then on, in the order in which they were written; torn lines left out."""
+        for path in sorted(self._files()):
+            if since and path.stem < since.date().isoformat():
+                continue
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                for line in file:
+                    event = _event(line)
+                    if event and (since is None or from_text(event["at"]) >= since):
+                        yield event
+
+    def _append(self, day: date, line: bytes) -> None:
+        if len(line) >= MAX_LINE_BYTES:
+            return
+        private_dir(self.folder)
+        path = self.folder / f"{day.isoformat()}.jsonl"
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        handle = os.open(path, flags, 0o600)
+        try:
+            size = os.fstat(handle).st_size
+            torn = size and os.pread(handle, 1, size - 1) != b"\n" if os.name == "posix" else False
+            os.write(handle, (b"\n" if torn else b"") + line + b"\n")
+        finally:
+            os.close(handle)
+
+    def _prune(self, oldest: date) -> None:
+        for path in self._files():
+            if path.stem < oldest.isoformat():
+                path.unlink(missing_ok=True)
+
+    def _files(self) -> list[Path]:
+        return list(self.folder.glob("????-??-??.jsonl"))
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    """The event in a line, or None where the line is torn or somebody else's."""
+    try:
+        event = json.loads(line)
+        from_text(event["at"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and event.get("what") in KINDS else None
