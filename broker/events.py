@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from broker.errors import AwsLoginError, ConfigError, LoginRefused, RoleRefused
+from broker.identity import Identity
 from broker.paths import private_dir, state_dir
 from broker.ports.clock import Clock, from_text, to_text
+from broker.session import Session
 from broker.settings import settings
 
 What = Literal["sign-in", "exec", "rotation", "migration"]
@@ -82,12 +84,19 @@ class EventLog:
                 self._append(now.date(), json.dumps(asdict(event)).encode())
                 self._prune(now.date() - timedelta(days=chosen.events_days))
 
-    def note_failure(self, profile: str, error: AwsLoginError, **facts: Any) -> None:
+    def note_sign_in(self, identity: Identity, session: Session) -> None:
+        """Write down that a profile has got a new session."""
+        facts = _facts(identity) | {"account_id": session.account_id, "arn": session.arn}
+        self.note("sign-in", session.profile, **facts)
+
+    def note_failure(self, identity: Identity, error: AwsLoginError) -> None:
         """Write down that a sign-in was refused, or failed for another reason."""
-        if error.code not in _NOT_NOTED:
-            refused = isinstance(error, LoginRefused | RoleRefused)
-            outcome = "refused" if refused else "failed"
-            self.note("sign-in", profile, outcome=outcome, error_code=error.code, **facts)
+        if error.code in _NOT_NOTED:
+            return
+        profile = identity.profile
+        facts = _facts(identity) | {"account_id": profile.account, "error_code": error.code}
+        refused = isinstance(error, LoginRefused | RoleRefused)
+        self.note("sign-in", profile.name, outcome="refused" if refused else "failed", **facts)
 
     def read(self, since: datetime | None = None) -> Iterator[dict[str, Any]]:
         """The events from then on, in the order in which they were written; torn lines left out."""
@@ -121,6 +130,13 @@ class EventLog:
 
     def _files(self) -> list[Path]:
         return list(self.folder.glob("????-??-??.jsonl"))
+
+
+def _facts(identity: Identity) -> dict[str, Any]:
+    """What an event says of the provider, and whether an MFA device's code went along."""
+    root = identity.profile.root
+    mfa = root.mfa_serial is not None if root.keys_profile else None
+    return {"provider": identity.spec.name, "type": identity.spec.type, "mfa": mfa}
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

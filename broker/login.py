@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from broker.arn import account_of, partition_of
 from broker.broker import Broker
@@ -86,7 +85,10 @@ class Login:
         for same_sign_in in _by_sign_in([*direct, *self._missing_bases(chained, direct)]):
             signed_in |= self._sign_in(same_sign_in, requirements)
         outcomes |= signed_in | self._chain(chained, signed_in, requirements)
-        self._note_failures(pending, outcomes)
+        for identity in pending:
+            outcome = outcomes[identity.profile.name]
+            if isinstance(outcome, AwsLoginError):
+                self._broker.events.note_failure(identity, outcome)
         self._warn_if_not_kept()
         return outcomes
 
@@ -201,10 +203,7 @@ class Login:
         session = _stamped(identity, credentials, self._broker.clock.now())
         self._broker.cache.save(identity.session_id, session, sign_in=identity.sign_in_id)
         self.hand_over(identity, session)
-        self._broker.events.note(
-            "sign-in", session.profile, **_facts(identity), account_id=session.account_id,
-            arn=session.arn,
-        )  # fmt: skip
+        self._broker.events.note_sign_in(identity, session)
         return session
 
     def _credentials(self, identity: Identity, requirements: SessionRequirements) -> Credentials:
@@ -215,15 +214,6 @@ class Login:
             source = self.session(profile.source, SessionRequirements(timeout=requirements.timeout))
             return self._broker.aws.assume_role(source.credentials(), request)
         return self._broker.plugins.provider(identity).login(request)
-
-    def _note_failures(self, identities: list[Identity], outcomes: Mapping[str, Outcome]) -> None:
-        for identity in identities:
-            outcome = outcomes[identity.profile.name]
-            if isinstance(outcome, AwsLoginError):
-                account_id = identity.profile.account
-                self._broker.events.note_failure(
-                    identity.profile.name, outcome, **_facts(identity), account_id=account_id
-                )
 
     def _warn_if_not_kept(self) -> None:
         trouble = self._broker.sealed.unwritable
@@ -255,13 +245,6 @@ def _by_sign_in(identities: list[Identity]) -> list[list[Identity]]:
 def _stands(outcome: Outcome) -> bool:
     """Whether the sign-in stands, even if it does not hold that role."""
     return isinstance(outcome, Session | RoleRefused)
-
-
-def _facts(identity: Identity) -> dict[str, Any]:
-    """What an event says of the provider, and whether an MFA device's code went along."""
-    root = identity.profile.root
-    mfa = root.mfa_serial is not None if root.keys_profile else None
-    return {"provider": identity.spec.name, "type": identity.spec.type, "mfa": mfa}
 
 
 def _stamped(identity: Identity, credentials: Credentials, now: datetime) -> Session:

@@ -31,8 +31,8 @@ FLOORS = {
         broker.federation broker.fresh broker.key_ages broker.render broker.schemas broker.seal
         broker.sealing_key broker.session broker.shells broker.single_flight""",
     "config": "broker.config broker.settings",
-    "agent": "broker.agent broker.events",
-    "login": """broker.broker broker.identity broker.importing broker.login broker.logout
+    "agent": "broker.agent",
+    "login": """broker.broker broker.events broker.identity broker.importing broker.login broker.logout
         broker.plugins broker.user_keys""",
     "command line": "broker.doctor broker.cli",
     "start": "broker.entry broker.launch broker.__main__",
