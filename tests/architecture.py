@@ -32,8 +32,8 @@ FLOORS = {
         broker.sealing_key broker.session broker.shells broker.single_flight""",
     "config": "broker.config broker.settings",
     "agent": "broker.agent",
-    "login": """broker.broker broker.events broker.identity broker.importing broker.login broker.logout
-        broker.plugins broker.user_keys""",
+    "login": """broker.broker broker.events broker.identity broker.importing broker.login
+        broker.logout broker.plugins broker.user_keys""",
     "command line": "broker.doctor broker.cli",
     "start": "broker.entry broker.launch broker.__main__",
 }
