@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MAX_LETTERS = 200
+"""Of names that are compared: the work grows with the square."""
+
 
 def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.5) -> str | None:
     """The most similar of the names, or None where none is similar.
@@ -14,7 +17,10 @@ def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.5) -> str | No
         names: Those that there are.
         cutoff: From 0 (anything) to 1 (the same).
     """
-    near = difflib.get_close_matches(name, list(names), 1, cutoff=cutoff)
+    if len(name) > MAX_LETTERS:
+        return None
+    likely = [other for other in names if len(other) <= MAX_LETTERS]
+    near = difflib.get_close_matches(name, likely, 1, cutoff=cutoff)
     return near[0] if near else None
 
 
@@ -22,3 +28,15 @@ def did_you_mean(name: str, names: Iterable[str], *, cutoff: float = 0.5) -> str
     """A hint that names the nearest; empty where none is near."""
     near = nearest(name, names, cutoff=cutoff)
     return f"did you mean `{near}`?" if near else ""
+
+
+class Suggestions:
+    """`did_you_mean` for a file that may hold very many wrong names: after some it is silent."""
+
+    def __init__(self, limit: int = 100) -> None:
+        self._left = limit
+
+    def __call__(self, name: str, names: Iterable[str]) -> str:
+        """A hint that names the nearest; empty where none is near, or too many were asked for."""
+        self._left -= 1
+        return did_you_mean(name, names) if self._left >= 0 else ""

@@ -50,6 +50,10 @@ PLAIN_FORMATS = ("text", "json")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+MAX_WARNINGS = 20
+"""Spoiled profiles of which a list warns one by one."""
+
+
 class App:
     """What one command line knows: its options, and the parts built from them when needed."""
 
@@ -123,11 +127,16 @@ class App:
 
     def sound_profiles(self) -> Iterator[Profile]:
         """Every profile that is not spoiled; of the others the person is warned."""
+        spoiled = 0
         for name in self.config.names:
             try:
                 yield self.config.profile(name)
             except AwsLoginError as error:
-                self.ui.warn(f"{name}: {error.message}")
+                spoiled += 1
+                if spoiled <= MAX_WARNINGS:
+                    self.ui.warn(f"{name}: {error.message}")
+        if spoiled > MAX_WARNINGS:
+            self.ui.warn(f"and {spoiled - MAX_WARNINGS} more profiles: `awslogin config check`")
 
     def _default_name(self) -> str:
         config = self.config

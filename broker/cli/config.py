@@ -11,6 +11,7 @@ import click
 from broker.cli.app import App, command
 from broker.config import Profile, SpoiledFile
 from broker.config.models import json_schema
+from broker.config.problems import MAX_SHOWN
 from broker.config.trust import Trust
 from broker.errors import ConfigError, UsageError
 from broker.schemas import PUBLISHED
@@ -26,14 +27,23 @@ def check(app: App) -> int:
     """List everything that is wrong in the config."""
     try:
         path, problems = str(app.config.path), app.config.problems
+        count = len(problems)
     except SpoiledFile as spoiled:
-        path, problems = spoiled.file or "", spoiled.errors
+        path, problems, count = spoiled.file or "", spoiled.errors, spoiled.count
+    problems = problems[:MAX_SHOWN]
     if app.output == "json":
         app.say_json(
-            {"file": path, "ok": not problems, "problems": [_problem(p) for p in problems]}
+            {
+                "file": path,
+                "ok": not problems,
+                "problems": [_problem(p) for p in problems],
+                "count": count,
+            }
         )
     elif problems:
         lines = [f"{p.message}{f' ({p.hint})' if p.hint else ''}\n" for p in problems]
+        if count > len(problems):
+            lines.append(f"and {count - len(problems)} more\n")
         app.say("".join(lines))
     else:
         app.say(f"{path}: ok, {len(app.config.names)} profiles\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -12,10 +11,11 @@ from broker.config.document import MAX_BYTES, Document, parse
 from broker.config.loaded import Config
 from broker.config.models import FileModel
 from broker.config.problems import (
+    Finding,
     SpoiledFile,
-    dotted,
-    in_order,
+    found,
     names_of,
+    raise_spoiled,
     unknown_key,
     validated,
 )
@@ -39,7 +39,7 @@ class NoConfig(ConfigError):
 
 
 def load(
-    explicit: str | None, environ: Mapping[str, str], cwd: Path, found: str | None = None
+    explicit: str | None, environ: Mapping[str, str], cwd: Path, found_option: str | None = None
 ) -> Config:
     """The config that counts here.
 
@@ -47,14 +47,14 @@ def load(
         explicit: The path behind `--config`; trusted for this call.
         environ: `AWSLOGIN_CONFIG` is trusted as given.
         cwd: Where the walk up for `awslogin.yaml` begins.
-        found: The path behind `--found`; held to trust as if it were found by walking up.
+        found_option: The path behind `--found`; held to trust as if it were found by walking up.
 
     Raises:
         NoConfig: There is none.
         UsageError: Both `--config` and `--found`.
         SpoiledFile, ConfigError: It cannot be read, or is wrong as a whole.
     """
-    path, given = find(explicit, environ, cwd, found)
+    path, given = find(explicit, environ, cwd, found_option)
     fingerprints = {str(path): file_fingerprint(str(path))}
     try:
         with path.open("rb") as file:
@@ -91,7 +91,7 @@ def of_document(
 
 
 def find(
-    explicit: str | None, environ: Mapping[str, str], cwd: Path, found: str | None = None
+    explicit: str | None, environ: Mapping[str, str], cwd: Path, found_option: str | None = None
 ) -> tuple[Path, bool]:
     """The config file, and whether it is trusted as given.
 
@@ -99,9 +99,9 @@ def find(
         NoConfig: There is none.
         UsageError: Both `--config` and `--found`.
     """
-    if explicit and found:
+    if explicit and found_option:
         raise UsageError("both --config and --found", hint="keep one")
-    how, path = place_of(explicit or "", found or "", environ, str(cwd))
+    how, path = place_of(explicit or "", found_option or "", environ, str(cwd))
     if how != "own":
         trusted = how == "given" or (
             how == "environ" and settings(environ).demand_trust != "always"
@@ -130,32 +130,21 @@ def _model(document: Document) -> FileModel:
     Raises:
         SpoiledFile: With everything that is wrong in the file as a whole.
     """
-    errors = [*document.problems, *secrets_in(document)]
     if not isinstance(document.data, dict):
         raise SpoiledFile([document.error((), "a config is a mapping that begins `version: 1`")])
     model: FileModel | None
-    wrong, model = validated(FileModel, document.data, document, ())
-    errors += wrong
+    findings, model = validated(FileModel, document.data, document, ())
+    findings += [found(error) for error in (*document.problems, *secrets_in(document))]
     if model is not None:
         if model.extends is not None:
-            errors.append(document.error(("extends",), "`extends` is not supported yet"))
-        errors += _option_errors(model, document)
-        errors += _account_errors(document)
-    if errors or model is None:
-        raise SpoiledFile(in_order(errors))
+            findings.append(found(document.error(("extends",), "`extends` is not supported yet")))
+        findings += _option_findings(model, document)
+    if findings or model is None:
+        raise_spoiled(findings)
     return model
 
 
-def _account_errors(document: Document) -> Iterable[ConfigError]:
-    """Unquoted account ids of which YAML made another number, such as hexadecimal ones."""
-    for path, text in document.raw.items():
-        if path[:1] == ("profiles",) and path[-1:] == ("account",) and not re.fullmatch(
-            r"\d{12}", text, re.ASCII
-        ):  # fmt: skip
-            yield document.error(path, f"`{dotted(path)}`: quote the account id")
-
-
-def _option_errors(model: FileModel, document: Document) -> Iterable[ConfigError]:
+def _option_findings(model: FileModel, document: Document) -> Iterable[Finding]:
     """Unknown or misformed options of the providers whose plugin is there."""
     for name, provider in model.providers.items():
         try:
@@ -167,4 +156,4 @@ def _option_errors(model: FileModel, document: Document) -> Iterable[ConfigError
             yield from validated(options, extra, document, ("providers", name))[0]
         else:
             for key in sorted(extra.keys() - names_of(options)):
-                yield unknown_key(document, ("providers", name, key), options)
+                yield found(unknown_key(document, ("providers", name, key), options))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, NoReturn
 
 from pydantic import BaseModel, ValidationError
 
@@ -22,28 +22,64 @@ FORMS = {
 """What a value of a wrong form should look like."""
 
 
+MAX_SHOWN = 20
+"""Errors of one file that are told."""
+
+
+class Finding(NamedTuple):
+    """An error that is made only if it is told: there may be very many.
+
+    Attributes:
+        place: Line, whether a key is missing, column. What is missing comes after an unknown key
+            of the same line, which was meant for it.
+        error: Makes it.
+    """
+
+    place: tuple[int, bool, int]
+    error: Callable[[], ConfigError]
+
+
 class SpoiledFile(ConfigError):
     """A file with errors that spoil all of it.
 
     Attributes:
-        errors: All of them, in the order of the file.
+        errors: The first of them, in the order of the file.
+        count: How many there are.
     """
 
-    def __init__(self, errors: list[ConfigError]) -> None:
+    def __init__(self, errors: list[ConfigError], count: int | None = None) -> None:
         first = errors[0]
         super().__init__(
             first.reason, file=first.file, line=first.line, column=first.column, hint=first.hint
         )
         self.errors = errors
-        if len(errors) > 1:
-            more = f"`awslogin config check` shows {len(errors) - 1} more"
+        self.count = count or len(errors)
+        if self.count > 1:
+            more = f"`awslogin config check` shows {self.count - 1} more"
+            if self.count > MAX_SHOWN:
+                more = f"`awslogin config check` shows the first {MAX_SHOWN} of {self.count}"
             self.hint = f"{self.hint}; {more}" if self.hint else more
+
+
+def raise_spoiled(findings: list[Finding]) -> NoReturn:
+    """Raise all that was found.
+
+    Raises:
+        SpoiledFile: With the first `MAX_SHOWN` in the order of the file.
+    """
+    first = sorted(findings, key=lambda finding: finding.place)[:MAX_SHOWN]
+    raise SpoiledFile([finding.error() for finding in first], len(findings))
+
+
+def found(error: ConfigError) -> Finding:
+    """An error that was made already."""
+    return Finding((error.line or 0, False, error.column or 0), lambda: error)
 
 
 def validated(
     model: type[BaseModel], data: object, document: Document, keys: Keys
-) -> tuple[list[ConfigError], Any]:
-    """The model of some data and no errors, or all errors and None.
+) -> tuple[list[Finding], Any]:
+    """The model of some data and no findings, or all findings and None.
 
     Args:
         model: The form that the data should have.
@@ -54,18 +90,19 @@ def validated(
     try:
         return [], model.model_validate(data)
     except ValidationError as error:
-        return [_config_error(document, keys, model, found) for found in error.errors()], None
+        return [_finding(document, keys, model, detail) for detail in _details(error)], None
 
 
-def in_order(errors: Iterable[ConfigError]) -> list[ConfigError]:
-    """By place; of one line, what is missing comes after the unknown key that was meant for it."""
-    return sorted(
-        errors,
-        key=lambda error: (
-            error.line or 0,
-            error.reason.endswith("is missing"),
-            error.column or 0,
-        ),
+def _details(error: ValidationError) -> list[Any]:
+    return error.errors(include_url=False, include_context=False, include_input=False)
+
+
+def _finding(document: Document, keys: Keys, model: type[BaseModel], detail: Any) -> Finding:
+    path: Keys = (*keys, *(part for part in detail["loc"] if part != "[key]"))
+    origin = document.origin(path)
+    return Finding(
+        (origin.line or 0, detail["type"] == "missing", origin.column or 0),
+        lambda: _config_error(document, path, model, detail),
     )
 
 
@@ -87,9 +124,8 @@ def dotted(keys: Keys) -> str:
 
 
 def _config_error(
-    document: Document, keys: Keys, model: type[BaseModel], error: Any
+    document: Document, path: Keys, model: type[BaseModel], error: Any
 ) -> ConfigError:
-    path: Keys = (*keys, *(part for part in error["loc"] if part != "[key]"))
     name = dotted(path)
     if error["type"] == "extra_forbidden":
         return unknown_key(document, path, _model_at(model, error["loc"][:-1]))

@@ -8,25 +8,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from broker import registry
 from broker.arn import account_of, partition_of, region_for
+from broker.config.chains import chain_flaws
 from broker.config.document import Document, Origin
 from broker.config.document import Path as Keys
 from broker.config.models import FileModel, ProfileModel, ProviderModel
-from broker.config.problems import SpoiledFile, validated
+from broker.config.problems import SpoiledFile, raise_spoiled, validated
 from broker.config.profile import LONGEST_CHAINED, Profile, ProviderSpec
 from broker.config.rules import flaw_in
 from broker.config.values import SESSION_NAME
 from broker.config.variables import expanded
 from broker.errors import ConfigError, UsageError
-from broker.nearest import did_you_mean
+from broker.nearest import Suggestions
 from broker.provider import KeyHolder
 from broker.regions import REGION
-
-LONGEST_CHAIN = 50
-"""Sources behind one another; AWS itself sets no bound, reason does."""
 
 _OWN = ProfileModel.model_fields.keys() - {"provider", "source", "duration", "region"}
 
@@ -38,15 +37,12 @@ class Resolver:
         self._model = model
         self._document = document
         self._environ = environ
-        self._profiles: dict[str, Profile] = {}
+        self._profiles: dict[str, Profile | ConfigError] = {}
+        self._nearest = Suggestions()
         self._providers: dict[str, ProviderSpec] = {}
 
-    def profile(self, name: str, above: tuple[str, ...] = ()) -> Profile:
+    def profile(self, name: str) -> Profile:
         """A profile, resolved.
-
-        Args:
-            name: Its name.
-            above: The profiles that have it as their source, the first one first.
 
         Raises:
             ConfigError: There is no such profile, or it is spoiled.
@@ -54,8 +50,14 @@ class Resolver:
         if name not in self._profiles:
             if name not in self._model.profiles:
                 raise self.unknown_profile(name, ())
-            self._profiles[name] = self._resolved(name, self._model.profiles[name], above)
-        return self._profiles[name]
+            try:
+                self._profiles[name] = self._resolved(name, self._model.profiles[name])
+            except ConfigError as error:
+                self._profiles[name] = error
+        profile = self._profiles[name]
+        if isinstance(profile, ConfigError):
+            raise profile
+        return profile
 
     def provider(self, name: str) -> ProviderSpec:
         """A provider with checked options.
@@ -69,7 +71,7 @@ class Resolver:
                 raise ConfigError(
                     f"there is no provider `{name}`",
                     file=self._document.file,
-                    hint=did_you_mean(name, self._model.providers),
+                    hint=self._nearest(name, self._model.providers),
                 )
             self._providers[name] = self._spec(name, model)
         return self._providers[name]
@@ -77,7 +79,7 @@ class Resolver:
     def unknown_profile(self, name: str, keys: Keys) -> ConfigError:
         """An error for a name that no profile has, placed where it is used, if that is in YAML."""
         message = f"there is no profile `{name}`"
-        hint = did_you_mean(name, self._model.profiles) or "`awslogin list` shows all"
+        hint = self._nearest(name, self._model.profiles) or "`awslogin list` shows all"
         if keys:
             return self._document.error(keys, message, hint=hint)
         return ConfigError(message, file=self._document.file, hint=hint)
@@ -92,17 +94,17 @@ class Resolver:
             key: expanded(value, (*keys, key), self._document, self._environ)
             for key, value in (model.model_extra or {}).items()
         }
-        errors, options = validated(plugin.Options, raw, self._document, keys)
-        if errors:
-            raise SpoiledFile(errors)
+        findings, options = validated(plugin.Options, raw, self._document, keys)
+        if findings:
+            raise_spoiled(findings)
         origins = {key: self._document.origin((*keys, key)) for key in raw}
         return ProviderSpec(name, plugin, options, model.type, origins)
 
-    def _resolved(self, name: str, model: ProfileModel, above: tuple[str, ...]) -> Profile:
+    def _resolved(self, name: str, model: ProfileModel) -> Profile:
         flaw = flaw_in(model)
         if flaw:
             raise self._spoiled(name, flaw.key, flaw.message, hint=flaw.hint)
-        source = self._source(name, model, above)
+        source = self._source(name, model)
         specs = self._specs_of(name, model)
         values, origins = self._own_values(name, model)
         values["region"], origins["region"] = self._region(name, model, source, specs)
@@ -157,34 +159,31 @@ class Resolver:
                 )
         return values, origins
 
-    def _source(self, name: str, model: ProfileModel, above: tuple[str, ...]) -> Profile | None:
+    def _source(self, name: str, model: ProfileModel) -> Profile | None:
         if not model.source:
             return None
-        chain = (*above, name)
-        if model.source in chain:
-            circle = " → ".join([*chain[chain.index(model.source) :], model.source])
-            raise self._spoiled(name, "source", f"the sources run in a circle: {circle}")
         if model.source not in self._model.profiles:
             raise self._spoiled(
                 name,
                 "source",
                 f"there is no profile `{model.source}`",
-                hint=did_you_mean(model.source, self._model.profiles),
+                hint=self._nearest(model.source, self._model.profiles),
             )
-        if len(chain) > LONGEST_CHAIN:
-            raise self._spoiled(name, "source", f"stands on more than {LONGEST_CHAIN} sources")
+        flaw = self._chain_flaws.get(name)
+        if flaw:
+            raise self._spoiled(name, "source", flaw)
         try:
-            source = self.profile(model.source, chain)
+            return self.profile(model.source)
         except ConfigError as error:
-            if "circle" in error.reason:
-                circle = error.reason.partition(": ")[2]
-                raise self._spoiled(name, "source", circle) from error
             raise self._spoiled(
                 name, "source", f"its source `{model.source}` is spoiled", hint=str(error)
             ) from error
-        if source.depth >= LONGEST_CHAIN:
-            raise self._spoiled(name, "source", f"stands on more than {LONGEST_CHAIN} sources")
-        return source
+
+    @cached_property
+    def _chain_flaws(self) -> dict[str, str]:
+        return chain_flaws(
+            {name: model.source for name, model in self._model.profiles.items() if model.source}
+        )
 
     def _specs_of(self, name: str, model: ProfileModel) -> list[ProviderSpec]:
         specs = []
@@ -194,7 +193,7 @@ class Resolver:
                 raise self._document.error(
                     keys,
                     f"there is no provider `{provider}`",
-                    hint=did_you_mean(provider, self._model.providers),
+                    hint=self._nearest(provider, self._model.providers),
                     profile=name,
                 )
             try:

@@ -14,7 +14,7 @@ _KEYS = re.compile(
 )
 _VALUES = re.compile(
     r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r"|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\."
+    r"|(?<![\w-])eyJ[\w-]{10,}+\.eyJ[\w-]{10,}+\."
 )
 VARIABLES = re.compile(
     r"(?i)secret|password|passphrase|token|mfa_code|private|credential|access_key"

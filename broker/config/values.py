@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
+from broker.config.document import OtherNumber
 from broker.regions import REGION
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
@@ -22,11 +23,11 @@ _PATH = "[A-Za-z0-9_+=,.@/-]+"
 
 def _account(value: object) -> object:
     """An unquoted account id is fine where YAML kept its twelve digits."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        if len(str(value)) != 12 or value < 0:
-            raise ValueError("quote the account id: YAML did not keep its 12 digits")
-        return str(value)
-    return value
+    if isinstance(value, bool) or not isinstance(value, int | OtherNumber):
+        return value
+    if isinstance(value, OtherNumber) or len(str(value)) != 12 or value < 0:
+        raise ValueError("quote the account id: YAML did not keep its 12 digits")
+    return str(value)
 
 
 def _plain(value: str) -> str:
