@@ -38,6 +38,11 @@ class Settings:
     events: bool = True
     events_days: int = 90
 
+    def confirms(self, tags: Mapping[str, str]) -> bool:
+        """Whether the person is asked before the session of a profile with these tags is given."""
+        key, equals, value = self.agent_confirm.partition("=")
+        return key in tags and (not equals or tags[key] == value)
+
 
 def path(environ: Mapping[str, str]) -> Path:
     """Where they lie."""

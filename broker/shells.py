@@ -75,3 +75,11 @@ def _from_memory(text: str) -> str:
     os.close(writer)
     os.set_inheritable(reader, True)
     return f"/dev/fd/{reader}"
+
+
+def calling_program() -> str:
+    """The name of the process that called us, where the system says it."""
+    try:
+        return Path(f"/proc/{os.getppid()}/comm").read_text(errors="replace").strip()
+    except OSError:
+        return "the program that asks"

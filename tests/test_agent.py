@@ -18,6 +18,7 @@ import requests
 
 from broker.entry import agent_folder, connect, receive, send
 from broker.paths import state_dir
+from tests.configs import config
 from tests.crowd import until
 from tests.sandbox import Sandbox
 from tests.strangers import NOBODY, as_nobody, started_as_nobody
@@ -491,3 +492,35 @@ def test_frames_that_are_none_end_the_connection(team: Home) -> None:
     send(link, b"status")
     assert receive(link)[0] == b"running"
     link.close()
+
+
+def test_a_command_inside_exec_has_its_parents_sessions_without_the_passphrase(
+    team: Home, sandbox: Sandbox
+) -> None:
+    team.run("creds", "deploy").ok()
+    inside = team.run("exec", "dev", "--", COMMAND, "creds", "deploy").ok()
+    assert inside.json["AccessKeyId"]
+    assert len(sandbox.calls("sts", "AssumeRole")) == 1
+    environ = team.run("exec", "dev", "--", "env").ok().out
+    assert "PASSPHRASE" not in environ
+    team.run("agent", "lock").ok()
+    token = environ.partition("AWSLOGIN_AGENT_TOKEN=")[2].split()[0]
+    late = {"AWSLOGIN_PASSPHRASE": None, "AWSLOGIN_AGENT_TOKEN": token}
+    assert team.run("creds", "deploy", env=late).code == 7
+
+
+def test_a_person_may_want_to_be_asked(team: Home, sandbox: Sandbox) -> None:
+    team.config(config("dev", guarded="provider: keys, tags: {tier: prod}"))
+    team.run("add", "guarded", "--stdin", stdin=sandbox.bob.json).ok()
+    (team.folder / "awslogin" / "settings.yaml").write_text("agent_confirm: tier=prod\n")
+    assert team.run("creds", "dev").ok()
+    assert team.run("creds", "guarded").error["exit"] == 4
+    for _ in range(2):
+        terminal = Terminal(team, "creds", "guarded")
+        terminal.answer(r"Hand out the session of guarded to \S+\?", "y")
+        assert terminal.finish().json["AccessKeyId"]
+    assert status(team)["sessions"] == 1
+    for words in (("exec", "guarded", "--", "true"), ("guarded",)):
+        terminal = Terminal(team, *words)
+        terminal.answer("Hand out the session", "n")
+        assert terminal.finish().code == 3

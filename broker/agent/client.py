@@ -71,6 +71,7 @@ class AgentClient:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._may_start = True
+        self._may_hold = True
         self._folder = agent_folder(environ)
         self._identity = _identity(environ)
 
@@ -90,6 +91,10 @@ class AgentClient:
         lent = self._ask(messages.Lend(self._name(KEY_NAME)), messages.Lent)
         return {LENT: lent.token.decode()} if lent and lent.token else {}
 
+    def hold_nothing(self) -> None:
+        """From now on the agent is given no session of this command's."""
+        self._may_hold = False
+
     def declare(self, declared: messages.Declare) -> None:
         """Say what is asked for: others that ask for the same may wait for ours."""
         self._ask(declared)
@@ -104,7 +109,7 @@ class AgentClient:
             file: Where it lies at rest: the agent holds it as long as that is as it is now. None
                 for one that is not kept: it is for those who wait alone.
         """
-        if session.expires_at is None:
+        if session.expires_at is None or not self._may_hold:
             return
         end = session.expires_at.timestamp()
         life = end - session.issued_at.timestamp()

@@ -70,6 +70,7 @@ def exec_(
         raise UsageError("--server serves sessions; --no-session has none", hint="take one of them")
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
+        app.is_confirmed(chosen)
         session = _own_keys(app, chosen) if no_session else app.login.session(chosen, requirements)
     app.broker.events.note(
         "exec",
@@ -94,6 +95,7 @@ def shell(
     """Open a sub-shell with the session; its prompt says which, `exit` leaves it."""
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
+        app.is_confirmed(chosen)
         session = app.login.session(chosen, requirements)
     app.note(f"a shell with the session of {chosen.name}; `exit` leaves it")
     words, more = shells.with_hint(app.environ, chosen.name)
@@ -116,7 +118,7 @@ def _run(
 ) -> int:
     """Become the command; on Windows, wait for it."""
     _say_which_wins(app, session)
-    environ = for_child(session, app.environ) | dict(more or {})
+    environ = for_child(session, app.environ) | app.broker.agent.for_child() | dict(more or {})
     try:
         if sys.platform == "win32":
             return child.run(words, environ, mask=set())
@@ -143,9 +145,10 @@ def _run_served(
     app.ui.leave_alone()
     fresh = FreshSession(app.login, profile, requirements, session, ui=app.ui)
     endpoint = CredentialsEndpoint({PATH: lambda: render.container(fresh.current())})
+    lent = app.broker.agent.for_child()
     with child.signals_held() as mask, contextlib.ExitStack() as running:
         files = running.enter_context(without_default_credentials(app.environ))
-        environ = for_served_child(session, app.environ, endpoint.environ()) | files
+        environ = for_served_child(session, app.environ, endpoint.environ()) | files | lent
 
         def serve() -> None:
             running.enter_context(endpoint)

@@ -71,7 +71,7 @@ def code_by_browser(
     from broker.ports.loopback import LoopbackListener
 
     proof = Proof.new()
-    with LoopbackListener(proof.state, port) as listener:
+    with LoopbackListener(proof.state, port, ports.ui.waiting) as listener:
         page = address(listener.url, proof.state, proof.challenge)
         ports.ui.show(f"Sign in in the browser; if none opens, go to\n{page}")
         ports.ui.browse(page)

@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from types import TracebackType
@@ -66,11 +66,15 @@ class _Server(ThreadingMixIn, TCPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = os.name == "posix"  # on Windows it would let another program in
+    turned_away: Callable[[], None]
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Whether the peer is a program of this user, or the system does not say whose it is."""
         del client_address
-        return peer.is_ours(request)
+        ours = peer.is_ours(request)
+        if not ours:
+            self.turned_away()
+        return ours
 
     def handle_error(self, *args: Any) -> None:
         """A browser that went away is no news."""
@@ -81,12 +85,15 @@ class _Listener(ABC):
 
     Args:
         port: A fixed port; 0 for any free one.
+        tell: Tells the person, once each, of who came and was turned away.
 
     Raises:
         UsageError: The port is taken.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, tell: Callable[[str], object] | None = None) -> None:
+        self._tell = tell
+        self._told: set[str] = set()
         self._lock = threading.Lock()
         self._arrived = threading.Event()
         self._shown = threading.Event()
@@ -110,6 +117,10 @@ class _Listener(ABC):
                 f"port {port} on 127.0.0.1 cannot be used: {error.strerror}",
                 hint="set another `callback_port`, or none",
             ) from error
+        self._server.turned_away = lambda: self._tell_once(
+            "a program of another user came to this sign-in's address and was turned away;"
+            " sign in with a browser of your own user"
+        )
         self._host = f"127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
@@ -138,6 +149,13 @@ class _Listener(ABC):
                 return False
         return True
 
+    def _tell_once(self, message: str) -> None:
+        with self._lock:
+            new = message not in self._told
+            self._told.add(message)
+        if new and self._tell:
+            self._tell(message)
+
     @abstractmethod
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer a GET."""
@@ -153,13 +171,16 @@ class LoopbackListener(_Listener):
     Args:
         state: The secret that the redirect must bring back.
         port: A fixed port; 0 for any free one.
+        tell: Tells the person, once each, of who came and was turned away.
 
     Raises:
         UsageError: The port is taken.
     """
 
-    def __init__(self, state: str, port: int = 0) -> None:
-        super().__init__(port)
+    def __init__(
+        self, state: str, port: int = 0, tell: Callable[[str], object] | None = None
+    ) -> None:
+        super().__init__(port, tell)
         self._state = state
         self._answer: Mapping[str, str] | None = None
         self.url = f"http://{self._host}{PATH}"
@@ -171,8 +192,14 @@ class LoopbackListener(_Listener):
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        if parts.path != PATH or handler.headers.get("Host") != self._host:
-            self._say(handler, 404, "Nothing here", "This address takes one sign-in alone.")
+        host = handler.headers.get("Host")
+        if parts.path != PATH or host != self._host:
+            if parts.path == PATH and self._is_state(query):
+                self._tell_once(
+                    f"the browser came back to {host}: the sign-in takes {self._host} alone;"
+                    f" replace {host} by {self._host} in the browser's address"
+                )
+            self._say(handler, 404, "Nothing here", f"This sign-in ends at {self._host} alone.")
         elif not self._take(query):
             self._say(handler, 400, "Not this sign-in", "It is over, or was not started here.")
         else:
@@ -183,9 +210,12 @@ class LoopbackListener(_Listener):
             self._say(handler, 200, title, f"{text} You can close this window.")
             self._shown.set()
 
+    def _is_state(self, query: Mapping[str, str]) -> bool:
+        return hmac.compare_digest(query.get("state", "").encode(), self._state.encode())
+
     def _take(self, query: Mapping[str, str]) -> bool:
         """Whether this is the redirect; the first one with our state is, also if it says no."""
-        ours = hmac.compare_digest(query.get("state", "").encode(), self._state.encode())
+        ours = self._is_state(query)
         with self._lock:
             if not ours or self._answer is not None:
                 return False

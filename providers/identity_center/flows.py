@@ -95,7 +95,7 @@ def by_browser(options: IdentityCenterOptions, oidc: Oidc, ports: Ports) -> Gran
     state, verifier = secrets.token_urlsafe(32), Secret(secrets.token_urlsafe(64))
     digest = hashlib.sha256(verifier.reveal().encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-    with LoopbackListener(state, options.callback_port) as listener:
+    with LoopbackListener(state, options.callback_port, ports.ui.waiting) as listener:
         address = oidc.authorize_url(client, listener.url, state, challenge)
         ports.ui.show(f"Sign in in the browser; if none opens, go to\n{address}")
         ports.ui.browse(address)

@@ -69,6 +69,18 @@ def test_nothing_else_is_served(listener: LoopbackListener) -> None:
     assert listener.wait(0) is None
 
 
+def test_a_return_by_another_name_of_this_machine_is_told_once() -> None:
+    told: list[str] = []
+    with LoopbackListener("s", tell=told.append) as listener:
+        host = f"localhost:{port_of(listener)}"
+        for state in ("other", "s", "s"):
+            assert get(listener, f"{PATH}?code=c&state={state}", Host=host)[0] == 404
+        assert get(listener, f"/?code=c&state={'s'}", Host=host)[0] == 404
+        assert len(told) == 1
+        assert host in told[0]
+        assert listener.url.split("/")[2] in told[0]
+
+
 def test_an_idle_connection_holds_nobody_up(listener: LoopbackListener) -> None:
     with socket.create_connection(("127.0.0.1", port_of(listener))):
         assert get(listener, f"{PATH}?code=c&state=the+state")[0] == 200
@@ -116,12 +128,16 @@ def test_another_user_is_turned_away() -> None:
         assert get(door, urlsplit(door.url).path)[0] == 303
 
 
-def test_the_right_redirect_of_another_user_is_none(listener: LoopbackListener) -> None:
-    stolen = f"{listener.url}?code=c&state=the+state"
-    for code in (FETCH, BURST):
-        as_nobody(code, stolen)
-    assert listener.wait(0) is None
-    assert get(listener, f"{PATH}?code=d&state=the+state")[0] == 200
+def test_the_right_redirect_of_another_user_is_none_and_told_once() -> None:
+    told: list[str] = []
+    with LoopbackListener("the state", tell=told.append) as listener:
+        stolen = f"{listener.url}?code=c&state=the+state"
+        for code in (FETCH, BURST):
+            as_nobody(code, stolen)
+        assert listener.wait(0) is None
+        assert get(listener, f"{PATH}?code=d&state=the+state")[0] == 200
+    assert len(told) == 1
+    assert "another user" in told[0]
 
 
 FETCH = """
