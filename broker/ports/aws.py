@@ -46,6 +46,11 @@ class Aws:
         """The endpoint that the environment sets for a service; see `endpoint_override`."""
         return endpoint_override(service, self._environ)
 
+    def host(self, service: str, region: str) -> str:
+        """Which host a service's requests go to, for who is asked for a secret."""
+        endpoint = self.endpoint(service) or str(self.client(service, region).meta.endpoint_url)
+        return urlsplit(endpoint).netloc
+
     def client(
         self,
         service: str,

@@ -22,7 +22,7 @@ from broker.ports.deadline import TimeIsUpError, within
 from broker.ports.pauses import backoff, retry_after
 from broker.ports.route import ca_file, certificate_fault, proxy_fault, require_proxy
 from broker.ports.tls import trust_the_system
-from broker.ports.urls import is_loopback, joined, origin, require_safe, without_query
+from broker.ports.urls import is_loopback, joined, require_origin, require_safe, without_query
 
 if TYPE_CHECKING:
     from broker.ports.clock import Clock
@@ -182,12 +182,8 @@ class HttpSession:
     def _guard(self, url: str, only_to: Collection[str] | None) -> None:
         require_safe(url)
         require_proxy(_proxy(url), urlsplit(url).netloc, self._environ)
-        if only_to is not None and origin(url) not in only_to:
-            raise UnexpectedReply(
-                f"the sign-in page wants the secret sent to {urlsplit(url).netloc},"
-                " which is not this provider's site; nothing was sent",
-                hint="if that host is right, add it to `hosts` of the provider",
-            )
+        if only_to is not None:
+            require_origin(url, only_to)
 
     def _try(self, method: str, url: str, tries: int, body: dict[str, Any], end: float) -> Reply:
         """One request, repeated where it may be, until `end` of the clock's monotonic time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from broker.errors import UnexpectedReply
@@ -74,6 +75,35 @@ def without_query(url: str) -> str:
         return "an address that cannot be read"
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else parts.path
+
+
+def require_origin(url: str, allowed: Collection[str]) -> None:
+    """Refuse an address whose origin may not see a secret.
+
+    Raises:
+        UnexpectedReply: It is not among the allowed ones.
+    """
+    if origin(url) not in allowed:
+        raise UnexpectedReply(
+            f"the sign-in page wants the secret sent to {urlsplit(url).netloc},"
+            " which is not this provider's site; nothing was sent",
+            hint="if that host is right, add it to `hosts` of the provider",
+        )
+
+
+def host_of(url: str) -> str:
+    """The host of a URL, with its port where it names one, as a person may be shown it.
+
+    Letters beyond ASCII are written out (`xn--…`): some look like those of another host.
+    """
+    parts = parts_of(url)
+    host = parts.hostname or ""
+    try:
+        host = host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        host = ascii(host)[1:-1]
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{parts.port}" if parts.port else host
 
 
 def require_safe(url: str) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Collection
 from broker.errors import LoginRefused
 from broker.ports.http import HttpSession, Reply
 from broker.ports.ui import Ui
-from broker.ports.urls import origin
+from broker.ports.urls import host_of, origin
 from providers.saml.choices import kind_of
-from providers.saml.credentials import Person
+from providers.saml.credentials import Person, quoted
 from providers.saml.device_choice import DeviceChoice
 from providers.saml.factors import CODES
 from providers.saml.forms import Form, Kind
@@ -100,9 +100,9 @@ class Answers:
         if form.username:
             values[form.username] = self._person.username()
         assert form.password
-        values[form.password] = self._person.password().reveal()
+        values[form.password] = self._person.password(form.action).reveal()
         if form.code:
-            values[form.code] = self._person.code().reveal()
+            values[form.code] = self._person.code(form.action).reveal()
         self.password_sent, self._left = True, page
         return submit(self._http, form, values, self._allowed)
 
@@ -128,7 +128,7 @@ class Answers:
                 hint="wait for the next code and try again",
             )
         if sent and said:
-            self._ui.show(said)
+            self._ui.show(f"{host_of(page.url)} says: {quoted(said)}")
         here = {origin(page.url)}
         require_target(form, here, "code")
         values: dict[str, str] = {}
@@ -142,7 +142,7 @@ class Answers:
                 self._codes_sent[field] = CODES  # once, like a machine's code
                 return submit(self._http, form, values)
         kind, about = self._kind_of(form, field), self._about(form, field)
-        values[field] = self._person.code(kind, about).reveal()
+        values[field] = self._person.code(form.action, kind, about).reveal()
         self._codes_sent[field], self._left = sent + 1, page
         return submit(self._http, form, values, here)
 

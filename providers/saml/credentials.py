@@ -1,13 +1,19 @@
-"""Whose password and codes are used: the environment's, the keychain's, or the person's."""
+"""Whose password and codes are used: the environment's, the keychain's, or the person's.
+
+Each question says for which host the answer is; a page's words stand in it quoted.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
-from broker.errors import LoginRefused
+from broker.errors import InteractionRequired, LoginRefused
 from broker.ports import Ports
-from broker.ports.totp import totp_of
+from broker.ports.one_time_codes import OneTimeCodes
+from broker.ports.urls import host_of, origin
 from broker.secret import Secret
+from broker.terminal_text import one_line
 
 
 class Person:
@@ -17,10 +23,14 @@ class Person:
         ports: The way to ask and to keep.
         username: `username` of the YAML, if it names one.
         remember: `remember_password` of the YAML: keep a typed password in the keychain.
+        sites: Origins that codes of a seed or the environment may go to.
     """
 
-    def __init__(self, ports: Ports, username: str | None, *, remember: bool) -> None:
+    def __init__(
+        self, ports: Ports, username: str | None, *, remember: bool, sites: Collection[str]
+    ) -> None:
         self._ports = ports
+        self._sites = sites
         self._given_name = username
         self._remember = remember
         self._name: str | None = None
@@ -41,11 +51,17 @@ class Person:
             self._given.append(self._name)
         return self._name
 
-    def password(self) -> Secret:
-        """The password: given by the environment, kept in the keychain, or typed."""
+    def password(self, to: str) -> Secret:
+        """The password: given by the environment, kept in the keychain, or typed.
+
+        Args:
+            to: The address that it goes to.
+        """
         given = self._ports.ui.given_password() or self._kept_password()
         if given is None:
-            given = self._typed = self._ports.ui.password(f"Password of {self.username()}")
+            given = self._typed = self._ports.ui.password(
+                f"Password of {self.username()} for {host_of(to)}"
+            )
         self._given.append(given.reveal())
         return given
 
@@ -62,10 +78,13 @@ class Person:
         if self._ports.ui.confirm(f"Keep this password of {self.username()} in the keychain?"):
             self._ports.secrets.set(self._entry(), self._typed)
 
-    def code(self, kind: str = "totp", about: str = "") -> Secret:
+    def code(self, to: str, kind: str = "totp", about: str = "") -> Secret:
         """A code that was never sent before: the environment's, the seed's, or a typed one.
 
+        Those of the environment and of a seed go to the provider's own sites alone.
+
         Args:
+            to: The address that it goes to.
             kind: As in `mfa:`; a seed answers for `totp` alone.
             about: What the page calls the device or the code.
 
@@ -73,23 +92,26 @@ class Person:
             LoginRefused: The only code there is was sent before.
             InteractionRequired: There is none and nobody to ask.
         """
-        code = self._from_machine(kind)
+        code = self._from_machine(kind) if origin(to) in self._sites else None
         self.code_is_final = code is not None
-        code = code or self._typed_code(about)
+        code = code or self._typed_code(to, about)
         self._given.append(code.reveal())
         return code
 
-    def answer(self, question: str) -> Secret:
+    def answer(self, question: str, to: str) -> Secret:
         """The answer to a security question: the environment's code, or a typed one."""
-        given = self._ports.ui.given_code()
-        return Secret(
-            given or self._ports.ui.ask(question, secret=True, variable="AWSLOGIN_MFA_CODE")
-        )
+        given = self._ports.ui.given_code() if origin(to) in self._sites else None
+        asked = f"Answer for {host_of(to)} to its security question {quoted(question)}"
+        return Secret(given or self._ask_code(asked, to, secret=True))
 
-    def client_secret(self, client: str) -> Secret:
+    def client_secret(self, client: str, to: str) -> Secret:
         """The secret of an API client: the environment's, the keychain's, or a typed one.
 
         A typed one is offered to the keychain.
+
+        Args:
+            client: Its id.
+            to: The address that it goes to.
 
         Raises:
             InteractionRequired: There is none and nobody can be asked.
@@ -103,7 +125,9 @@ class Person:
             return kept
         typed = Secret(
             self._ports.ui.ask(
-                f"Secret of the client {client}", secret=True, variable="AWSLOGIN_CLIENT_SECRET"
+                f"Secret of the client {client} for {host_of(to)}",
+                secret=True,
+                variable="AWSLOGIN_CLIENT_SECRET",
             )
         )
         if self._ports.ui.confirm("Keep this secret in the keychain?"):
@@ -121,7 +145,7 @@ class Person:
             return Secret(given)
         seed = self._ports.secrets.get(f"totp/{self.username()}") if kind == "totp" else None
         if seed:
-            return self._of_seed(seed)
+            return Secret(self._codes().of_seed(seed))
         if given and not self._ports.ui.interactive:
             raise LoginRefused(
                 "the code in AWSLOGIN_MFA_CODE was used already",
@@ -129,32 +153,28 @@ class Person:
             )
         return None
 
-    def _of_seed(self, seed: Secret) -> Secret:
-        """The current code of a seed; where that was sent, the next one."""
-        totp, clock = totp_of(seed), self._ports.clock
-        for _ in range(3):
-            now = clock.now().timestamp()
-            code = totp.at(int(now))
-            if self._spend(code):
-                return Secret(code)
-            self._ports.ui.progress("waiting for the next one-time code")
-            clock.sleep(totp.interval - now % totp.interval + 0.5)
-        raise LoginRefused(
-            "the seed in the keychain gives a code that was used already", hint="try again later"
-        )
-
-    def _typed_code(self, about: str) -> Secret:
-        what = f" ({about})" if about else ""
-        question = f"One-time code of {self.username()}{what}"
-        while not self._spend(typed := self._ports.ui.code(question)):
+    def _typed_code(self, to: str, about: str) -> Secret:
+        what = f" ({quoted(about)})" if about else ""
+        question = f"One-time code of {self.username()} for {host_of(to)}{what}"
+        while not self._spend(typed := self._ask_code(question, to).replace(" ", "")):
             self._ports.ui.show("That code was used already: wait for the next one.")
         return Secret(typed)
 
+    def _ask_code(self, question: str, to: str, *, secret: bool = False) -> str:
+        if origin(to) not in self._sites and not self._ports.ui.interactive:
+            raise InteractionRequired(
+                f"{host_of(to)} asks for a one-time code, and those of the environment and of a"
+                " seed go to `url` and `hosts` of the provider alone",
+                hint=f"run it on a terminal; if {host_of(to)} is right, add it to `hosts`",
+            )
+        return self._ports.ui.ask(question, secret=secret, variable="AWSLOGIN_MFA_CODE")
+
+    def _codes(self) -> OneTimeCodes:
+        return OneTimeCodes(self._ports, f"saml/{self.username()}")
+
     def _spend(self, code: str) -> bool:
         """Note a code; the answer to a question is none, and may be given again."""
-        return not re.fullmatch(r"\d{6,}", code) or self._ports.secrets.spend(
-            f"saml/{self.username()}", code
-        )
+        return not re.fullmatch(r"\d{6,}", code) or self._codes().spend(code)
 
     def _kept_password(self) -> Secret | None:
         kept = self._ports.secrets.get(self._entry()) if self._remember else None
@@ -163,3 +183,8 @@ class Person:
 
     def _entry(self) -> str:
         return f"password/{self.username()}"
+
+
+def quoted(text: str) -> str:
+    """A page's words within a sentence of ours: short, and told from it by their quotes."""
+    return f"“{one_line(re.sub('[“”„]', '’', text), 80)}”"

@@ -17,6 +17,11 @@ _TOKEN = re.compile(r"[A-Za-z0-9+/=_.%~-]{24,}")
 _PATH_TOKEN = re.compile(r"[A-Za-z0-9_=%-]{24,}")
 
 
+COPY_SECONDS = 6.0
+MAX_ATTRIBUTE = 8192
+"""Characters; a longer one is masked whole."""
+
+
 def masked_copy(text: str, typed: Iterable[str]) -> str:
     """A page whose inputs, queries and long tokens are masked, and whatever the person typed.
 
@@ -24,7 +29,7 @@ def masked_copy(text: str, typed: Iterable[str]) -> str:
         text: The page.
         typed: What was typed on the way to it.
     """
-    return bounded("", lambda: _masked(text, typed))
+    return bounded("", lambda: _masked(text, typed), COPY_SECONDS)
 
 
 def _masked(text: str, typed: Iterable[str]) -> str:
@@ -52,6 +57,8 @@ def _is_input(tag: Tag, attribute: str) -> bool:
 
 def _attribute(value: str) -> str:
     """An address keeps its path and the names in its query; anything else loses its tokens."""
+    if len(value) > MAX_ATTRIBUTE:
+        return Secret.MASK
     if not re.search(r"^(https?:|/|\?)|\?[^\s=]+=", value):
         return _TOKEN.sub(Secret.MASK, value)
     value = re.sub(r"//[^/@]*@", f"//{Secret.MASK}@", value)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from broker.errors import ConfigError, InteractionRequired, LoginRefused
 from broker.ports.clock import Clock
 from broker.ports.ui import Ui
-
-if TYPE_CHECKING:
-    from providers.saml.credentials import Person
+from broker.ports.urls import host_of
+from providers.saml.credentials import Person, quoted
 
 T = TypeVar("T")
 
@@ -99,14 +98,16 @@ class WrongCode(Exception):
 
     Attributes:
         said: The provider's words, or empty.
+        otherwise: Our words.
     """
 
-    def __init__(self, said: str = "") -> None:
+    def __init__(self, said: str = "", otherwise: str = "That code is wrong.") -> None:
         super().__init__(said)
         self.said = said
+        self.otherwise = otherwise
 
 
-def send_code(send: Callable[[str], T], person: Person, ui: Ui, factor: Factor) -> T:
+def send_code(send: Callable[[str], T], person: Person, ui: Ui, factor: Factor, to: str) -> T:
     """Send a code; a wrong one is asked for again of a person, at most twice, never of a machine.
 
     Args:
@@ -114,12 +115,13 @@ def send_code(send: Callable[[str], T], person: Person, ui: Ui, factor: Factor) 
         person: Who has it.
         ui: Where the provider's words are shown.
         factor: What it comes from.
+        to: The address that it goes to.
 
     Raises:
         LoginRefused: The code is wrong.
     """
     for left in reversed(range(CODES)):
-        code = person.code(factor.kind, factor.label)
+        code = person.code(to, factor.kind, factor.label)
         try:
             return send(code.reveal())
         except WrongCode as wrong:
@@ -128,7 +130,8 @@ def send_code(send: Callable[[str], T], person: Person, ui: Ui, factor: Factor) 
                     wrong.said or "the identity provider refused the code",
                     hint="wait for the next code and try again",
                 ) from None
-            ui.show(wrong.said or "That code is wrong.")
+            said = f"{host_of(to)} says: {quoted(wrong.said)}" if wrong.said else wrong.otherwise
+            ui.show(said)
     raise AssertionError("unreachable")
 
 

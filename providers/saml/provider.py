@@ -85,7 +85,12 @@ class Saml(Provider):
         """This kind of identity provider, and the person who signs in there."""
         from providers.saml.credentials import Person
 
-        person = Person(self.ports, self.options.username, remember=self.options.remember_password)
+        person = Person(
+            self.ports,
+            self.options.username,
+            remember=self.options.remember_password,
+            sites=self.options.password_origins(),
+        )
         return load(self.options.idp)(self.options, self.ports, person)
 
     def _take(self, assertion: Any, request: Request) -> Credentials:

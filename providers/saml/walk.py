@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -21,12 +22,12 @@ from broker.errors import (
 )
 from broker.ports import Ports
 from broker.ports.http import HttpSession, Reply
-from broker.ports.urls import origin, without_query
+from broker.ports.urls import host_of, origin, without_query
 from providers.saml import factors, leads
 from providers.saml.answers import Answers
 from providers.saml.assertion import is_for_another
 from providers.saml.choices import Option
-from providers.saml.credentials import Person
+from providers.saml.credentials import Person, quoted
 from providers.saml.device_choice import DeviceChoice
 from providers.saml.forms import Form, Kind
 from providers.saml.kinds import READERS
@@ -224,7 +225,8 @@ class Walk:
                 f"the identity provider asks for consent: {what}",
                 hint=f"answer it once in a browser at {without_query(page.url)}, or on a terminal",
             )
-        if not self.ports.ui.confirm(f"The identity provider asks for consent: {what}. Agree?"):
+        asked = f"{host_of(page.url)} asks for consent: {quoted(what)}. Agree?"
+        if not self.ports.ui.confirm(asked):
             raise LoginRefused("consent was declined", hint="sign in again and agree")
         return self.send(form)
 
@@ -250,4 +252,5 @@ class Walk:
     def _keep(self, error: UnexpectedReply, text: str) -> None:
         from providers.saml.debug_page import masked_copy
 
-        error.page = masked_copy(text, self.person.typed)
+        with suppress(UnexpectedReply):  # a copy that takes too long is none
+            error.page = masked_copy(text, self.person.typed)

@@ -15,14 +15,11 @@ from typing import TypeVar
 from broker.errors import ConfigError, InteractionRequired, LoginRefused
 from broker.ports import Ports
 from broker.ports.command import OutputTooLongError, run_for_output
-from broker.ports.totp import totp_of
+from broker.ports.one_time_codes import OneTimeCodes
 from broker.provider import Request
-from broker.secret import Secret
 
 TRIES = 3
 """Codes that a person may type; a machine has one."""
-WINDOW = 30
-"""Seconds that a device shows one code (AWS takes TOTP with SHA-1, six digits, 30 s)."""
 PATIENCE = 60
 """Seconds that `mfa_process` may take: somebody may have to touch a key."""
 
@@ -41,6 +38,7 @@ class Codes:
         self._ports = ports
         self._request = request
         self._device = request.mfa_serial or request.profile
+        self._codes = OneTimeCodes(ports, self._device)
 
     def use(self, call: Callable[[str], T]) -> T:
         """Call with a code that was never sent before; a person corrects a wrong one.
@@ -52,12 +50,13 @@ class Codes:
         code = self._from_machine()
         if code:
             return call(code)
-        question = f"One-time code of {self._device}"
+        host = self._ports.aws.host("sts", self._request.region)
+        question = f"One-time code of {self._device} for {host}"
         for attempt in range(1, TRIES + 1):
             typed = self._ports.ui.ask(question, variable="AWSLOGIN_MFA_CODE").replace(" ", "")
             if not _is_code(typed):
                 problem = "that is no code of six digits"
-            elif not self._spend(typed):
+            elif not self._codes.spend(typed):
                 problem = "that code was used already: wait for the next one"
             else:
                 try:
@@ -76,10 +75,10 @@ class Codes:
             return given
         if self._request.mfa_process:
             command = self._request.mfa_process
-            return self._unspent(lambda: _run(command), "mfa_process")
+            return self._codes.unused(lambda: _run(command), "mfa_process")
         seed = self._ports.secrets.get(seed_entry(self._request))
         if seed:
-            return self._unspent(lambda: self._of_seed(seed), "the seed in the keychain")
+            return self._codes.of_seed(seed)
         return None
 
     def _given(self) -> str | None:
@@ -89,7 +88,7 @@ class Codes:
             return None
         if not _is_code(given):
             raise LoginRefused("AWSLOGIN_MFA_CODE is no code of six digits")
-        if self._spend(given):
+        if self._codes.spend(given):
             return given
         if self._ports.ui.interactive or self._request.mfa_process:
             return None
@@ -99,26 +98,6 @@ class Codes:
             "the code in AWSLOGIN_MFA_CODE was used already, and AWS takes each one once",
             hint="set the device's next code",
         )
-
-    def _unspent(self, code: Callable[[], str], source: str) -> str:
-        """A code that was not sent yet; where this window's was, the next window's."""
-        for _ in range(2):
-            found = code()
-            if self._spend(found):
-                return found
-            self._ports.ui.progress("waiting for the next one-time code")
-            left = WINDOW - self._ports.clock.now().timestamp() % WINDOW
-            self._ports.clock.sleep(left + 0.5)
-        found = code()
-        if self._spend(found):
-            return found
-        raise LoginRefused(f"{source} gives a code that was used already", hint="try again later")
-
-    def _of_seed(self, seed: Secret) -> str:
-        return totp_of(seed).at(int(self._ports.clock.now().timestamp()))
-
-    def _spend(self, code: str) -> bool:
-        return self._ports.secrets.spend(self._device, code)
 
 
 def _is_code(text: str) -> bool:

@@ -23,7 +23,7 @@ DOCS = Path(__file__).parents[2] / "docs/providers/browser.md"
 def idp(environ: dict[str, str]) -> BrowserIdp:
     options = SamlOptions.model_validate({"idp": "browser", "url": "https://sso.corp.example/aws"})
     ports = make_ports(environ)
-    return BrowserIdp(options, ports, Person(ports, None, remember=False))
+    return BrowserIdp(options, ports, Person(ports, None, remember=False, sites=()))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from broker.errors import ConfigError, InteractionRequired, LoginRefused, RoleRefused
 from broker.ports.clock import Clock
 from broker.ports.secrets import Secrets
+from broker.ports.urls import host_of
 from broker.ports.used_codes import UsedCodes
 from broker.provider import Request
 from broker.secret import Secret
@@ -102,7 +103,8 @@ def ui_of(provider: Static) -> ScriptedUi:
 def test_a_person_types_a_code(machine: Machine) -> None:
     provider = machine.process(machine.sandbox.code("ann"))
     provider.login(ask())
-    assert ui_of(provider).asked == [f"One-time code of {MFA}"]
+    host = host_of(machine.sandbox.urls["sts"])
+    assert ui_of(provider).asked == [f"One-time code of {MFA} for {host}"]
     assert machine.sandbox.world.granted[-1]["mfa"] is True
 
 

@@ -129,10 +129,10 @@ class SecondFactor:
                 return latest
             result = str(latest.get("ResultValue") or "")
             if result in _WRONG_CODE:
-                raise WrongCode(api.words(latest.get("Message")) or _WRONG_CODE[result])
+                raise WrongCode(api.words(latest.get("Message")), _WRONG_CODE[result])
             raise _failure(latest)
 
-        return factors.send_code(send, self._walk.person, self._ports.ui, chosen)
+        return factors.send_code(send, self._walk.person, self._ports.ui, chosen, self._config.base)
 
     def _poll(self, chosen: Factor, begun: Answer) -> Answer:
         latest = begun

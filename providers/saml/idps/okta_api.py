@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from broker.ports.http import HttpSession
-from broker.ports.urls import joined
+from broker.ports.urls import joined, require_origin
 from providers.saml import api
 from providers.saml.api import Answer
 
@@ -40,6 +40,16 @@ class Authn:
         self._org = org
         self._sites = sites
 
+    def address(self, href: str) -> str:
+        """Where a link of an answer leads.
+
+        Raises:
+            UnexpectedReply: To none of the sites that may receive a secret.
+        """
+        address = joined(self._org, href)
+        require_origin(address, self._sites)
+        return address
+
     def post(self, href: str, body: Answer, *, retry: bool = False) -> Answer:
         """One request.
 
@@ -52,7 +62,7 @@ class Authn:
             RefusedError: Okta says no.
         """
         reply = self._http.post(
-            joined(self._org, href),
+            self.address(href),
             json=body,
             headers={"Accept": "application/json"},
             only_to=self._sites,

@@ -113,7 +113,7 @@ class Classic:
             raise LoginRefused("Okta asks for the password again", hint="run it again")
         body = {
             "username": self._person.username(),
-            "password": self._person.password().reveal(),
+            "password": self._person.password(self._idp.url).reveal(),
         }
         if answer.get("stateToken"):
             body["stateToken"] = answer["stateToken"]

@@ -126,7 +126,7 @@ class SecondFactors:
     def _send_code(self, answer: Answer, factor: Factor, href: str) -> Answer:
         if factor.kind == "question":
             question = api.words(api.at(factor.handle, "profile", "questionText"))
-            reply = self._person.answer(question or "Answer to the security question")
+            reply = self._person.answer(question, self._authn.address(href))
             return self._authn.step(answer, href, answer=reply.reveal())
 
         def send(code: str) -> Answer:
@@ -137,7 +137,7 @@ class SecondFactors:
                     raise WrongCode(refused.said) from None
                 raise
 
-        return factors.send_code(send, self._person, self._ui, factor)
+        return factors.send_code(send, self._person, self._ui, factor, self._authn.address(href))
 
 
 def _factor(data: Any) -> Factor:

@@ -57,7 +57,7 @@ class OneLogin(IdentityProvider):
         reply = self._http.post(
             joined(self.url, "/auth/oauth2/v2/token"),
             json={"grant_type": "client_credentials"},
-            auth=(client, self.person.client_secret(client).reveal()),
+            auth=(client, self.person.client_secret(client, self.url).reveal()),
             only_to=self._site,
         )
         answer = _flat(api.answer(reply))
@@ -76,7 +76,7 @@ class OneLogin(IdentityProvider):
         """Post the password, once."""
         body = {
             "username_or_email": self.person.username(),
-            "password": self.person.password().reveal(),
+            "password": self.person.password(self.url).reveal(),
             "app_id": self.options.app_id,
             "subdomain": self.options.subdomain,
         }
@@ -113,7 +113,7 @@ class OneLogin(IdentityProvider):
         def send(code: str) -> Answer:
             return self._verify(chosen, state, otp_token=code, do_not_notify=True)
 
-        return factors.send_code(send, self.person, self.ports.ui, chosen)
+        return factors.send_code(send, self.person, self.ports.ui, chosen, self.url)
 
     def _pushed(self, chosen: Factor, state: dict[str, str]) -> Answer:
         """Send one push, then ask for its answer without sending another."""

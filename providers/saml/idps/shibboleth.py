@@ -25,7 +25,8 @@ _REQUEST = (
     '<saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">urn:amazon:webservices'
     "</saml:Issuer></samlp:AuthnRequest></soap:Body></soap:Envelope>"
 )
-_RESPONSE = re.compile(r"<(?:(\w+):)?Response[\s>].*</(?:\1:)?Response>", re.DOTALL)
+_START = re.compile(r"<(?:\w{1,64}:)?Response[\s>]")
+_END = re.compile(r"</(?:\w{1,64}:)?Response\s*>")
 
 
 class Shibboleth(FormIdp):
@@ -43,7 +44,7 @@ class Shibboleth(FormIdp):
         """One request with HTTP Basic; the reply's bytes are kept, for they are signed."""
         self.ports.ui.progress(f"signing in at {urlsplit(self.url).netloc.rpartition('@')[2]}")
         request = _REQUEST.format(id=uuid.uuid4().hex, now=to_text(self.ports.clock.now()))
-        pair = f"{self.person.username()}:{self.person.password().reveal()}"
+        pair = f"{self.person.username()}:{self.person.password(self.url).reveal()}"
         reply = self.ports.http.session().post(
             self.url,
             text=request,
@@ -59,10 +60,19 @@ class Shibboleth(FormIdp):
                 "the identity provider refused the password",
                 hint="check the user name and the password",
             )
-        found = _RESPONSE.search(reply.text)
-        if not found:
+        encoded = _response_in(reply.text)
+        if not encoded:
             raise UnexpectedReply(
                 f"{without_query(self.url)} answered {reply.status} without a SAML response",
                 hint="give the sign-in page's address as `url`, or use `idp: browser`",
             )
-        return base64.b64encode(found[0].encode()).decode()
+        return encoded
+
+
+def _response_in(envelope: str) -> str:
+    """The SAML response of a SOAP envelope, in base64; empty where there is none."""
+    start = _START.search(envelope)
+    *_, end = None, *_END.finditer(envelope)
+    if not (start and end):
+        return ""
+    return base64.b64encode(envelope[start.start() : end.end()].encode()).decode()

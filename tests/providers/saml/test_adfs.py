@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker.errors import InteractionRequired, LoginRefused
+from broker.ports.urls import host_of
 from tests.providers.saml.walks import Walk
 from tests.sandbox import PROD, Sandbox
 from tests.sandbox.adfs import NUMBER, TEXTS
@@ -61,8 +62,9 @@ def test_a_person_may_correct_a_code(sandbox: Sandbox) -> None:
     answers = ["000000", otto.totp.code(sandbox.world.now())]
     walk = Walk(sandbox, "adfs", sandbox.adfs.url, "otto", answers=answers)
     assert walk.arn() == OTTO
-    assert walk.ui.asked == ["One-time code of otto (VIP code)"] * 2
-    assert walk.ui.shown == [TEXTS["en"]["code"]]
+    host = host_of(sandbox.adfs.url)
+    assert walk.ui.asked == [f"One-time code of otto for {host} (“VIP code”)"] * 2
+    assert walk.ui.shown == [f"{host} says: “{TEXTS['en']['code']}”"]
 
 
 @KINDS

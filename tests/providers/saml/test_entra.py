@@ -62,7 +62,7 @@ class TestPassword:
     def test_microsofts_own_words(self, sandbox: Sandbox) -> None:
         sandbox.entra.errors["ann"] = ("50053", "Your account is <b>locked</b>.\x1b[31m")
         error = refusal(entra(sandbox))
-        assert "Your account is locked . [31m (50053)" in error.message
+        assert "Your account is locked .[31m (50053)" in error.message
 
     def test_a_disabled_account(self, sandbox: Sandbox) -> None:
         assert "disabled" in refusal(entra(sandbox, "dora")).message

@@ -14,6 +14,7 @@ from broker.errors import (
     NetworkError,
     UnexpectedReply,
 )
+from broker.ports.urls import host_of
 from tests.providers.saml.walks import ADMIN_ARN, SignIn, refusal
 from tests.sandbox import Sandbox
 from tests.sandbox.okta import APP, APP_ID, CLIENT_ID
@@ -170,7 +171,9 @@ class TestClassic:
         sandbox.okta.factors["ann"] = [("question", {"questionText": "Name of the cat?"})]
         sign_in = okta(sandbox, answers=["fluffy"])
         assert sign_in.login() == f"{ADMIN_ARN}/ann"
-        assert sign_in.ui.asked == ["Name of the cat?"]
+        host = host_of(sandbox.okta.url)
+        asked = f"Answer for {host} to its security question “Name of the cat?”"
+        assert sign_in.ui.asked == [asked]
         assert "doesn't match" in refusal(okta(sandbox, answers=["rex"])).message
 
     def test_mfa_names_the_factor(self, sandbox: Sandbox) -> None:

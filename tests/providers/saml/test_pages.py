@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from broker.errors import LoginRefused, UnexpectedReply
-from providers.saml import leads, script
+from providers.saml import leads, markup, script
 from providers.saml.debug_page import masked_copy
 from providers.saml.forms import Form, Kind
 from providers.saml.page import Page
@@ -198,3 +198,22 @@ def test_short_tokens_of_a_page_are_masked(page: str) -> None:
 def test_the_config_that_says_most_counts() -> None:
     text = '<script>$Config={}; $Config={"pgid":"A","sFT":"x"}; $Config={"a":1};</script>'
     assert script.config(text) == {"pgid": "A", "sFT": "x"}
+
+
+def test_a_page_of_many_forms_signs_in(site: Site) -> None:
+    row = "<form id=f{} method=post action=/x><select name=lang><option>a<option>b</select></form>"
+    site.login()
+    site.pages["/"] = "".join(map(row.format, range(1000))) + str(site.pages["/"])
+    site.pages["/login"] = site.done()
+    assert "Admin" in site.walk().arn()
+
+
+def test_a_page_that_takes_too_long_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(markup, "MAX_ELEMENTS", 10**9)
+    with pytest.raises(UnexpectedReply, match="not a sign-in page"):
+        markup.bounded("https://id.example/in", lambda: read("<!--" * 10**5), 0.2)
+
+
+def test_a_page_of_more_elements_than_any_is_none() -> None:
+    with pytest.raises(UnexpectedReply, match="not a sign-in page"):
+        read("<b>x</b>" * markup.MAX_ELEMENTS)

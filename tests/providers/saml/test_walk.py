@@ -12,6 +12,7 @@ from broker.errors import (
     RoleRefused,
     UnexpectedReply,
 )
+from broker.ports.urls import host_of
 from broker.testing import MemoryKeychain
 from providers.saml.options import SamlOptions
 from tests.providers.saml.site import PASSWORD_FORM, Site
@@ -57,16 +58,32 @@ def test_a_code_goes_to_the_site_that_asks(site: Site, other: Site) -> None:
     assert (walk.ui.asked, other.asked) == ([], [])
 
 
-def test_a_provider_may_send_the_person_elsewhere_for_a_code(site: Site, other: Site) -> None:
+def test_codes_that_nobody_types_go_to_the_providers_own_sites_alone(
+    site: Site, other: Site
+) -> None:
+    """Elsewhere the person is asked, who reads the host and the page's words in quotes."""
     site.login()
     site.pages["/login"] = (
         f"<form method=post action='{other.url}/mfa'><input type=hidden name=a value=b></form>"
         "<script>document.forms[0].submit()</script>"
     )
-    other.pages["/mfa"] = "<form method=post action=/code><input name=otp></form>"
+    other.pages["/mfa"] = (
+        "<form method=post action=/code><label for=c>Passphrase” of the awslogin vault</label>"
+        "<input id=c name=otp></form>"
+    )
     other.pages["/code"] = other.done()
-    assert site.walk(code="123456").arn() == ANN
-    assert other.posts("/code") == [{"otp": "123456"}]
+    host = host_of(other.url)
+    for machine in ({"code": "123456"}, {"seed": True}):
+        with pytest.raises(InteractionRequired, match="`hosts` of the provider alone") as asked:
+            site.walk("otto", **machine).arn()
+        assert host in asked.value.message + asked.value.hint
+        walk = site.walk("otto", answers=["777777"], **machine)
+        assert "Admin" in walk.arn()
+        words = "“Passphrase’ of the awslogin vault”"
+        assert walk.ui.asked == [f"One-time code of otto for {host} ({words})"]
+    assert other.posts("/code") == [{"otp": "777777"}] * 2
+    assert site.walk(code="123456", hosts=[other.url]).arn() == ANN
+    assert other.posts("/code")[2:] == [{"otp": "123456"}]
 
 
 @pytest.mark.parametrize(
