@@ -1,18 +1,14 @@
-"""The person's AWS files: awslogin's marked block in `config`, plain-text keys in `credentials`.
+"""The person's AWS files, `config` and `credentials`; in the latter, plain-text keys.
 
-Owns finding both, replacing the block, taking keys out and writing a file back: every other byte
-stays, and so do the file's mode and a symlink. What stands in the block is the caller's.
+Owns finding both, taking keys out and writing a file back: every other byte stays, and so do the
+file's mode and a symlink. Our sections of `config` are `aws_config`'s.
 """
 
 from __future__ import annotations
 
 import configparser
-import contextlib
-import os
+import errno
 import re
-import stat
-import sys
-import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,17 +16,7 @@ from pathlib import Path
 from broker.errors import UsageError
 from broker.paths import expanded, read_or_none
 from broker.secret import Secret
-
-BEGIN = "# >>> awslogin >>> made by `awslogin setup`; what you change in here is lost"
-UNENDED = " (the line before had no end)"
-NEW_FILE = " (there was no file before)"
-END = "# <<< awslogin <<<"
-
-_BLOCK = re.compile(
-    rb"(?P<unended>\r?\n)?^# >>> awslogin >>>[^\n]*\n.*?^# <<< awslogin <<<[^\n]*(?:\n|\Z)",
-    re.MULTILINE | re.DOTALL,
-)
-_SECTION = re.compile(r"^\s*\[\s*(profile\s+)?[\"']?([^\]\"']+?)[\"']?\s*\]", re.MULTILINE)
+from broker.whole_files import write_whole
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
@@ -43,66 +29,14 @@ def credentials_path(environ: Mapping[str, str]) -> Path:
     return expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials")
 
 
-def profiles_in_config(content: bytes) -> set[str]:
-    """The profiles of a config file, awslogin's block left out: `[default]`, `[profile x]`."""
-    found = _sections(without_block(content))
-    return {name for profile, name in found if profile or name == "default"}
-
-
-def profiles_in_credentials(content: bytes) -> set[str]:
-    """The profiles of a credentials file: `[x]`."""
-    return {name for profile, name in _sections(content) if not profile}
-
-
-def _sections(content: bytes) -> list[tuple[str, str]]:
-    return _SECTION.findall(content.decode("utf-8", errors="replace"))
-
-
-def without_block(content: bytes) -> bytes:
-    """The file's bytes as they were before there was a block.
-
-    Raises:
-        UsageError: A block begins and does not end, or there are several.
-    """
-    blocks = list(_BLOCK.finditer(content))
-    if len(blocks) > 1 or content.count(b"# >>> awslogin >>>") != len(blocks):
-        raise UsageError(
-            "the AWS config file has a damaged awslogin block",
-            hint=f"remove the lines from `{BEGIN[:18]}` to `{END}` by hand",
-        )
-    for block in blocks:
-        before = block.group("unended") or b""
-        ours = UNENDED.encode() in _first_line(block)
-        start = block.start() + (0 if ours else len(before))
-        return content[:start] + content[block.end() :]
-    return content
-
-
-def as_before(content: bytes | None) -> bytes | None:
-    """What `--remove` leaves: the bytes of before, or None where there was no file."""
-    bare = without_block(content or b"")
-    return None if content is None or (not bare and _was_made_by_us(content)) else bare
-
-
-def with_block(content: bytes | None, lines: list[str]) -> bytes | None:
-    """The file with these lines as its block: in the old one's place, else at the end.
-
-    The block ends its lines as the file's first line ends. Without lines there is no block.
-    """
-    if not lines:
-        return as_before(content)
-    before = content or b""
-    block = _BLOCK.search(before)
-    bare = without_block(before)
-    place = len(bare)
-    if block and block.end() < len(before):
-        place = len(bare) - (len(before) - block.end())
-    end = "\r\n" if bare.partition(b"\n")[0].endswith(b"\r") else "\n"
-    unended = place > 0 and bare[place - 1 : place] != b"\n"
-    made = content is None or (not bare and _was_made_by_us(before))
-    begin = f"{end}{BEGIN}{UNENDED}" if unended else BEGIN + (NEW_FILE if made else "")
-    text = "".join(line + end for line in [begin, *lines, END])
-    return bare[:place] + text.encode() + bare[place:]
+def profiles_with_keys(content: bytes) -> set[str]:
+    """The sections of a credentials file that hold keys, which SDKs take before anything else."""
+    parser = configparser.RawConfigParser(default_section="\0", strict=False)
+    try:
+        parser.read_string(content.decode("utf-8", errors="replace"))
+    except configparser.Error:
+        return set()
+    return {name for name in parser.sections() if parser[name].get("aws_access_key_id")}
 
 
 @dataclass(frozen=True)
@@ -171,24 +105,15 @@ def _read(content: bytes, path: str) -> dict[str, dict[str, str]]:
     return {name: dict(parser[name]) for name in parser.sections()}
 
 
-def _first_line(block: re.Match[bytes]) -> bytes:
-    return block.group().lstrip().partition(b"\n")[0]
-
-
-def _was_made_by_us(content: bytes) -> bool:
-    block = _BLOCK.search(content)
-    return block is not None and NEW_FILE.encode() in _first_line(block)
-
-
-def read(path: Path) -> bytes | None:
-    """The content of an AWS file, None where there is none.
+def read(path: Path, variable: str = "AWS_CONFIG_FILE") -> bytes | None:
+    """The content of an AWS file, None where there is none; `variable` names another.
 
     Raises:
         UsageError: It cannot be read, or is no file.
     """
     try:
         if path.exists() and not path.is_file():
-            raise UsageError(f"{path} is not a file", hint="set AWS_CONFIG_FILE to one")
+            raise UsageError(f"{path} is not a file", hint=f"set {variable} to one")
         return read_or_none(path)
     except OSError as error:
         raise UsageError(
@@ -196,8 +121,13 @@ def read(path: Path) -> bytes | None:
         ) from error
 
 
-def write_back(path: Path, content: bytes | None) -> None:
+def write_back(path: Path, content: bytes | None, variable: str = "") -> None:
     """Replace a file's content whole or not at all, or remove it; mode, owner and symlink stay.
+
+    Args:
+        path: The file.
+        content: All of it, or None to remove it.
+        variable: The environment variable that names another file, for the message.
 
     Raises:
         UsageError: The file or its folder cannot be written.
@@ -205,6 +135,12 @@ def write_back(path: Path, content: bytes | None) -> None:
     try:
         _write(path.resolve(), content)
     except OSError as error:
+        if error.errno in {errno.EBUSY, errno.EXDEV}:
+            raise UsageError(
+                f"{path} is mounted by itself, so it cannot be replaced whole",
+                hint="mount its folder instead"
+                + (f", or set {variable} to a file that can be replaced" if variable else ""),
+            ) from error
         raise UsageError(
             f"{path} cannot be written: {error.strerror}", hint="check the mode of its folder"
         ) from error
@@ -215,24 +151,4 @@ def _write(target: Path, content: bytes | None) -> None:
         target.unlink(missing_ok=True)
         return
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            _as(target.stat(), temporary)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _as(before: os.stat_result, temporary: Path) -> None:
-    """Give a new file the owner and mode of the old one."""
-    if sys.platform != "win32":
-        with contextlib.suppress(PermissionError):  # another's file in a folder of ours
-            os.chown(temporary, before.st_uid, before.st_gid)
-    temporary.chmod(stat.S_IMODE(before.st_mode))
+    write_whole(target, content, like=target.stat() if target.exists() else None)

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from broker.whole_files import write_whole
 
 APP = "awslogin"
 
@@ -55,17 +55,7 @@ def private_dir(folder: Path) -> Path:
 def write_private(path: Path, content: bytes) -> None:
     """Write a file of mode 0600 whole or not at all: to a temporary name, then renamed."""
     private_dir(path.parent)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
+    write_whole(path, content)
 
 
 def private_opener(path: str, flags: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -126,11 +127,121 @@ def test_another_file_and_a_dry_run(team: Home) -> None:
     assert not aws_config(team).exists()
 
 
-def test_a_damaged_block_is_left_alone(team: Home) -> None:
-    text = MINE + "# >>> awslogin >>> made by hand\n[profile x]\n"
-    path = aws_config(team, text)
-    assert team.run("setup").code == 2
+def test_a_damaged_block_is_mended(team: Home) -> None:
+    text = MINE + "[profile x]\nregion = y\n"
+    path = aws_config(team, f"# <<< awslogin <<<\n{text}# >>> awslogin >>> made by hand\n")
+    team.run("setup").ok()
+    assert path.read_text().startswith(text)
+    team.run("setup", "--remove").ok()
     assert path.read_text() == text
+
+
+def clone(home: Home, name: str, profile: str) -> Path:
+    """A team's repository with a trusted config of its own."""
+    folder = home.folder / name
+    folder.mkdir()
+    (folder / "awslogin.yaml").write_text(
+        re.sub("team: .*", f"team: {name}", config("dev").replace("dev:", f"{profile}:"))
+    )
+    home.run("config", "trust", "awslogin.yaml", "--yes", env=FOUND, cwd=folder).ok()
+    return folder
+
+
+FOUND = {"AWSLOGIN_CONFIG": None}
+
+
+def test_a_found_file_stays_held_to_trust(signed_up: Home, sandbox: Sandbox) -> None:
+    folder = clone(signed_up, "one", "dev")
+    signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json, env=FOUND, cwd=folder).ok()
+    signed_up.run("setup", env=FOUND, cwd=folder).ok()
+    assert f"creds dev --found {folder}/awslogin.yaml\n" in aws_config(signed_up).read_text()
+    env = signed_up.env(FOUND)
+    ask = [sys.executable, "-c", ASK]
+    assert subprocess.run(ask, env=env, cwd="/", check=False).returncode == 0
+    with (folder / "awslogin.yaml").open("a") as file:
+        file.write("# changed\n")
+    done = subprocess.run(ask, env=env, cwd="/", capture_output=True, text=True, check=False)
+    assert "config trust" in done.stderr
+    named = signed_up.run("setup", "--config", str(folder / "awslogin.yaml"), env=FOUND)
+    assert (named.code, "config trust" in named.err) == (4, True)
+
+
+def test_lines_of_an_older_version_are_told_and_replaced(signed_up: Home) -> None:
+    folder = clone(signed_up, "one", "dev")
+    signed_up.run("setup", env=FOUND, cwd=folder).ok()
+    path = aws_config(signed_up)
+    new = path.read_text()
+    path.write_text(new.replace("--found", "--config"))
+    other = clone(signed_up, "two", "stage")
+    told = signed_up.run("setup", env=FOUND, cwd=other).ok()
+    assert f"older version name {folder}/awslogin.yaml" in told.err
+    signed_up.run("setup", "--remove", env=FOUND, cwd=other).ok()
+    done = signed_up.run("setup", env=FOUND, cwd=folder).ok()
+    assert "older version" in done.err
+    assert path.read_text() == new
+
+
+def test_each_repository_has_a_block_of_its_own(signed_up: Home) -> None:
+    one, two = clone(signed_up, "one", "dev"), clone(signed_up, "two", "stage")
+    for folder in (one, two, one):
+        signed_up.run("setup", env=FOUND, cwd=folder).ok()
+    text = aws_config(signed_up).read_text()
+    assert "[profile dev]" in text
+    assert "[profile stage]" in text
+    three = clone(signed_up, "three", "dev")
+    done = signed_up.run("setup", env=FOUND, cwd=three).ok()
+    assert f"that of {one}/awslogin.yaml" in done.err
+    named = signed_up.run("setup", "--prefix", "c-", env=FOUND, cwd=three).ok()
+    assert "left out" not in named.err
+    assert "[profile c-dev]" in aws_config(signed_up).read_text()
+    signed_up.run("setup", "--name-format", "{team}.{profile}", env=FOUND, cwd=three).ok()
+    assert "[profile c-dev]" not in aws_config(signed_up).read_text()
+    _, _, mine = aws_config(signed_up).read_text().partition("[profile three.dev]")
+    assert "creds dev --found" in mine
+    signed_up.run("setup", "--remove", env=FOUND, cwd=one).ok()
+    assert "[profile dev]" not in aws_config(signed_up).read_text()
+    signed_up.run("setup", "--remove", "--all", env=FOUND, cwd=signed_up.work).ok()
+    assert not aws_config(signed_up).exists()
+
+
+@pytest.mark.parametrize("name_format", ["{nosuch}", "{profile!r}x", "{profile.name}", "a b", "{"])
+def test_a_name_format_that_makes_no_name(team: Home, name_format: str) -> None:
+    assert team.run("setup", "--name-format", name_format).code == 2
+    assert not aws_config(team).exists()
+
+
+def test_a_section_of_ones_own_is_taken_over_until_it_comes_back(team: Home) -> None:
+    before = MINE + "[profile dev]\nrole_arn = x\nsource_profile = mine\n# mine too\n"
+    path = aws_config(team, before)
+    assert "--take-over" in team.run("setup").ok().err
+    done = team.run("setup", "--take-over", "--output", "json").ok()
+    assert done.json["taken_over"] == ["dev", "default"]
+    ask = [sys.executable, "-c", ASK]
+    assert b":user/bob" in subprocess.run(ask, env=team.env(), check=True, stdout=-1).stdout
+    assert "unchanged" in team.run("setup").ok().out
+    team.run("setup", "--remove").ok()
+    assert path.read_text() == before
+
+
+def test_what_others_put_into_our_section_is_kept_or_named(team: Home) -> None:
+    path = aws_config(team, MINE)
+    team.run("setup").ok()
+    path.write_text(path.read_text() + "output = json\n")
+    assert "unchanged" not in team.run("setup").ok().out
+    assert "output = json\n# <<<" in path.read_text()
+    done = team.run("setup", "--remove", "--output", "json").ok()
+    assert done.json["dropped"] == {"dev": ["output"]}
+    assert "output" in done.err
+    assert path.read_text() == MINE
+
+
+def test_a_file_that_no_sdk_reads_is_told(team: Home) -> None:
+    path = aws_config(team, MINE + "[default]\nregion = again\n")
+    done = team.run("setup").ok()
+    assert "no SDK can use them" in done.out
+    assert "line 8 begins a section that is there already" in done.err
+    assert "do not read" in team.run("setup", "--remove").ok().err
+    assert path.read_text() == MINE + "[default]\nregion = again\n"
 
 
 def test_paths_with_spaces(team: Home) -> None:
@@ -234,6 +345,8 @@ def test_conflicts_are_named_and_alike_names_are_none(team: Home) -> None:
     assert "[profile other]" in done.json["left_out"]["other"]
     assert "+[profile dev]" in done.json["diff"]
     assert "dev: the section [dev] of" in done.err
+    (team.folder / ".aws" / "credentials").write_text("[dev]\n[other]\nregion = x\n")
+    assert "wins" not in team.run("setup", "--dry-run").ok().err
     assert "other left out" in done.err
 
 

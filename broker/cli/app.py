@@ -27,10 +27,10 @@ from broker.errors import (
     UnexpectedReply,
     UsageError,
 )
-from broker.paths import private_opener
 from broker.recording_environ import RecordingEnviron
 from broker.secret import masked
 from broker.terminal_text import escape_controls
+from broker.whole_files import write_new
 
 if TYPE_CHECKING:
     from broker.broker import Broker
@@ -338,6 +338,9 @@ def _patience(function: Callable[..., Any]) -> int:
 def _save_page(error: AwsLoginError, path: str | None) -> None:
     page = error.page if isinstance(error, UnexpectedReply) else None
     if path and page:
-        with open(path, "wb", opener=private_opener) as file:
-            file.write(masked(page).encode())
-        error.hint = f"{error.hint}; the page was saved to {path}".lstrip("; ")
+        try:
+            write_new(Path(path), masked(page).encode())
+            told = f"the page was saved to {path}"
+        except OSError as trouble:
+            told = f"the page could not be saved to {path}: {trouble.strerror}"
+        error.hint = f"{error.hint}; {told}".lstrip("; ")

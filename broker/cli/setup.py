@@ -2,125 +2,124 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import sys
-from dataclasses import dataclass, field
+import os
 from pathlib import Path
 
 import click
 
-import broker
 from broker import aws_files
+from broker.aws_config import Rewritten, profiles, rewritten
+from broker.aws_readable import unreadable
 from broker.cli.app import App, command
 from broker.cli.change import agreed as agreed_to
 from broker.cli.change import diff
-from broker.errors import AwsLoginError, UsageError
-
-_PLAIN = re.compile(r"[\w@+=:,./\\-]+")
-_UNQUOTABLE = re.compile(
-    r"""["'`$%!#;\r\n]""" if sys.platform == "win32" else r"""["'`$%!#;\\\r\n]"""
-)
+from broker.cli.setup_sections import Wanted, wanted_sections
+from broker.config import NoConfig
+from broker.config.load import find
+from broker.entry import FILE_NAME, working_directory
+from broker.errors import UsageError
 
 
 @command()
-@click.option("--remove", is_flag=True, help="Take the block out again.")
+@click.option("--remove", is_flag=True, help="Take this config's sections out again.")
+@click.option("--all", "every", is_flag=True, help="With --remove: those of every config.")
+@click.option("--take-over", is_flag=True, help="Put sections of your own aside, until --remove.")
+@click.option("--prefix", default="", metavar="TEXT", help="Put TEXT before each profile's name.")
+@click.option(
+    "--name-format",
+    metavar="FORMAT",
+    help="Name them so, of {profile} {provider} {account} {role} {team}.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the change, make none.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def setup(app: App, *, remove: bool, dry_run: bool, yes: bool) -> None:
+def setup(
+    app: App,
+    *,
+    remove: bool,
+    every: bool,
+    take_over: bool,
+    prefix: str,
+    name_format: str | None,
+    dry_run: bool,
+    yes: bool,
+) -> None:
     """Make `aws --profile NAME` and every SDK sign in through awslogin."""
     path = aws_files.config_path(app.environ).absolute()
     before = aws_files.read(path)
-    block = _Block()
     if remove:
-        after = aws_files.as_before(before)
+        wanted = Wanted()
+        file = None if every else _file_here(app)
+    elif every:
+        raise UsageError("--all stands beside --remove", hint="`awslogin setup` writes one config")
     else:
-        app.config.require_trust()
-        block = _block(app, before or b"")
-        after = aws_files.with_block(before, block.lines)
-    change = diff(path, before or b"", after or b"")
+        file = os.path.normpath(app.config.path.absolute())
+        template = name_format or "{profile}"
+        wanted = wanted_sections(
+            app, before or b"", file, f"{prefix}{template}", take_over=take_over
+        )
+    result = rewritten(before, wanted.sections, file=file, take_over=wanted.taken_over)
+    _warn(app, path, before or b"", result, file)
+    change = diff(path, before or b"", result.content or b"")
     agreed = dry_run or not change or agreed_to(app, change, yes=yes)
     done = bool(change) and agreed and not dry_run
     if done:
         if aws_files.read(path) != before:
             raise UsageError(f"{path} was changed meanwhile", hint="run it again")
-        aws_files.write_back(path, after)
+        aws_files.write_back(path, result.content, "AWS_CONFIG_FILE")
     if app.output == "json":
         app.say_json(
             {
                 "file": str(path),
                 "changed": done,
-                "profiles": block.names,
-                "left_out": block.left_out,
+                "profiles": list(wanted.sections),
+                "left_out": wanted.left_out,
+                "taken_over": wanted.taken_over,
+                "dropped": result.dropped,
+                "unreadable": unreadable(result.content or b""),
                 "diff": change,
             }
         )
     elif done:
-        said = "block removed" if remove else f"{len(block.names)} profiles"
-        app.say(f"{path}: {said}\n")
+        app.say(f"{path}: {_done(wanted, result, remove=remove)}\n")
     else:
         app.say(change if dry_run and change else f"{path}: unchanged\n")
 
 
-@dataclass
-class _Block:
-    """What stands in the block, and what does not."""
-
-    lines: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    left_out: dict[str, str] = field(default_factory=dict)
+def _done(wanted: Wanted, result: Rewritten, *, remove: bool) -> str:
+    said = "block removed" if remove else f"{len(wanted.sections)} profiles"
+    spoiled = unreadable(result.content or b"")
+    return f"{said}; but no SDK can use them: {spoiled}" if spoiled and not remove else said
 
 
-def _block(app: App, before: bytes) -> _Block:
-    """A section for each profile; what already has a section of its own is left alone."""
-    taken = aws_files.profiles_in_config(before)
-    keys_file = aws_files.credentials_path(app.environ)
-    keys = aws_files.profiles_in_credentials(aws_files.read(keys_file) or b"")
-    program = " ".join(_quoted(word) for word in _program())
-    config = _quoted(str(app.config.path.absolute()))
-    block = _Block()
-    for name in app.config.names:
-        section = "[default]" if name == "default" else f"[profile {name}]"
-        try:
-            profile = app.config.profile(name)
-        except AwsLoginError as error:
-            block.left_out[name] = error.message
-            continue
-        if name in taken:
-            block.left_out[name] = f"the file has a section {section} of its own"
-            continue
-        if name in keys:
-            app.ui.warn(f"{name}: the section [{name}] of {keys_file} wins over awslogin's session")
-        block.lines += [
-            section,
-            f"credential_process = {program} creds {name} --config {config}",
-            f"region = {profile.region}",
-        ]
-        block.names.append(name)
-    for name, reason in block.left_out.items():
-        app.ui.warn(f"{name} left out: {reason}")
-    return block
+def _file_here(app: App) -> str | None:
+    """The YAML that counts here, whether it can be read or not; None where there is none."""
+    try:
+        path, _ = find(app.config_option, app.environ, Path(working_directory()), app.found_option)
+    except NoConfig:
+        return None
+    return os.path.normpath(path.absolute())
 
 
-def _program() -> list[str]:
-    """The words that start awslogin from any folder: the fastest that work here."""
-    main = Path(broker.__file__).with_name("__main__.py")
-    if sys.platform != "win32" and sys.executable and main.is_file():
-        return [sys.executable, "-I", "-S", str(main.absolute())]
-    script = Path(sys.executable).parent / "awslogin"
-    found = str(script) if script.exists() else shutil.which("awslogin")
-    return [str(Path(found).absolute())] if found else [sys.executable, "-P", "-m", "broker"]
-
-
-def _quoted(word: str) -> str:
-    """A word that a shell, cmd.exe and botocore's own splitter read alike.
-
-    Raises:
-        UsageError: They would not.
-    """
-    if _UNQUOTABLE.search(word):
-        raise UsageError(
-            f"{word} holds a character that AWS config files cannot carry safely",
-            hint="move the file to a folder with a plain name",
+def _warn(app: App, path: Path, before: bytes, result: Rewritten, file: str | None) -> None:
+    """What the person should know before the file is changed."""
+    for name, keys in result.dropped.items():
+        app.ui.warn(f"{path}: what others set in [{name}] goes with it: {', '.join(keys)}")
+    spoiled = unreadable(result.content or b"")
+    if spoiled:
+        app.ui.warn(f"the AWS CLI and boto3 do not read {path}: {spoiled}")
+    lines = {one for one in profiles(before).values() if one}
+    old = {one for one in lines if one.how == "config" and Path(one.file).name == FILE_NAME}
+    ours = {one for one in old if file in {None, one.file}}
+    if ours:
+        app.ui.warn(
+            f"{path}: {len(ours)} lines of an older version, which trusted {FILE_NAME} whatever it"
+            " came to say, are replaced"
         )
-    return word if _PLAIN.fullmatch(word) else f'"{word}"'
+    for other in sorted({one.file for one in old - ours}):
+        app.ui.warn(
+            f"{path}: lines of an older version name {other}: replace them by `awslogin setup` in"
+            " its folder"
+        )
+    if not ({one.file for one in lines} <= {file, None}) and file and not result.dropped:
+        others = sorted({one.file for one in lines} - {file})
+        app.note(f"{path}: the sections of {', '.join(others)} stay")

@@ -110,8 +110,11 @@ class Config:
     @cached_property
     def trusted(self) -> bool:
         """Whether the file may be acted on."""
-        if self.given:
-            return True
+        return self.given or self.trusted_by_content
+
+    @cached_property
+    def trusted_by_content(self) -> bool:
+        """Whether the person has trusted the file as it is now."""
         trust = Trust(self._environ)
         self.fingerprints[str(trust.path)] = file_fingerprint(str(trust.path))
         return trust.holds(self.content)
