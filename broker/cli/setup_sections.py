@@ -132,7 +132,7 @@ def _named(app: App, profile: Profile, name_format: str) -> str:
     role = profile.role or (profile.role_arn or "").partition(":role/")[2]
     known: dict[str, Callable[[], str]] = {
         "profile": lambda: profile.name,
-        "provider": lambda: app.idle_broker.likely_spec(profile).name,
+        "provider": lambda: app.idle_broker.plugins.likely_spec(profile).name,
         "account": lambda: profile.account or account_of(profile.role_arn) or "",
         "role": lambda: role.rpartition("/")[2],
         "team": lambda: app.config.team,

@@ -12,6 +12,7 @@ import click
 
 from broker import aws_files
 from broker.agent.client import AgentClient
+from broker.aws_config import rewritten
 from broker.cli.app import App, command
 from broker.errors import AwsLoginError, KeychainError, UsageError
 from broker.paths import config_dir, data_dir, state_dir
@@ -71,7 +72,7 @@ def _traces(app: App) -> Iterator[Trace]:
         yield Trace("the agent", client.stop)
     path = aws_files.config_path(environ)
     before = aws_files.read(path)
-    after = aws_files.as_before(before)
+    after = rewritten(before, {}, file=None).content
     if after != before:
         yield Trace(
             f"the profiles that `setup` wrote to {path}", lambda: aws_files.write_back(path, after)
