@@ -22,13 +22,13 @@ ROW = re.compile(r"^\| ([a-z ]+) \| ([^|]+) \| (`.*) \|$", re.MULTILINE)
 FLOORS = {
     "ground": """broker broker.arn broker.durations broker.errors broker.file_fingerprint
         broker.fingerprint broker.lean broker.nearest broker.owned_tempdir broker.paths
-        broker.recording_environ
-        broker.regions broker.secret broker.terminal_text broker.visible broker.warm""",
+        broker.recording_environ broker.regions broker.secret broker.terminal_text broker.warm
+        broker.whole_files""",
     "contract": "broker.credentials broker.provider broker.registry",
     "ports": "broker.ports",
     "providers": "providers broker.testing",
-    "sessions": """broker.aws_copies broker.aws_files broker.cache broker.child broker.environment
-        broker.federation broker.fresh broker.key_ages broker.render broker.schemas broker.seal
+    "sessions": """broker.aws_copies broker.aws_config broker.aws_files broker.aws_readable
+        broker.cache broker.child broker.environment broker.federation broker.fresh broker.key_ages broker.render broker.schemas broker.seal
         broker.sealing_key broker.session broker.shells broker.single_flight""",
     "config": "broker.config broker.settings",
     "agent": "broker.agent",
