@@ -60,10 +60,16 @@ def plain_keys(content: bytes, path: str) -> dict[str, PlainKeys]:
     """
     found: dict[str, PlainKeys] = {}
     for name, values in _read(content, path).items():
-        if all(values.get(key) for key in _KEY_NAMES) and "aws_session_token" not in values:
+        if all(values.get(key) for key in _KEY_NAMES) and not values.get("aws_session_token"):
             Secret(values["aws_secret_access_key"])  # masked from now on
             found[name] = PlainKeys(*(values[key] for key in _KEY_NAMES))
     return found
+
+
+def sections_of_exports(content: bytes, path: str) -> list[str]:
+    """The sections with lines of a shell, `export AWS_…=…`, which the AWS SDKs do not read."""
+    sections = _read(content, path)
+    return [name for name in sections if any(key.startswith("export ") for key in sections[name])]
 
 
 def without_keys(content: bytes, sections: Collection[str], path: str) -> bytes:

@@ -1,13 +1,18 @@
-"""What a provider is asked for and what it gives: plain values, without behaviour."""
+"""What a provider is asked for and what it gives: plain values, and how keys look."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from broker.errors import UsageError
 from broker.secret import Secret
+
+_KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
+_SECRET = re.compile(r"[!-~]{16,128}")
 
 
 @dataclass(frozen=True)
@@ -115,3 +120,20 @@ class Rotation:
     old_is: Literal["deleted", "inactive"]
     created_at: datetime
     profiles: tuple[str, ...]
+
+
+def access_key(key_id: object, secret: object) -> tuple[str, Secret]:
+    """A user's own keys, as far as their form tells.
+
+    Raises:
+        UsageError: They are none; it does not repeat them.
+    """
+    if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
+        raise UsageError("that is no access key id", hint="it looks like AKIAIOSFODNN7EXAMPLE")
+    if key_id.startswith("ASIA"):
+        raise UsageError(
+            "that is a temporary session's key (ASIA…)", hint="add the user's own AKIA… key"
+        )
+    if not isinstance(secret, str) or not _SECRET.fullmatch(secret):
+        raise UsageError("that is no secret access key", hint="copy it whole, without spaces")
+    return key_id, Secret(secret)

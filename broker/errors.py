@@ -136,6 +136,10 @@ class KeychainError(AwsLoginError):
     code = "keychain"
 
 
+class NotKept(KeychainError):
+    """The person wants nothing to be kept on this machine."""
+
+
 class RoleRefused(AwsLoginError):
     """Signed in, but AWS refuses this role or the assertion does not hold it."""
 

@@ -199,6 +199,7 @@ class Login:
         cached = self._fresh(identity, requirements)
         if cached:
             return cached
+        self._broker.sealed.prepare()
         credentials = self._credentials(identity, requirements)
         session = _stamped(identity, credentials, self._broker.clock.now())
         self._broker.cache.save(identity.session_id, session, sign_in=identity.sign_in_id)

@@ -57,7 +57,8 @@ def logout_all(broker: Broker) -> int:
 
 def forget_keys_of(broker: Broker, profile: Profile) -> None:
     """Forget what was made with a profile's keys: its sessions, and those of its roles."""
-    _forget(broker, broker.plugins.identity(profile), None)
+    identity = broker.plugins.keys_identity(profile) or broker.plugins.identity(profile)
+    _forget(broker, identity, None)
 
 
 def _forget(broker: Broker, identity: Identity, profile: str | None) -> int:

@@ -80,7 +80,21 @@ class Plugins:
         Raises:
             InteractionRequired: None of its providers can work here.
         """
-        root, spec = profile.root, self.spec(profile)
+        return self._identity(profile, self.spec(profile))
+
+    def keys_identity(self, profile: Profile) -> Identity | None:
+        """The same with the provider of its list that holds keys, whichever can work here; or None.
+
+        Keys are added, rotated and removed whether or not they would be the ones that sign in.
+        """
+        for name in profile.root.provider_names:
+            spec = self._config.provider(name)
+            if issubclass(spec.plugin, KeyHolder):
+                return self._identity(profile, spec)
+        return None
+
+    def _identity(self, profile: Profile, spec: ProviderSpec) -> Identity:
+        root = profile.root
         keys_profile = root.keys_profile if issubclass(spec.plugin, KeyHolder) else None
         sign_in = sign_in_id(
             spec,

@@ -93,6 +93,14 @@ class SealedFiles:
         self._in_memory.pop(name, None)
         self.path(name).unlink(missing_ok=True)
 
+    def prepare(self) -> None:
+        """Have the key, or make it, before there is anything to seal.
+
+        A person may be asked for it (a passphrase, an unlock dialog): before a sign-in, not after
+        it, so that an interrupted question loses no session.
+        """
+        self._key.get(make=True)
+
     def remove(self, names: Sequence[str]) -> None:
         """Drop them for good: put back as they are now, they are not read any more.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from broker.errors import NotKept
 from broker.paths import private_dir
 from broker.ports.entries import MAX_ENTRY_CHARACTERS
 from broker.ports.secrets import Keychain, Locked, Unlocked
@@ -105,10 +106,10 @@ class SealingKey:
 
     def _from(self, keychain: Keychain, *, make: bool) -> Secret | None:
         """The keychain's key, read by one command at a time; of many that miss it one makes it."""
-        lock = self._lock()
         try:
+            lock = self._lock()
             lock.acquire(timeout=-1 if make else _IN_LINE)
-        except Timeout:
+        except (Timeout, OSError):  # others are at it for long, or the folder is read-only
             return keychain.get(KEY_NAME) if keychain.present else None
         try:
             return self._unlocked.recall(KEY_NAME) or self._read(keychain, make=make)
@@ -119,7 +120,11 @@ class SealingKey:
         stored = keychain.get(KEY_NAME) if keychain.present else None
         if stored is None and make and keychain.present:
             stored = Secret(base64.b64encode(os.urandom(_KEY_BYTES)).decode())
-            keychain.set(KEY_NAME, stored)
+            try:
+                keychain.set(KEY_NAME, stored)
+            except NotKept:
+                self._keychain = None
+                return None
         if stored:
             self._unlocked.keep(KEY_NAME, stored)
         return stored

@@ -37,7 +37,8 @@ def rotate(broker: Broker, profile: Profile, holder: KeyHolder, *, keep_inactive
         if name != profile.name
         and broker.config.profile(name).provider_names == profile.provider_names
     ]
-    identity = broker.plugins.identity(profile)
+    identity = broker.plugins.keys_identity(profile)
+    assert identity, "a holder of keys is among the profile's providers"
     with broker.locks.lock_sharing_failure(
         identity.sign_in_id, what=identity.label, timeout=PATIENCE_SECONDS
     ):

@@ -12,12 +12,12 @@ from typing import Any
 
 from broker import aws_files
 from broker.cli.app import App
-from broker.cli.keys import checked, holder_of, keep
+from broker.cli.keys import holder_of, keep
 from broker.cli.report import report
 from broker.config import NoConfig
+from broker.credentials import Credentials, access_key
 from broker.errors import AwsLoginError, ConfigError, UsageError, worst
 from broker.paths import read_or_none
-from broker.provider import Credentials
 from broker.user_keys import key_profiles
 
 
@@ -57,6 +57,11 @@ def from_credentials(
     if content is None:
         raise UsageError(f"there is no {path}")
     held = aws_files.plain_keys(content, str(path))
+    for section in aws_files.sections_of_exports(content, str(path)):
+        app.ui.warn(
+            f"left out: [{section}] has `export …` lines, which the AWS SDKs do not read there;"
+            " write `aws_access_key_id = …`"
+        )
     found, problems = _for_profiles(app, held, sections, profile)
     rows: list[dict[str, Any]] = []
     for one in found:
@@ -139,7 +144,7 @@ def taken_over(
     """
     chosen = app.config.profile(profile)
     holder = holder_of(app, chosen)
-    key_id, secret = checked(access_key_id, secret_access_key)
+    key_id, secret = access_key(access_key_id, secret_access_key)
     there = holder.held_keys(chosen.name)
     if there and there.access_key_id != key_id:
         raise UsageError(

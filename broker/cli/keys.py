@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import contextlib
-import json
-import re
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 import click
 
 from broker import user_keys
+from broker.cli import key_input
 from broker.cli.app import App, Duration, command
 from broker.cli.completion import profile_argument
 from broker.cli.report import report
-from broker.errors import AwsLoginError, UsageError, worst
+from broker.credentials import Credentials
+from broker.errors import AwsLoginError, InteractionRequired, UsageError, worst
 from broker.key_ages import KeyAge
 from broker.logout import forget_keys_of
 from broker.provider import KeyHolder
@@ -27,39 +22,96 @@ from broker.secret import Secret
 if TYPE_CHECKING:
     from broker.config import Profile
 
-_KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
-_SECRET = re.compile(r"[!-~]{16,128}")
-_MAX_INPUT = 65536
-_SHORTEST_SEED = 10
-"""Bytes; RFC 4226 asks for 16, some devices' own seeds have ten."""
-
 
 @command()
 @profile_argument(required=True)
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read it from stdin instead of asking.")
 @click.option("--totp", is_flag=True, help="The seed of the MFA device instead of keys.")
-def add(app: App, *, profile: str, from_stdin: bool, totp: bool) -> None:
+@click.option("--no-check", is_flag=True, help="Do not try keys at AWS before they replace others.")
+@click.option("--yes", is_flag=True, help="Do not ask whether other keys may be replaced.")
+def add(app: App, *, profile: str, from_stdin: bool, totp: bool, no_check: bool, yes: bool) -> None:
     """Put a static profile's keys into the keychain.
 
-    --stdin reads {"AccessKeyId": "…", "SecretAccessKey": "…"}. With --totp it is the seed of the
-    MFA device (base32, or an otpauth:// address), and codes are made of it from then on.
+    --stdin reads {"AccessKeyId": "…", "SecretAccessKey": "…"}, or what `aws iam create-access-key`
+    prints. Other keys of the profile are replaced once AWS has taken the new ones. With --totp it
+    is the seed of the MFA device (base32, or an otpauth:// address), and codes are made of it from
+    then on.
     """
     chosen = app.profile(profile)
     if totp:
-        _add_seed(app, chosen, from_stdin=from_stdin)
+        _add_seed(app, chosen, from_stdin=from_stdin, yes=yes)
         return
     holder = holder_of(app, chosen)
-    key_id, secret = _from_stdin() if from_stdin else _asked(app)
+    there = _held(app, chosen, holder)
+    if there and not _may_replace(app, f"the keys {there.access_key_id} of {chosen.name}", yes=yes):
+        _done(app, chosen, "unchanged")
+        return
+    key_id, secret = key_input.from_stdin() if from_stdin else key_input.asked(app.ui)
+    if (
+        there
+        and not no_check
+        and (key_id, secret)
+        != (
+            there.access_key_id,
+            there.secret_access_key,
+        )
+    ):
+        _try_at_aws(app, chosen, Credentials(key_id, secret), there.access_key_id)
     keep(app, chosen, holder, key_id, secret)
     _done(app, chosen, "keys stored", access_key_id=key_id)
 
 
+def _held(app: App, profile: Profile, holder: KeyHolder) -> Credentials | None:
+    """The profile's keys; without a person those of an older version count as none, and stay."""
+    try:
+        with app.naming(profile.name):
+            return holder.held_keys(profile.name)
+    except InteractionRequired:
+        return None
+
+
+def _may_replace(app: App, what: str, *, yes: bool) -> bool:
+    """On a terminal the person says so; elsewhere the command is the word."""
+    if yes or not app.ui.interactive:
+        return True
+    return app.ui.confirm(
+        "Replace them?", about=f"The keychain holds {what}. It may be the only copy."
+    )
+
+
+def _try_at_aws(app: App, profile: Profile, keys: Credentials, there: str) -> None:
+    """Keys that AWS does not take never replace others.
+
+    Raises:
+        AwsLoginError: AWS does not take them, or cannot be asked.
+    """
+    with app.naming(profile.name):
+        try:
+            app.broker.aws.caller_identity(keys, profile.region)
+        except AwsLoginError as error:
+            error.hint = (
+                f"the keys {there} stay in the keychain; check the new ones"
+                " (`--no-check` takes them untried)"
+            )
+            raise
+
+
 @command()
 @profile_argument(required=True)
-def remove(app: App, *, profile: str) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(app: App, *, profile: str, yes: bool) -> None:
     """Remove a static profile's keys and seed from the keychain, and its sessions."""
     chosen = app.profile(profile)
     holder = holder_of(app, chosen)
+    if app.ui.interactive and not yes:
+        with app.naming(chosen.name):
+            there = holder.held_keys(chosen.name)
+        about = (
+            f"The keychain holds {there.access_key_id}; it may be the only copy." if there else ""
+        )
+        if there and not app.ui.confirm(f"Remove the keys of {chosen.name}?", about=about):
+            _done(app, chosen, "unchanged")
+            return
     removed = holder.forget_keys(chosen.name)
     app.broker.key_ages.forget(holder.name, chosen.name)
     forget_keys_of(app.broker, chosen)
@@ -175,97 +227,46 @@ def keep(app: App, profile: Profile, holder: KeyHolder, key_id: str, secret: Sec
     forget_keys_of(app.broker, profile)
 
 
-def _add_seed(app: App, profile: Profile, *, from_stdin: bool) -> None:
+def _add_seed(app: App, profile: Profile, *, from_stdin: bool, yes: bool) -> None:
     with app.naming(profile.name):
-        provider = app.broker.plugins.provider_of(profile)
+        plugins = app.broker.plugins
+        identity = plugins.keys_identity(profile) or plugins.identity(profile)
+        provider = plugins.provider(identity)
         entry = provider.totp_entry(profile.request())
     if entry is None:
         raise UsageError(
             f"{profile.name} signs in through {provider.name}, which takes no seed from here"
         )
-    text = sys.stdin.read(_MAX_INPUT) if from_stdin else app.ui.ask("TOTP seed", secret=True)
-    provider.ports.secrets.set(entry, _seed(text))
+    seed_is_there = app.ui.interactive and not yes and provider.ports.secrets.get(entry)
+    if seed_is_there and not _may_replace(app, f"a TOTP seed of {profile.name}", yes=yes):
+        _done(app, profile, "unchanged")
+        return
+    text = key_input.stdin_text() if from_stdin else app.ui.ask("TOTP seed", secret=True)
+    provider.ports.secrets.set(entry, key_input.seed(text))
     _done(app, profile, "seed stored")
 
 
-def _seed(text: str) -> Secret:
-    """The seed of a text: base32 with or without spaces, an otpauth:// address, or JSON.
-
-    Raises:
-        UsageError: It is none, or one of codes that AWS does not take.
-    """
-    text = text.strip()
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        text = json.loads(text)["TotpSeed"]
-    if text.startswith("otpauth:"):
-        query = dict(parse_qsl(urlsplit(text).query))
-        usual = {"algorithm": "SHA1", "digits": "6", "period": "30"}
-        if any(query.get(name, value).upper() != value for name, value in usual.items()):
-            raise UsageError("AWS takes codes of SHA1, six digits and 30 seconds alone")
-        text = query.get("secret", "")
-    seed = re.sub(r"[\s-]", "", text).upper().rstrip("=")
-    try:
-        long_enough = len(base64.b32decode(seed + "=" * (-len(seed) % 8))) >= _SHORTEST_SEED
-    except binascii.Error:
-        long_enough = False
-    if not long_enough:
-        raise UsageError(
-            "that is no TOTP seed", hint="it is base32, or an otpauth:// address from the QR code"
-        )
-    return Secret(seed)
-
-
 def holder_of(app: App, profile: Profile) -> KeyHolder:
-    """The provider that keeps this profile's keys.
+    """The provider that keeps this profile's keys, whichever of its list can sign in here.
 
     Raises:
         UsageError: The profile has no keys of its own.
     """
     with app.naming(profile.name):
-        provider = app.broker.plugins.provider_of(profile)
-    if isinstance(provider, KeyHolder) and profile.keys_profile == profile.name:
-        return provider
-    owner = profile.keys_profile
-    raise UsageError(
-        f"{profile.name} has no keys of its own: "
-        + (f"it uses those of {owner}" if owner else f"it signs in through {provider.name}"),
-        hint=f"`awslogin add {owner}`" if owner else "keys belong to profiles of a static provider",
-    )
-
-
-def _from_stdin() -> tuple[str, Secret]:
-    """`{"AccessKeyId": …, "SecretAccessKey": …}`; errors never repeat what was read."""
-    text = sys.stdin.read(_MAX_INPUT)
-    try:
-        document = json.loads(text)
-        key_id, secret = document["AccessKeyId"], document["SecretAccessKey"]
-    except (ValueError, KeyError, TypeError):
+        identity = app.broker.plugins.keys_identity(profile)
+        if identity and profile.keys_profile == profile.name:
+            holder = app.broker.plugins.provider(identity)
+            assert isinstance(holder, KeyHolder)
+            return holder
+        owner = profile.keys_profile
+        names = " or ".join(profile.root.provider_names)
         raise UsageError(
-            "stdin holds no keys", hint='give {"AccessKeyId": "…", "SecretAccessKey": "…"}'
-        ) from None
-    return checked(key_id, secret)
-
-
-def _asked(app: App) -> tuple[str, Secret]:
-    key_id = app.ui.ask("Access key id")
-    return checked(key_id, app.ui.ask("Secret access key", secret=True))
-
-
-def checked(key_id: object, secret: object) -> tuple[str, Secret]:
-    """A user's own keys, as far as their form tells.
-
-    Raises:
-        UsageError: They are none; it does not repeat them.
-    """
-    if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
-        raise UsageError("that is no access key id", hint="it looks like AKIAIOSFODNN7EXAMPLE")
-    if key_id.startswith("ASIA"):
-        raise UsageError(
-            "that is a temporary session's key (ASIA…)", hint="add the user's own AKIA… key"
+            f"{profile.name} has no keys of its own: "
+            + (f"it uses those of {owner}" if owner else f"it signs in through {names}"),
+            hint=f"`awslogin add {owner}`"
+            if owner
+            else "keys belong to profiles of a static provider",
         )
-    if not isinstance(secret, str) or not _SECRET.fullmatch(secret):
-        raise UsageError("that is no secret access key", hint="copy it whole, without spaces")
-    return key_id, Secret(secret)
 
 
 def _done(app: App, profile: Profile, what: str, **more: str) -> None:

@@ -11,7 +11,7 @@ import threading
 from broker.errors import InteractionRequired
 from broker.ports.entries import Owner, Purpose, described
 from broker.ports.entry_index import EntryIndex
-from broker.ports.secrets import Keychain
+from broker.ports.secrets import MEND_WHERE_NONE, Keychain
 from broker.ports.ui import Ui
 from broker.secret import Secret
 
@@ -43,6 +43,11 @@ class BoundKeychain:
     def present(self) -> bool:
         """Whether the machine has a keychain."""
         return self._keychain.present
+
+    @property
+    def mend(self) -> str:
+        """What to do where it has none."""
+        return getattr(self._keychain, "mend", MEND_WHERE_NONE)
 
     def get(self, entry: str) -> Secret | None:
         """An entry, or None; one of an older version is taken over first.

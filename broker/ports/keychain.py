@@ -12,12 +12,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from broker.errors import KeychainError
+from broker.errors import KeychainError, NotKept
 from broker.paths import data_dir
 from broker.ports import keyring_backend
 from broker.ports.deadline import TimeIsUpError, within
 from broker.ports.entries import MAX_ENTRY_CHARACTERS
-from broker.ports.secrets import Keychain
+from broker.ports.secrets import MEND_WHERE_NONE, Keychain
 from broker.ports.ui import Ui
 from broker.secret import Secret
 
@@ -65,6 +65,11 @@ class LazyKeychain:
         keychain = self._keychain()
         return keychain is not None and keychain.present
 
+    @property
+    def mend(self) -> str:
+        """What to do where there is none."""
+        return getattr(self._keychain(), "mend", MEND_WHERE_NONE)
+
     def get(self, name: str) -> Secret | None:
         """An entry, or None; None too where there is no keychain."""
         keychain = self._keychain()
@@ -78,10 +83,7 @@ class LazyKeychain:
         """
         keychain = self._keychain()
         if keychain is None:
-            raise KeychainError(
-                "this machine has no keychain",
-                hint="start one, or set AWSLOGIN_PASSPHRASE to keep secrets in an encrypted file",
-            )
+            raise KeychainError("this machine has no keychain", hint=self.mend)
         keychain.set(name, value)
 
     def delete(self, name: str) -> None:
@@ -105,7 +107,7 @@ def _open(ui: Ui, environ: Mapping[str, str]) -> Keychain | None:
     """
     name = environ.get("AWSLOGIN_KEYRING")
     if name == "none":
-        return None
+        return NoKeychain("AWSLOGIN_KEYRING=none keeps nothing: unset it, or name another keychain")
     if name != "file":
         backend = _in_time(
             lambda: keyring_backend.find(name, environ), ui, "looking for the keychain"
@@ -113,6 +115,36 @@ def _open(ui: Ui, environ: Mapping[str, str]) -> Keychain | None:
         if backend is not None:
             return SystemKeychain(backend, ui)
     return _vault(ui, environ)
+
+
+class NoKeychain:
+    """The person wants none: nothing is found, nothing is kept.
+
+    Attributes:
+        mend: What would give them one.
+    """
+
+    present = False
+
+    def __init__(self, mend: str) -> None:
+        self.mend = mend
+
+    def get(self, name: str) -> Secret | None:
+        """Nothing."""
+        del name
+        return None
+
+    def set(self, name: str, value: Secret) -> None:
+        """Refused.
+
+        Raises:
+            KeychainError: Always.
+        """
+        del name, value
+        raise KeychainError("no keychain is wanted here", hint=self.mend)
+
+    def delete(self, name: str) -> None:
+        """Nothing is there."""
 
 
 class SystemKeychain:
@@ -226,6 +258,8 @@ def _vault(ui: Ui, environ: Mapping[str, str]) -> Keychain | None:
             if new and len(given) < SHORT_PASSPHRASE:
                 ui.warn(f"AWSLOGIN_PASSPHRASE {_SHORT}")
             return Secret(given)
+        if new and environ.get("AWSLOGIN_KEYRING") != "file":
+            _offer_a_choice(ui)
         return _ask_passphrase(ui, new=new, again=attempt > 0)
 
     return Vault(path, passphrase)
@@ -239,12 +273,32 @@ def _unlocking(environ: Mapping[str, str]) -> str:
     return mend
 
 
+def _offer_a_choice(ui: Ui) -> None:
+    """Let the person say where secrets go on a machine without a keychain.
+
+    Raises:
+        NotKept: Nowhere.
+    """
+    ui.show("pass would do too: `pipx inject awslogin keyring-pass`, then AWSLOGIN_KEYRING=pass")
+    kept = ui.choose(
+        "This machine has no keychain. Where do secrets go?",
+        (
+            "into an encrypted file, behind a passphrase (AWSLOGIN_KEYRING=file)",
+            "nowhere: each command signs in anew (AWSLOGIN_KEYRING=none)",
+        ),
+    )
+    if kept == 1:
+        raise NotKept(
+            "nothing is kept on this machine",
+            hint="AWSLOGIN_KEYRING=none says so for good, AWSLOGIN_KEYRING=file keeps secrets",
+        )
+
+
 def _ask_passphrase(ui: Ui, *, new: bool, again: bool) -> Secret:
     """Ask on the terminal; twice where the vault is being made."""
     if not new:
         question = "Wrong passphrase. Passphrase" if again else "Passphrase"
         return Secret(ui.ask(f"{question} of the awslogin vault", secret=True))
-    ui.show("This machine has no keychain: secrets go to an encrypted file.")
     while True:
         first = ui.ask("New passphrase for the awslogin vault", secret=True)
         if first == ui.ask("The same passphrase again", secret=True):

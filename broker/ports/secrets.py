@@ -16,6 +16,9 @@ from broker.ports.clock import Clock, from_text, to_text
 from broker.ports.used_codes import UsedCodes
 from broker.secret import Secret
 
+MEND_WHERE_NONE = "start one, or set AWSLOGIN_PASSPHRASE, which opens the encrypted file"
+"""Where the machine has no keychain."""
+
 
 class Keychain(Protocol):
     """A keychain. `present` is False where the machine has none: then `get` finds nothing."""
@@ -106,7 +109,7 @@ class Secrets:
         if value is None and not self._keychain.present:
             raise KeychainError(
                 f"no keychain opens here, so there are no {what}",
-                hint="start one, or set AWSLOGIN_PASSPHRASE, which opens the encrypted file",
+                hint=getattr(self._keychain, "mend", MEND_WHERE_NONE),
             )
         if value is None:
             raise KeychainError(f"the keychain holds no {what}", hint=hint)

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from broker.errors import InteractionRequired
+from broker.errors import InteractionRequired, UsageError
 from broker.ports import terminal
 from broker.secret import Secret
 from broker.terminal_text import escape_controls, to_stderr
@@ -230,8 +230,14 @@ class Ui:
 
     def _given(self, what: str) -> str | None:
         suffix = (self._provider or "").upper().replace("-", "_")
-        own = self._environ.get(f"AWSLOGIN_{what}_{suffix}") if suffix else None
-        return own or self._environ.get(f"AWSLOGIN_{what}") or None
+        names = [f"AWSLOGIN_{what}_{suffix}"] if suffix else []
+        for name in [*names, f"AWSLOGIN_{what}"]:
+            given = self._environ.get(name, "").rstrip("\r\n")  # as mounted secrets end
+            if given and _has_other_bytes(given):
+                raise UsageError(f"{name} is not UTF-8 text")
+            if given:
+                return given
+        return None
 
     @contextlib.contextmanager
     def _terminal(self, question: str, variable: str) -> Iterator[terminal.Terminal]:
@@ -247,6 +253,11 @@ class Ui:
         finally:
             reader.close()
             writer.close()
+
+
+def _has_other_bytes(text: str) -> bool:
+    """Whether the environment's bytes were not UTF-8: Python keeps them as lone surrogates."""
+    return any("\udc80" <= letter <= "\udcff" for letter in text)
 
 
 def _matching(wanted: str, options: Sequence[str]) -> list[int]:

@@ -129,11 +129,19 @@ def _run(command: str) -> str:
         ) from None
     except OutputTooLongError:
         raise ConfigError("mfa_process prints no end of text", hint=_BY_HAND) from None
-    code = (ended.output.decode(errors="replace").split() or [""])[-1]
-    if ended.code or not _is_code(code):
+    lines = ended.output.decode(errors="replace").split("\n")
+    printed = next((line for line in reversed(lines) if line.strip()), "")
+    code = _code_at_the_end(printed)
+    if ended.code or code is None:
         raise ConfigError(
             f"mfa_process ended with {ended.code} and"
-            f" {'something other than a' if code else 'no'} code",
+            f" {'something other than a' if printed else 'no'} code",
             hint=_BY_HAND,
         )
     return code
+
+
+def _code_at_the_end(line: str) -> str | None:
+    """Its last six digits as a word, in one or (`123 456`) in two groups."""
+    found = re.search(r"(?:^|\s)(\d{3})[ \u00a0]?(\d{3})\s*$", line, re.ASCII)
+    return found.group(1) + found.group(2) if found else None

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from broker.credentials import access_key
 from broker.durations import HOUR
 from broker.errors import ConfigError, LoginRefused, RoleRefused
 from broker.ports.aws import credentials_of
@@ -145,7 +146,21 @@ class Static(KeyHolder):
         return seed_entry(request)
 
     def _keys(self, request: Request) -> Credentials:
-        return self.user_keys(request.keys_profile or request.profile)
+        """The keys that sign; where there are none, a person may add them now."""
+        profile = request.keys_profile or request.profile
+        ui = self.ports.ui
+        if ui.interactive and self.held_keys(profile) is None:
+            about = f"The keychain holds no keys for {profile}."
+            if ui.confirm("Add an access key now?", about=about):
+                self._add_keys(profile, request.region)
+        return self.user_keys(profile)
+
+    def _add_keys(self, profile: str, region: str) -> None:
+        """Ask for a pair, and store it once AWS has taken it."""
+        key_id = self.ports.ui.ask("Access key id")
+        pair = access_key(key_id, self.ports.ui.ask("Secret access key", secret=True))
+        self.ports.aws.caller_identity(Credentials(*pair), region)
+        self.store_keys(profile, *pair)
 
     def _role_with_mfa_session(self, keys: Credentials, request: Request) -> Credentials:
         """The role; a kept session that AWS does not take any more is replaced once."""
