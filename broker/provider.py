@@ -26,7 +26,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from broker.credentials import Account, Credentials, Request, RoleParameters, Rotation
+from broker.credentials import (
+    Account,
+    Credentials,
+    Request,
+    RoleParameters,
+    Rotation,
+    access_key,
+)
 from broker.errors import UsageError
 from broker.secret import Secret
 
@@ -42,6 +49,7 @@ __all__ = [
     "Request",
     "RoleParameters",
     "Rotation",
+    "access_key",
 ]
 
 

@@ -14,12 +14,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from broker.credentials import access_key
 from broker.durations import HOUR
 from broker.errors import ConfigError, LoginRefused, RoleRefused
 from broker.ports.aws import credentials_of
 from broker.ports.clock import from_text, to_text
-from broker.provider import Credentials, KeyHolder, ProviderOptions, Request, Rotation
+from broker.provider import Credentials, KeyHolder, ProviderOptions, Request, Rotation, access_key
 from broker.secret import Secret
 from providers.static.codes import Codes, seed_entry
 from providers.static.rotation import key_created, rotate
