@@ -12,23 +12,19 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from broker.errors import KeychainError, NotKept
-from broker.paths import data_dir
+from broker.errors import KeychainError
 from broker.ports import keyring_backend
 from broker.ports.deadline import TimeIsUpError, within
 from broker.ports.entries import MAX_ENTRY_CHARACTERS
 from broker.ports.secrets import MEND_WHERE_NONE, Keychain
 from broker.ports.ui import Ui
+from broker.ports.vault_passphrase import vault_here
 from broker.secret import Secret
 
 PATIENCE_ALONE = 5.0
 PATIENCE_WITH_A_PERSON = 120.0
 """Seconds: a person may be at the unlock dialog."""
 SAY_AFTER = 1.5
-SHORT_PASSPHRASE = 12
-"""Characters below which a passphrase is called short."""
-_SHORT = f"is short: under {SHORT_PASSPHRASE} characters are soon guessed by whoever has the file"
-
 _UNLOCK = {
     "darwin": "run `security unlock-keychain` (over SSH the keychain is locked), or",
     "win32": "sign in to Windows with a desktop or a batch logon, or",
@@ -114,7 +110,7 @@ def _open(ui: Ui, environ: Mapping[str, str]) -> Keychain | None:
         )
         if backend is not None:
             return SystemKeychain(backend, ui)
-    return _vault(ui, environ)
+    return vault_here(ui, environ)
 
 
 class NoKeychain:
@@ -237,72 +233,3 @@ def _in_time(call: Callable[[], T], ui: Ui, what: str) -> T:
             f"{what} failed: {type(error).__name__}",
             hint=_MEND,
         ) from error
-
-
-def _vault(ui: Ui, environ: Mapping[str, str]) -> Keychain | None:
-    """The encrypted file, where there is one or its passphrase can be had, else None."""
-    given = environ.get("AWSLOGIN_PASSPHRASE")
-    from broker.ports.vault import LockedVault, Vault
-
-    path = data_dir(environ) / "vault"
-    if not given and not ui.interactive:
-        return LockedVault(path, mend=_unlocking(environ)) if path.exists() else None
-
-    def passphrase(new: bool, attempt: int) -> Secret:  # noqa: FBT001
-        if given:
-            if attempt:
-                raise KeychainError(
-                    f"AWSLOGIN_PASSPHRASE does not open the vault {path}",
-                    hint="set the passphrase the vault was made with",
-                )
-            if new and len(given) < SHORT_PASSPHRASE:
-                ui.warn(f"AWSLOGIN_PASSPHRASE {_SHORT}")
-            return Secret(given)
-        if new and environ.get("AWSLOGIN_KEYRING") != "file":
-            _offer_a_choice(ui)
-        return _ask_passphrase(ui, new=new, again=attempt > 0)
-
-    return Vault(path, passphrase)
-
-
-def _unlocking(environ: Mapping[str, str]) -> str:
-    """How the vault is unlocked by who cannot be asked."""
-    mend = "set AWSLOGIN_PASSPHRASE, or run the command on a terminal, which asks for it"
-    if environ.get("AWSLOGIN_PROFILE"):
-        return f"{mend} (`exec` and `shell` do not hand the passphrase to their command)"
-    return mend
-
-
-def _offer_a_choice(ui: Ui) -> None:
-    """Let the person say where secrets go on a machine without a keychain.
-
-    Raises:
-        NotKept: Nowhere.
-    """
-    ui.show("pass would do too: `pipx inject awslogin keyring-pass`, then AWSLOGIN_KEYRING=pass")
-    kept = ui.choose(
-        "This machine has no keychain. Where do secrets go?",
-        (
-            "into an encrypted file, behind a passphrase (AWSLOGIN_KEYRING=file)",
-            "nowhere: each command signs in anew (AWSLOGIN_KEYRING=none)",
-        ),
-    )
-    if kept == 1:
-        raise NotKept(
-            "nothing is kept on this machine",
-            hint="AWSLOGIN_KEYRING=none says so for good, AWSLOGIN_KEYRING=file keeps secrets",
-        )
-
-
-def _ask_passphrase(ui: Ui, *, new: bool, again: bool) -> Secret:
-    """Ask on the terminal; twice where the vault is being made."""
-    if not new:
-        question = "Wrong passphrase. Passphrase" if again else "Passphrase"
-        return Secret(ui.ask(f"{question} of the awslogin vault", secret=True))
-    while True:
-        first = ui.ask("New passphrase for the awslogin vault", secret=True)
-        if first == ui.ask("The same passphrase again", secret=True):
-            if len(first) < SHORT_PASSPHRASE:
-                ui.warn(f"that passphrase {_SHORT}")
-            return Secret(first)
-        ui.show("The two differ.")
