@@ -62,10 +62,12 @@ def open_page(address: str, environ: Mapping[str, str]) -> bool:
     with contextlib.suppress(BrokenPipeError), opener.stdin:
         opener.stdin.write(address.encode())
     try:
-        with answer, opener:
-            return within(OPENS_WITHIN, lambda: answer.read(1)) == b"1"
-    except TimeIsUpError:
-        return True  # some browsers stay as long as their window
+        opened = within(OPENS_WITHIN, lambda: answer.read(1)) == b"1"
+    except TimeIsUpError:  # some browsers stay as long as their window: nobody waits for them
+        opener.returncode = 0
+        return True
+    with answer, opener:
+        return opened
 
 
 def _folder(environ: Mapping[str, str]) -> Path | None:
@@ -108,8 +110,10 @@ def main(folder: str = "") -> None:
 
     address = sys.stdin.read()
     page = _written(address, Path(folder)) if folder else None
+    answer = os.dup(1)  # which the browser does not inherit: some write to stdout
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     opened = webbrowser.open(page.as_uri() if page else address)
-    os.write(1, b"1" if opened else b"0")
+    os.write(answer, b"1" if opened else b"0")
     if page:
         if os.fork():
             os._exit(0)  # nobody waits for what follows
