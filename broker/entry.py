@@ -20,7 +20,7 @@ else:  # without site-packages nothing has imported it yet
     from broker import lean as os
 
 COMMANDS = frozenset(
-    "login exec shell env creds console whoami list status explain logout add remove rotate"
+    "login exec shell serve env creds console whoami list status explain logout add remove rotate"
     " discover setup import migrate config init agent doctor uninstall providers completion events"
     " report serve trust-policy".split()
 )

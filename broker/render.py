@@ -133,17 +133,22 @@ def _in_cmd(unset: Iterable[str], values: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _in_dotenv(_: Iterable[str], values: Mapping[str, str]) -> str:
+    return "".join(f"{name}={_dotenv(name, value)}\n" for name, value in values.items())
+
+
 _SCRIPTS: dict[str, Callable[[Iterable[str], Mapping[str, str]], str]] = {
     "env": _in_sh,
     "fish": _in_fish,
     "powershell": _in_powershell,
     "cmd": _in_cmd,
+    "dotenv": _in_dotenv,
 }
 
 
 def dotenv(session: Session) -> str:
     """For `.env` readers; `docker run --env-file` knows no quotes, so there are few."""
-    return "".join(f"{name}={_dotenv(name, value)}\n" for name, value in variables(session).items())
+    return _in_dotenv((), variables(session))
 
 
 def github(session: Session, environ: Mapping[str, str]) -> str:

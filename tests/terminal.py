@@ -78,6 +78,15 @@ class Terminal:
         os.close(self._tty)
         return Result(code, self._out, self.screen)
 
+    def hang_up(self, timeout: float = 40) -> Result:
+        """Close the terminal, as a window that is closed; wait for the end."""
+        self._done.set()
+        self._threads[0].join(5)
+        os.close(self._main)
+        code = self._process.wait(timeout)
+        os.close(self._tty)
+        return Result(code, self._out, self.screen)
+
     def _read_terminal(self) -> None:
         while not self._done.is_set():
             if select.select([self._main], [], [], 0.1)[0]:

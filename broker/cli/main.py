@@ -27,6 +27,7 @@ COMMANDS = {
     "creds": "broker.cli.login:creds",
     "exec": "broker.cli.run:exec_",
     "shell": "broker.cli.run:shell",
+    "serve": "broker.cli.serve:serve",
     "list": "broker.cli.show:list_",
     "status": "broker.cli.show:status",
     "console": "broker.cli.console:console",
