@@ -170,9 +170,10 @@ class _Import:
         app, before = self._app, self._content
         if not (merged.providers or merged.profiles):
             return True
-        change = diff(self._path, before or b"", merged.content)
-        if not agreed(app, change, yes=yes):
-            return False
+        if app.ui.interactive and not yes:
+            change = diff(self._path, before or b"", merged.content)
+            if not agreed(app, change, yes=yes):
+                return False
         if read_or_none(self._path) != before:
             raise UsageError(f"{self._path} was changed meanwhile", hint="run it again")
         if before is None and self._path.parent == config_dir(app.environ):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import yaml
@@ -33,28 +34,37 @@ class Page:
 
     Attributes:
         file: Its name, for messages.
-        data: All that it says.
+        document: All that it says, with its places.
         lines: Its text, a line each, with their ends.
         line_break: How its lines end.
     """
 
     def __init__(self, content: bytes, file: str) -> None:
         self.file = file
-        self.data: dict[str, Any] = parse(content, file).data
-        if not isinstance(self.data, dict):
+        self.document = parse(content, file)
+        if not isinstance(self.document.data, dict):
             raise ConfigError("a config is a mapping that begins `version: 1`", file=file, line=1)
         self._mark = content[:3] if content.startswith(b"\xef\xbb\xbf") else b""
         text = content[len(self._mark) :].decode()
         self.lines: list[str] = _LINE.findall(text)
         self.line_break = "\r\n" if "\r\n" in text else "\n"
-        root = yaml.compose(text, Loader=_LOADER)
-        assert isinstance(root, yaml.MappingNode)
-        self._root = root
         self._starts = [0]
         for line in self.lines:
             self._starts.append(self._starts[-1] + len(line))
         self._changes: list[tuple[int, int, str]] = []
         self._new_sections: list[str] = []
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """All that the file says."""
+        data: dict[str, Any] = self.document.data
+        return data
+
+    @cached_property
+    def _root(self) -> yaml.MappingNode:
+        root = yaml.compose("".join(self.lines), Loader=_LOADER)
+        assert isinstance(root, yaml.MappingNode)
+        return root
 
     def section(self, name: str) -> tuple[Any, Any]:
         """The nodes of a section's key and of its value; both None where it has none."""

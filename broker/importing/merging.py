@@ -17,10 +17,11 @@ from broker.config.document import parse
 from broker.config.editing import Page, as_lines, check_unchanged
 from broker.config.load import of_document
 from broker.config.models import ProfileModel
+from broker.errors import ConfigError
 from broker.importing import names, secret_words
 from broker.importing.found import Found, FoundProfile, LeftOut
 from broker.importing.sign_ins import FOR_PROFILES, SignIns
-from broker.importing.spoiled import ESSENTIAL, take_away
+from broker.importing.spoiled import ESSENTIAL, drop_long_durations, take_away
 
 EMPTY = b"version: 1\n"
 
@@ -78,7 +79,7 @@ def merge(
         ConfigError: The file is spoiled, or written so that there is no place for an entry.
     """
     page = Page(content, str(path))
-    before = of_document(parse(content, str(path)), path, environ, content)
+    before = of_document(page.document, path, environ, content)
     wanted = _with_sources(found, {*only}) if only else found
     sign_ins = SignIns(before, wanted.providers)
     merged = Merged(content, providers=sign_ins.new, left_out=list(wanted.left_out))
@@ -86,12 +87,14 @@ def merge(
     there = {*merged.names.values(), *before.names}
     for profile in wanted.profiles:
         _take(profile, before, merged, sign_ins, there)
+    theirs = {ours: name for name, ours in merged.names.items()}
+    told = drop_long_durations(merged.profiles, lambda name: _is_user(name, before, merged))
+    merged.left_out += [LeftOut(theirs[name], key, reason) for name, key, reason in told]
     _write(page, path, environ, merged, keep_unused=not only)
     merged.left_out[len(wanted.left_out) :] = [
         replace(one, key=wanted.keys.get(one.key, one.key))
         for one in merged.left_out[len(wanted.left_out) :]
     ]
-    theirs = {ours: name for name, ours in merged.names.items()}
     merged.renamed = {theirs[n]: n for n in merged.profiles if theirs[n] != n}
     kept = {*merged.kept}
     merged.left_out = [
@@ -101,6 +104,24 @@ def merge(
     unused = [(name, why) for name, (_, why) in sign_ins.problems.items() if name not in used]
     merged.left_out += [LeftOut(name, "", reason) for name, reason in unused]
     return merged
+
+
+def _is_user(name: str, before: Config, merged: Merged) -> bool:
+    """Whether a profile is a user with keys and no role: a role of theirs may last 12 hours."""
+    values = merged.profiles.get(name)
+    if values is None:
+        return name in before and _resolved_as_user(name, before)
+    provider = str(values.get("provider"))
+    new = merged.providers.get(provider)
+    kind = new["type"] if new else before.provider(provider).type if "provider" in values else ""
+    return kind == "static" and "role_arn" not in values
+
+
+def _resolved_as_user(name: str, before: Config) -> bool:
+    try:
+        return before.profile(name).is_bare_keys
+    except ConfigError:
+        return False
 
 
 def _with_sources(found: Found, only: set[str]) -> Found:

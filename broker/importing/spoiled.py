@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from broker.config import Config
 from broker.config.document import Document
+from broker.config.profile import LONGEST_CHAINED
+from broker.durations import parse_duration
 from broker.errors import ConfigError
 
 ESSENTIAL = frozenset({"provider", "source", "account", "role", "role_arn"})
 """Without one of these a profile would be another one; any other value may stay behind."""
+
+_TOO_LONG = (
+    "AWS gives at most 1 hour to a role that is taken from temporary credentials (here those of {})"
+)
 
 Profiles = dict[str, dict[str, object]]
 Told = tuple[str, str, str]
@@ -69,3 +77,23 @@ def _followers(
     fate = gone.get(at, True)  # a circle goes whole
     gone.update(dict.fromkeys(chain, fate))
     return chain
+
+
+def drop_long_durations(profiles: Profiles, is_user: Callable[[str], bool]) -> list[Told]:
+    """Take durations away that AWS does not give to a role taken with a session; what was taken.
+
+    The config would refuse them too; it is asked once only where few profiles are wrong.
+
+    Args:
+        profiles: New ones; changed.
+        is_user: Whether a profile is a user with keys and no role.
+    """
+    told: list[Told] = []
+    for name, values in profiles.items():
+        source, duration = values.get("source"), values.get("duration")
+        if not (source and duration) or parse_duration(str(duration)) <= LONGEST_CHAINED:
+            continue
+        if not is_user(str(source)):
+            del values["duration"]
+            told.append((name, "duration", _TOO_LONG.format(source)))
+    return told
