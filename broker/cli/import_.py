@@ -16,6 +16,7 @@ from broker.aws_files import write_back
 from broker.cli.app import App, command
 from broker.cli.change import agreed, diff
 from broker.cli.import_keys import from_credentials, taken_over
+from broker.cli.import_offer import CREDENTIALS, offered
 from broker.cli.report import report
 from broker.config import NoConfig
 from broker.config.load import find
@@ -29,7 +30,6 @@ from broker.user_keys import key_profiles
 if TYPE_CHECKING:
     from broker.importing.merging import Merged
 
-CREDENTIALS = "aws-credentials"
 NAMES_SHOWN = 8
 
 
@@ -62,62 +62,17 @@ def import_(
     tool's. aws-credentials moves plain-text keys of ~/.aws/credentials into the keychain: NAME… are
     sections, each of which goes to the static profile of its name.
     """
-    if source == CREDENTIALS:
-        if dry_run:
-            raise UsageError("--dry-run goes with sources that write to the config")
-        return from_credentials(app, names, profile=profile, remove=remove, yes=yes)
-    if profile or remove is not None:
+    if (profile or remove is not None) and source != CREDENTIALS:
         raise UsageError("--as, --remove and --keep go with aws-credentials")
     here = Here(app.environ, Path(working_directory()))
-    chosen = source or _offered(app, here)
+    chosen = source or offered(app, here)
     if chosen is None:
         return None
+    if chosen == CREDENTIALS:
+        return from_credentials(
+            app, names, profile=profile, remove=remove, yes=yes, dry_run=dry_run
+        )
     return _Import(app, chosen, here).run(names, dry_run=dry_run, with_keys=not no_keys, yes=yes)
-
-
-def _offered(app: App, here: Here) -> str | None:
-    """Say what each tool would bring; on a terminal, the one that the person picks."""
-    there, rows = {}, []
-    for source in SOURCES:
-        try:
-            found = look(source, here)
-        except AwsLoginError as error:
-            rows.append({"source": source, "error": error.message})
-            continue
-        if found.files and found.is_in_use:
-            there[source] = found
-            rows.append(_counted(source, found))
-    if app.output == "json":
-        app.say_json(rows)
-        return None
-    lines = [f"{row['source']}: {row.get('error') or _in_words(row)}" for row in rows]
-    app.say("".join(f"{line}\n" for line in lines) or "no other tool's set-up was found here\n")
-    if not there or not app.ui.interactive:
-        if there:
-            app.note(f"`awslogin import {next(iter(there))}` takes one over")
-        return None
-    texts = [
-        *(f"{source}: {_in_words(_counted(source, found))}" for source, found in there.items())
-    ]
-    pick = app.ui.choose("Take over which?", [*texts, "none of them"])
-    return [*there][pick] if pick < len(there) else None
-
-
-def _counted(source: str, found: Found) -> dict[str, Any]:
-    return {
-        "source": source,
-        "files": [str(path) for path in found.files],
-        "providers": len(found.providers),
-        "profiles": len(found.profiles),
-        "keys": len(found.key_names),
-        "left_out": len({one.source for one in found.left_out if not one.key}),
-    }
-
-
-def _in_words(row: dict[str, Any]) -> str:
-    counts = [(row["profiles"], "profile"), (row["providers"], "sign-in"), (row["keys"], "key")]
-    told = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n]
-    return ", ".join(told) or "nothing that can come over"
 
 
 class _Import:
@@ -189,7 +144,7 @@ class _Import:
         self, keys: list[str], ours: dict[str, str], *, yes: bool
     ) -> tuple[list[dict[str, Any]], list[AwsLoginError]]:
         """Take keys of the tool's keychain into ours, each once AWS has taken it."""
-        from broker.ports import aws_vault_keys
+        from broker.ports import go_keyring
 
         app = self._app
         mine = set(key_profiles(app.config))
@@ -201,7 +156,7 @@ class _Import:
         for name in wanted:
             try:
                 with app.naming(ours[name]):
-                    key_id, secret = aws_vault_keys.key_of(name, app.environ)
+                    key_id, secret = go_keyring.key_of(name, app.environ)
                     done = taken_over(app, ours[name], key_id, secret.reveal())
                     rows.append({"profile": ours[name], **done})
             except AwsLoginError as error:

@@ -37,6 +37,7 @@ def from_credentials(
     profile: str | None,
     remove: bool | None,
     yes: bool,
+    dry_run: bool,
 ) -> int:
     """Take keys over; the exit code.
 
@@ -46,6 +47,7 @@ def from_credentials(
         profile: Whose keys they are, where names differ.
         remove: Take them out of the file, leave them there, or (None) ask.
         yes: Take them out without asking.
+        dry_run: Say what would be taken, and ask AWS and the keychain nothing.
 
     Raises:
         UsageError: There is no such section, no file, or no profile for it.
@@ -65,22 +67,21 @@ def from_credentials(
     found, problems = _for_profiles(app, held, sections, profile)
     rows: list[dict[str, Any]] = []
     for one in found:
+        row: dict[str, Any] = {"profile": one.profile, "access_key_id": one.keys.access_key_id}
         try:
             with app.naming(one.profile):
-                rows.append(
-                    {
-                        "profile": one.profile,
-                        **taken_over(
-                            app, one.profile, one.keys.access_key_id, one.keys.secret_access_key
-                        ),
-                    }
-                )
+                rows.append(row if dry_run else row | _stored(app, one))
         except AwsLoginError as error:
             problems.append(error)
+    there = {one.section for one in found}
+    left_out = [section for section in held if section not in there and not sections]
+    if dry_run:
+        _say_what_would_be(app, path, rows, left_out)
+        return worst(problems) if problems else 0
     moved = [one.section for one in found if one.profile in {row["profile"] for row in rows}]
     removed = bool(moved) and _removed(app, path, content, moved, remove=remove, yes=yes)
     if rows or not problems:
-        _say(app, path, rows, removed=removed)
+        _say(app, path, rows, left_out, removed=removed)
     for problem in problems:
         report(problem, machine=app.output == "json")
     return worst(problems) if problems else 0
@@ -111,7 +112,7 @@ def _for_profiles(
         homeless += others
     if not homeless:
         return found, []
-    hint = "add to the config, then again:\n" + _yaml(homeless)
+    hint = "`awslogin import aws-config` adds them to the config; or by hand:\n" + _yaml(homeless)
     problem = ConfigError(
         f"no static profile is called {' or '.join(homeless)}", file=str(app.config.path), hint=hint
     )
@@ -132,6 +133,10 @@ def _static_ones(app: App, found: list[_Found]) -> tuple[list[_Found], list[str]
 def _yaml(names: Iterable[str]) -> str:
     lines = [f"  {name}: {{provider: keys}}" for name in names]
     return "\n".join(["providers:", "  keys: {type: static}", "profiles:", *lines])
+
+
+def _stored(app: App, one: _Found) -> dict[str, Any]:
+    return taken_over(app, one.profile, one.keys.access_key_id, one.keys.secret_access_key)
 
 
 def taken_over(
@@ -181,9 +186,33 @@ def _removed(
     return True
 
 
-def _say(app: App, path: Path, rows: list[dict[str, Any]], *, removed: bool) -> None:
+def _document(path: Path, rows: list[dict[str, Any]], left_out: list[str]) -> dict[str, Any]:
+    """The JSON of every `import`, and whose keys were taken."""
+    reason = "no static profile is called so: `awslogin import aws-config` makes them"
+    return {
+        "added": {"providers": [], "profiles": []},
+        "kept": [],
+        "left_out": [{"source": name, "key": "", "reason": reason} for name in left_out],
+        "file": str(path),
+        "imported": rows,
+    }
+
+
+def _say_what_would_be(
+    app: App, path: Path, rows: list[dict[str, Any]], left_out: list[str]
+) -> None:
     if app.output == "json":
-        app.say_json({"file": str(path), "imported": rows, "removed": removed})
+        app.say_json({**_document(path, rows, left_out), "removed": False, "dry_run": True})
+        return
+    lines = [f"{row['profile']}: {row['access_key_id']} would go into the keychain" for row in rows]
+    app.say("".join(f"{line}\n" for line in lines) or f"{path} holds no keys that could be taken\n")
+
+
+def _say(
+    app: App, path: Path, rows: list[dict[str, Any]], left_out: list[str], *, removed: bool
+) -> None:
+    if app.output == "json":
+        app.say_json({**_document(path, rows, left_out), "removed": removed})
         return
     if not rows:
         app.say(f"{path} holds no keys of a user\n")

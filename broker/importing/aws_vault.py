@@ -15,7 +15,7 @@ from broker.importing.aws_profiles import AwsFile, translate
 from broker.importing.found import Found
 from broker.importing.ini import Section
 from broker.importing.reading import Here, text_of
-from broker.ports import aws_vault_keys
+from broker.ports import go_keyring
 
 _SETTINGS = """
 mfa_serial role_arn external_id region role_session_name duration_seconds source_profile
@@ -40,7 +40,7 @@ def look(here: Here) -> Found:
     found = Found()
     sections = {} if text is None else ini.as_go_reads(text, path)
     profiles, sessions = by_kind(sections, "profile"), by_kind(sections, "sso-session")
-    keychain = aws_vault_keys.names(here.environ)
+    keychain = go_keyring.names(here.environ)
     if text is not None:
         found.files.append(path)
     own = {*_INCLUDES, "mfa_process", "session_tags", "web_identity_token_process"}

@@ -15,6 +15,7 @@ from broker.importing.reading import wrong
 
 Section = dict[str, str]
 
+_QUOTED = re.compile(r"[\"'\\]")
 _COMMENT = re.compile(r"\s[#;].*")
 _KEY = re.compile(r"([^=:]+?)\s*[=:]\s*(.*)")
 
@@ -93,7 +94,7 @@ def aws_name(section: str, kind: str) -> str | None:
     if not section.startswith(kind):
         return None
     try:
-        words = shlex.split(section)
+        words = shlex.split(section) if _QUOTED.search(section) else section.split()
     except ValueError:
         return None
     return words[1] if len(words) == 2 and words[0] == kind else None

@@ -14,6 +14,7 @@ from broker.importing.found import Found
 from broker.importing.ini import Section
 from broker.importing.reading import Here, text_of
 from broker.paths import expanded, read_or_none
+from broker.ports import go_keyring
 
 KINDS = {
     "azuread": "entra",
@@ -66,6 +67,10 @@ _REASONS = {
     "password": "a password belongs to no file: it is asked for, and kept in the keychain"
     " with `remember_password: true`",
 }
+_STORED = (
+    "it stays in saml2aws's keychain, under the account's address: the first sign-in asks, and"
+    " `remember_password: true` keeps it in ours"
+)
 _KNOWN = frozenset(
     {"name", "url", "username", "provider", "mfa", "aws_urn", "aws_session_duration"}
     | {"aws_profile", "role_arn", "policy_file", "policy_arn_list", "region"}
@@ -82,19 +87,23 @@ def look(here: Here) -> Found:
     found.files.append(path)
     sections = ini.as_go_reads(text, path)
     accounts = {name or "default": given for name, given in sections.items() if given}
+    stored = {*go_keyring.passwords(here.environ)}
     names = Counter(given.get("aws_profile") for given in accounts.values())
     for name, given in accounts.items():
         own = given.get("aws_profile") or ""
         alone = own not in {"", "saml", "default"} and names[own] == 1 and own not in accounts
-        _Account(own if alone else name, name, given, found, here).translate()
+        account = _Account(own if alone else name, given, found, here)
+        account.translate()
+        if given.get("url") in stored:
+            found.leave_out(account.name, "password", _STORED)
     return found
 
 
 class _Account:
     """One section on its way over."""
 
-    def __init__(self, name: str, section: str, given: Section, found: Found, here: Here) -> None:
-        self.name, self.section, self.given, self.found = name, section, given, found
+    def __init__(self, name: str, given: Section, found: Found, here: Here) -> None:
+        self.name, self.given, self.found = name, given, found
         self.kind = given.get("provider", "").lower()
         self.here = here
         self.used = set(_KNOWN)

@@ -81,7 +81,7 @@ def test_keys_come_out_of_a_secret_service(vault: Home, sandbox: Sandbox, tmp_pa
         "oidc:https://corp.awsapps.com/start": item("y", sandbox.ann),
     }
     with laid(vault, items, tmp_path / "desktop"):
-        assert "aws-vault: 3 profiles, 1 sign-in, 2 keys" in vault.run("import").ok().out
+        assert "aws-vault: 3 profiles, 2 keys, 1 sign-in" in vault.run("import").ok().out
         shown = vault.run("import", "aws-vault", "--dry-run").ok()
         assert "alone: {provider: keys" in shown.out
         document = vault.run("import", "aws-vault", "--output", "json").ok().json
@@ -153,3 +153,13 @@ def test_keys_come_out_of_pass(vault: Home, sandbox: Sandbox, tmp_path: Path) ->
         document = vault.run("import", "aws-vault", "--output", "json").ok().json
     assert [row["access_key_id"] for row in document["keys"]] == [sandbox.bob.key_id]
     assert vault.holds_in_plain([sandbox.bob.secret]) == []
+
+
+def test_a_password_of_saml2aws_is_told_by_name_alone(home: Home, tmp_path: Path) -> None:
+    url = "https://id.example/realms/r/protocol/saml/clients/aws"
+    text = f"[one]\nprovider = KeyCloak\nurl = {url}\nmfa = Auto\n"
+    (home.folder / ".saml2aws").write_text(text)
+    with laid(home, {url: {"Key": url, "Data": "aHVudGVyMg=="}}, tmp_path / "desktop"):
+        document = home.run("import", "saml2aws", "--output", "json").ok().json
+    assert [(one["source"], one["key"]) for one in document["left_out"]] == [("one", "password")]
+    assert document["added"]["profiles"] == ["one"]

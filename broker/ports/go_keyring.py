@@ -1,4 +1,4 @@
-"""The users' keys that aws-vault keeps in a Secret Service or in `pass`. Owns how they lie there.
+"""What aws-vault and saml2aws keep in a Secret Service or in `pass`. Owns how it lies there.
 
 Nothing is written or removed. Source: github.com/byteness/keyring (99designs/keyring before) and
 go-libsecret: a collection of its own, an item a name, `{"profile": NAME}` as attribute, JSON with
@@ -60,7 +60,7 @@ def names(environ: Mapping[str, str]) -> Names:
         if backend == "pass":
             return Names(_kept(_pass_names(_store(environ), _prefix(environ))))
         if backend in {"", "secret-service"}:
-            return Names(_kept(_in_time(lambda: _labels(environ))))
+            return Names(_kept(_in_time(lambda: _labels(_vault(environ)))))
     except KeychainError as error:
         if backend or not files:
             return Names(problem=error.message if backend else "")
@@ -77,12 +77,25 @@ def key_of(name: str, environ: Mapping[str, str]) -> tuple[str, Secret]:
     if environ.get("AWS_VAULT_BACKEND") == "pass":
         item = _shown(name, environ)
     else:
-        item = _in_time(lambda: _secret(name, environ))
+        item = _in_time(lambda: _secret(name, _vault(environ)))
     try:
         data = json.loads(base64.b64decode(json.loads(item)["Data"]))
         return str(data["AccessKeyID"]), Secret(str(data["SecretAccessKey"]))
     except (ValueError, KeyError, TypeError, binascii.Error):
         raise KeychainError(f"aws-vault's entry of {name} is not in the form it writes") from None
+
+
+def passwords(environ: Mapping[str, str]) -> list[str]:
+    """The addresses for which saml2aws holds a password; no secret is read."""
+    backend = environ.get("SAML2AWS_KEYRING_BACKEND") or ""
+    try:
+        if backend == "pass":
+            return _pass_names(_store(environ), "saml2aws")
+        if backend in {"", "secret-service"}:
+            return _in_time(lambda: _labels("login"))
+    except KeychainError:
+        return []
+    return []
 
 
 def _kept(names: list[str]) -> list[str]:
@@ -101,36 +114,40 @@ def _in_time(work: Callable[[], T]) -> T:
         raise KeychainError("the Secret Service does not answer") from None
 
 
-def _labels(environ: Mapping[str, str]) -> list[str]:
-    return [str(item.get_label()) for item in _collection(environ).get_all_items()]
+def _labels(collection: str) -> list[str]:
+    return [str(item.get_label()) for item in _collection(collection).get_all_items()]
 
 
-def _secret(name: str, environ: Mapping[str, str]) -> bytes:
-    item = next(iter(_collection(environ).search_items({"profile": name})), None)
+def _vault(environ: Mapping[str, str]) -> str:
+    """The name of aws-vault's own collection."""
+    return environ.get("AWS_VAULT_SECRET_SERVICE_COLLECTION_NAME") or "awsvault"
+
+
+def _secret(name: str, collection: str) -> bytes:
+    item = next(iter(_collection(collection).search_items({"profile": name})), None)
     if item is None:
         raise KeychainError(f"aws-vault's keychain holds no keys of {name}")
     return bytes(item.get_secret())
 
 
-def _collection(environ: Mapping[str, str]) -> Any:
-    """aws-vault's own collection, unlocked."""
+def _collection(wanted: str) -> Any:
+    """A collection of this name, which must be unlocked."""
     try:
         import secretstorage
         from jeepney.wrappers import DBusErrorResponse
         from secretstorage.exceptions import SecretStorageException
     except ImportError:
         raise KeychainError("this system has no Secret Service") from None
-    wanted = environ.get("AWS_VAULT_SECRET_SERVICE_COLLECTION_NAME") or "awsvault"
     try:
         connection = secretstorage.dbus_init()
         for collection in secretstorage.get_all_collections(connection):
             if _plain(str(collection.collection_path)).rpartition("/collection/")[2] == wanted:
                 if collection.is_locked():
-                    raise KeychainError(f"aws-vault's collection `{wanted}` is locked: unlock it")
+                    raise KeychainError(f"the collection `{wanted}` is locked: unlock it")
                 return collection
     except (SecretStorageException, DBusErrorResponse, OSError) as error:
         raise KeychainError(f"no Secret Service answers here: {type(error).__name__}") from None
-    raise KeychainError(f"the Secret Service has no collection `{wanted}` of aws-vault's")
+    raise KeychainError(f"the Secret Service has no collection `{wanted}`")
 
 
 def _plain(path: str) -> str:
