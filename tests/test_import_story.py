@@ -221,3 +221,18 @@ def test_nothing_to_import(team: Home, file: Path) -> None:
 
 def test_no_file(team: Home) -> None:
     assert team.run("import", "aws-credentials").code == 2
+
+
+def test_dry_run_says_what_would_be_taken_and_asks_nobody(
+    team: Home, sandbox: Sandbox, file: Path
+) -> None:
+    before = file.read_bytes()
+    done = team.run("import", "aws-credentials", "--dry-run", "--yes").ok()
+    assert f"dev: {sandbox.bob.key_id} would go into the keychain" in done.out
+    document = team.run("import", "aws-credentials", "--dry-run", "--output", "json").ok().json
+    assert [row["profile"] for row in document["imported"]] == ["dev", "ann"]
+    assert [one["source"] for one in document["left_out"]] == ["elsewhere"]
+    assert file.read_bytes() == before
+    assert sandbox.calls("sts") == []
+    assert team.run("dev", "--output", "json").error["exit"] == 7
+    assert "aws-credentials: 3 keys" in team.run("import").ok().out
