@@ -9,6 +9,6 @@ import sys
 from setuptools import setup
 
 if sys.platform == "win32":
-    setup(entry_points={"console_scripts": ["awslogin = broker.entry:main"]})
+    setup(entry_points={"console_scripts": ["awslogin = broker.warm:main"]})
 else:
     setup(scripts=["bin/awslogin"])

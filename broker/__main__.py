@@ -9,7 +9,7 @@ alone = not __package__
 if alone:
     sys.path.insert(0, __file__.rpartition("/broker/")[0])
 
-from broker.entry import main  # noqa: E402
+from broker.warm import main  # noqa: E402
 
 if alone:
     sys.path.append(sys.path.pop(0))

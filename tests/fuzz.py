@@ -21,8 +21,8 @@ from pathlib import Path
 
 from broker.agent.server import AgentServer
 from broker.config import load
-from broker.entry import send
 from broker.errors import AwsLoginError
+from broker.warm import send
 from providers.saml import leads
 from providers.saml.assertion import is_for_another, read
 from providers.saml.debug_page import masked_copy

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from broker.entry import agent_folder, connect, receive, send
 from broker.paths import state_dir
+from broker.warm import agent_folder, connect, receive, send
 from tests.configs import config
 from tests.crowd import until
 from tests.sandbox import Sandbox
@@ -68,7 +68,7 @@ def answered_by_the_agent(home: Home, *words: str, setup: bool = False) -> bool:
         return {line.rpartition("|")[2].strip() for line in told.splitlines() if "|" in line}
 
     return loaded(done.stderr) - loaded(bare.stderr) <= {
-        "broker", "broker.entry", "_socket", "os", "sys",
+        "broker", "broker.warm", "_socket", "os", "sys",
     }  # fmt: skip
 
 

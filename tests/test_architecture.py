@@ -79,7 +79,7 @@ def test_only_ports_reach_the_outside() -> None:
         used = {m for m in imported(path) if not m.startswith("botocore.exceptions")}
         found = {m for m in used if m in forbidden or m.split(".")[0] in forbidden}
         allowed = {"getpass", "getpass.getuser"}  # the user's name; it prompts for nothing
-        if where in {"broker/entry.py", "broker/warm.py"}:
+        if where == "broker/warm.py":
             allowed |= {"_socket", "_socket.socket"}  # the warm path asks the agent itself
         assert found <= allowed, where
 
@@ -143,14 +143,14 @@ def loaded_by(code: str, *switches: str) -> set[str]:
 
 
 def test_the_warm_path_imports_next_to_nothing() -> None:
-    assert loaded_by("import broker.entry") <= {"broker", "broker.entry", "_socket", "sys", "os"}
+    assert loaded_by("import broker.warm") <= {"broker", "broker.warm", "_socket", "sys", "os"}
 
 
 def test_the_line_of_setup_does_without_os() -> None:
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import broker.entry"
-    assert loaded_by(code, "-I", "-S") == {"broker", "broker.entry", "broker.lean"}
-    code += "; broker.entry.agent_folder({})"  # in the person's home, which HOME names
-    assert loaded_by(code, "-I", "-S") == {"broker", "broker.entry", "broker.lean"}
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import broker.warm"
+    assert loaded_by(code, "-I", "-S") == {"broker", "broker.warm", "broker.minimal_os"}
+    code += "; broker.warm.agent_folder({})"  # in the person's home, which HOME names
+    assert loaded_by(code, "-I", "-S") == {"broker", "broker.warm", "broker.minimal_os"}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from broker.agent import messages
-from broker.entry import (
+from broker.errors import ConfigError, UsageError
+from broker.file_fingerprint import file_fingerprint
+from broker.sealing_key import KEY_NAME
+from broker.secret import Secret
+from broker.settings import settings
+from broker.warm import (
     FORMATS,
     agent_folder,
     connect,
@@ -25,11 +30,6 @@ from broker.entry import (
     send,
     socket_path,
 )
-from broker.errors import ConfigError, UsageError
-from broker.file_fingerprint import file_fingerprint
-from broker.sealing_key import KEY_NAME
-from broker.secret import Secret
-from broker.settings import settings
 
 if TYPE_CHECKING:
     from broker.session import Session

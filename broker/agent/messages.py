@@ -1,6 +1,6 @@
 """The agent's messages by name, off the warm path: a frame of the verb, then names and values.
 
-Owns their form alone. `get` and its answers are positional bytes, for speed: `broker.entry`.
+Owns their form alone. `get` and its answers are positional bytes, for speed: `broker.warm`.
 `status`, `lock` and `stop` have no values: any version of the agent understands them of any other.
 """
 
@@ -14,7 +14,7 @@ class Declare(NamedTuple):
     """One way of asking for a session, and all that must be as it was for an answer to hold.
 
     Attributes:
-        how: How the config was found: `broker.entry.place_of`.
+        how: How the config was found: `broker.warm.place_of`.
         config: Its path.
         profile: The profile's name.
         session_id: Names the session that is asked for.

@@ -24,7 +24,7 @@ if __name__ == "__main__":
 
 from broker.agent.refresh import now
 from broker.agent.server import AgentServer
-from broker.entry import is_private, socket_path
+from broker.warm import is_private, socket_path
 
 TICK = 5.0
 """Seconds between looks at what has expired, is to be refreshed, or has been idle."""

@@ -24,7 +24,7 @@ from broker.agent.store import (
     Values,
 )
 from broker.agent.unlocked import UnlockedKeys
-from broker.entry import peer_of, receive, send
+from broker.warm import peer_of, receive, send
 
 if TYPE_CHECKING:
     from broker.agent.endpoint import CredentialsEndpoint

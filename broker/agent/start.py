@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from broker.entry import connect, is_private
+from broker.warm import connect, is_private
 
 if TYPE_CHECKING:
     from _socket import socket

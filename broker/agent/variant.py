@@ -25,7 +25,7 @@ def variant_of(
         config: Just loaded.
         profile: Its session's id has been computed, so that `environ` was asked for all it needs.
         environ: Tells what shaped the session.
-        place: How its config was found, and where (`broker.entry.place_of`).
+        place: How its config was found, and where (`broker.warm.place_of`).
         session_id: Names the session.
     """
     if profile is not config.profile(profile.name):

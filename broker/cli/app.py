@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from broker.entry import place_of, working_directory
 from broker.errors import (
     AwsLoginError,
     InteractionRequired,
@@ -30,6 +29,7 @@ from broker.errors import (
 from broker.recording_environ import RecordingEnviron
 from broker.secret import masked
 from broker.terminal_text import escape_controls
+from broker.warm import place_of, working_directory
 from broker.whole_files import write_new
 
 if TYPE_CHECKING:

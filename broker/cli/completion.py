@@ -15,10 +15,10 @@ from typing import Any
 import click
 
 from broker.cli.app import App, command
-from broker.entry import place_of
 from broker.errors import AwsLoginError
 from broker.file_fingerprint import file_fingerprint, is_trustworthy
 from broker.paths import config_dir, read_or_none, state_dir, write_private
+from broker.warm import place_of
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 VARIABLE = "_AWSLOGIN_COMPLETE"

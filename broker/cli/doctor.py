@@ -9,7 +9,7 @@ import click
 
 from broker.cli.app import App, command
 from broker.doctor import Finding, Machine, examine, exit_code
-from broker.entry import working_directory
+from broker.warm import working_directory
 
 _MARKS = {"ok": "✓", "info": "·", "warning": "!", "error": "✗"}
 _COLOURS = {"ok": "green", "info": "cyan", "warning": "yellow", "error": "red"}

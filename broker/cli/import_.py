@@ -21,11 +21,11 @@ from broker.cli.report import report
 from broker.config import NoConfig
 from broker.config.load import find
 from broker.config.trust import Trust
-from broker.entry import working_directory
 from broker.errors import AwsLoginError, UsageError, worst
 from broker.importing import SOURCES, Found, Here, LeftOut, look
 from broker.paths import config_dir, private_dir, read_or_none
 from broker.user_keys import key_profiles
+from broker.warm import working_directory
 
 if TYPE_CHECKING:
     from broker.importing.merging import Merged

@@ -10,8 +10,8 @@ from broker import render
 from broker.cli.app import FORMATS, App, command, login_options
 from broker.cli.completion import profile_argument
 from broker.cli.report import report
-from broker.entry import calling_shell
 from broker.errors import AwsLoginError, UsageError, worst
+from broker.warm import calling_shell
 
 if TYPE_CHECKING:
     from broker.config import Profile

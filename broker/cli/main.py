@@ -18,8 +18,8 @@ import click
 from broker import __version__
 from broker.cli.app import FORMATS
 from broker.cli.report import as_ours, report, report_interrupt
-from broker.entry import hold_interrupts, keep_descriptors
 from broker.errors import EXIT_INTERRUPTED
+from broker.warm import hold_interrupts, keep_descriptors
 
 COMMANDS = {
     "login": "broker.cli.login:login",

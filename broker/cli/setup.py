@@ -16,8 +16,8 @@ from broker.cli.change import diff
 from broker.cli.setup_sections import Wanted, wanted_sections
 from broker.config import NoConfig
 from broker.config.load import find
-from broker.entry import FILE_NAME, working_directory
 from broker.errors import UsageError
+from broker.warm import FILE_NAME, working_directory
 
 
 @command()

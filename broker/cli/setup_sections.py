@@ -17,8 +17,8 @@ import broker
 from broker import aws_files
 from broker.arn import account_of
 from broker.aws_config import profiles
-from broker.entry import FILE_NAME
 from broker.errors import AwsLoginError, InteractionRequired, UsageError
+from broker.warm import FILE_NAME
 
 if TYPE_CHECKING:
     from broker.cli.app import App

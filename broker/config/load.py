@@ -20,11 +20,11 @@ from broker.config.problems import (
     validated,
 )
 from broker.config.secrets import secrets_in
-from broker.entry import FILE_NAME, place_of
 from broker.errors import ConfigError, UsageError
 from broker.file_fingerprint import file_fingerprint
 from broker.paths import config_dir
 from broker.settings import settings
+from broker.warm import FILE_NAME, place_of
 
 EXAMPLE = """\
 version: 1

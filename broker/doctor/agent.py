@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from broker.agent.client import AgentClient
 from broker.doctor.finding import Finding, Machine
-from broker.entry import agent_folder, may_ask_agent
+from broker.warm import agent_folder, may_ask_agent
 
 
 def agent(machine: Machine) -> Iterator[Finding]:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from broker import __version__
 from broker.doctor.finding import Finding, Machine
-from broker.entry import calling_shell
 from broker.paths import expanded, state_dir
 from broker.ports.browser_reachability import browser_is_here
+from broker.warm import calling_shell
 
 LEAST_FREE_BYTES, LITTLE_FREE_BYTES = 1 << 20, 50 << 20
 

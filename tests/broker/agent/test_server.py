@@ -15,7 +15,7 @@ import pytest
 from broker.agent import messages
 from broker.agent.messages import decode, encode
 from broker.agent.server import AgentServer
-from broker.entry import receive, send
+from broker.warm import receive, send
 
 PLACE = (b"given", b"/team/config.yaml", b"dev")
 VALUES = {b"AWS_REGION": b"+eu-west-1", b"AWSLOGIN_PASSPHRASE": b"+secret", b"CI": b"-"}

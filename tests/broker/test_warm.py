@@ -14,7 +14,7 @@ import pytest
 
 from broker import entry, lean
 from broker.cli.main import COMMANDS, root
-from broker.entry import connect, is_private, receive, send, wanted
+from broker.warm import connect, is_private, receive, send, wanted
 
 
 @pytest.mark.parametrize(
