@@ -1,17 +1,15 @@
-"""The command without its script: `python -m broker`, and the line that `setup` writes.
+"""`python -m broker`, and the line that `setup` writes, which runs this file by its path.
 
-That line runs this file by its path, isolated and without site-packages: the fastest start.
+That line is isolated and without site-packages, as `launch` has it; the path is in files of people,
+so this file stays where it is.
 """
 
 import sys
 
-alone = not __package__
-if alone:
+by_setup = not __package__
+if by_setup:
     sys.path.insert(0, __file__.rpartition("/broker/")[0])
 
-from broker.warm import main  # noqa: E402
+from broker.launch import main  # noqa: E402
 
-if alone:
-    sys.path.append(sys.path.pop(0))
-
-sys.exit(main(alone=alone))
+sys.exit(main(by_setup=by_setup))

@@ -1,5 +1,5 @@
 """The older place of `main`, for scripts that an older version has installed."""
 
-from broker.warm import main
+from broker.launch import main
 
 __all__ = ["main"]

@@ -1,8 +1,9 @@
-"""The first lines of every command: the warm path. Imports `sys`, `_socket` and `os` alone.
+"""The warm path: asks the agent for finished bytes. Imports `sys`, `_socket` and `os` alone.
 
-Words of a cheap form (`creds P`, `env P`, `P --output json`) are asked of the agent, which sends
-the finished bytes. Anything else, and anything that goes wrong here, is the full command's. Owns
-the forms, where the agent's socket lies, whom to trust at it, and the frames that both sides send.
+Words of a cheap form (`creds P`, `env P`, `P --output json`) are asked of the agent. Anything else,
+and anything that goes wrong here, is the full program's. Owns the forms, where the agent's socket
+lies, whom to trust at it, and the frames that both sides send (four bytes of length, big-endian,
+then fields between NULs). It is one file because each further one costs 0.3 ms of some 10.
 """
 
 import sys
@@ -11,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` itself is too dear here
     import os
     from _socket import socket
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     Form = tuple[str, str, str, bool, bool, float, str]
 elif "os" in sys.modules:
@@ -24,7 +25,7 @@ COMMANDS = frozenset(
     " discover setup import migrate config init agent doctor uninstall providers completion events"
     " report trust-policy".split()
 )
-"""Names that a profile is reached behind `login` alone. The table itself is `broker.cli.main`'s."""
+"""Command names; a profile so named needs `awslogin login NAME`. All: `broker.cli.main`."""
 
 FILE_NAME = "awslogin.yaml"
 """The team's file, looked for from the working directory up."""
@@ -49,33 +50,36 @@ leader_connection: "socket | None" = None
 """The connection of the process that signs in for others; its end tells the agent of ours."""
 
 
-def main(*, alone: bool = False) -> int:
-    """Run the command line; the exit code.
+def answer(words: "list[str]", start_agent: "Callable[[str], socket]") -> "int | None":
+    """The exit code where the agent had the answer; None where the full program must find it.
+
+    Then Ctrl-C waits for that program's error boundary: in an import it would be a traceback.
 
     Args:
-        alone: Without site-packages: the full program is another start of the interpreter.
+        words: The command line.
+        start_agent: Gives a connection to a new agent in a folder.
     """
-    keep_descriptors()
-    words = as_found(sys.argv[1:]) if alone else sys.argv[1:]
     form = wanted(words) if may_ask_agent(os.environ) else None
     try:
-        code = _ask(form, alone=alone) if form else None
-    except (OSError, ValueError, IndexError):  # without an agent it works as well
-        code = None
+        try:
+            code = _ask(form, start_agent) if form else None
+        except (OSError, ValueError, IndexError):  # without an agent it works as well
+            code = None
+        if code is None:
+            hold_interrupts()
     except KeyboardInterrupt:
-        code = _tell(130, INTERRUPTED)
-    if code is not None:
-        return code
-    hold_interrupts()
-    if alone:
-        os.execv(sys.executable, [sys.executable, "-P", "-m", "broker.cli", *words])
-    from broker.cli.main import run_and_end
+        return _tell(130, INTERRUPTED)
+    return code
 
-    return run_and_end(words)
+
+def use_whole_os() -> None:
+    """For the full program, which hands over paths of any kind, where there was no `os` yet."""
+    global os  # noqa: PLW0603 - the same functions, more of them
+    import os
 
 
 def hold_interrupts() -> None:
-    """Let Ctrl-C wait for the full program's error boundary; in an import it is a traceback."""
+    """Let Ctrl-C wait until it is let in again."""
     if os.name == "posix":
         import _signal  # type: ignore[import-not-found]
 
@@ -319,7 +323,7 @@ def _exactly(link: "socket", size: int) -> bytes:
     return body
 
 
-def _ask(form: "Form", *, alone: bool) -> "int | None":
+def _ask(form: "Form", start_agent: "Callable[[str], socket]") -> "int | None":
     """The exit code where the agent had the answer; None where the full command must find it."""
     profile, output, config, may_ask, quiet, seconds, found = form
     how, path = place_of(config, found)
@@ -327,9 +331,7 @@ def _ask(form: "Form", *, alone: bool) -> "int | None":
     try:
         link = connect(folder)
     except (FileNotFoundError, ConnectionRefusedError):
-        from broker.agent.start import started
-
-        link = started(folder)
+        link = start_agent(folder)
     send(link, b"get", how.encode(), os.fsencode(path), profile.encode(), output.encode())
     until = 0.0
     said = quiet
@@ -357,15 +359,14 @@ def _ask(form: "Form", *, alone: bool) -> "int | None":
             link.settimeout(max(until - time.monotonic(), 0.01) if said else SAY_AFTER)
         else:
             if kind == b"go":
-                _hold(link, inheritable=alone)
+                _hold(link)
             return None
 
 
-def _hold(link: "socket", *, inheritable: bool) -> None:
+def _hold(link: "socket") -> None:
     """Keep the connection for as long as this process lives, the full program included."""
     global leader_connection  # noqa: PLW0603 - as long as the process
     leader_connection = link
-    os.set_inheritable(link.fileno(), inheritable)
 
 
 def _value(name: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 A fresh start loads some 900 modules, and the suite starts the command thousands of times. A fork
 is a process of its own as well, with its own environment, folder, session, terminal and exit code,
-and runs the installed script from its first line. What it cannot show is the start itself: a test
+and runs what the installed script starts. What it cannot show is the start itself: a test
 of that says `fresh=True`, and AWSLOGIN_TEST_STARTS=fresh makes every start such a one.
 
 Run as a program, this file is the process that forks.
@@ -17,7 +17,6 @@ import io
 import json
 import os
 import pkgutil
-import runpy
 import select
 import signal
 import socket
@@ -248,4 +247,6 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(COMMAND).parent)
     job = serve(socket.socket(fileno=int(sys.argv[1])))
     sys.argv = [COMMAND, *job["words"][1:]]
-    runpy.run_path(COMMAND, run_name="__main__")
+    from broker.launch import main
+
+    sys.exit(main())

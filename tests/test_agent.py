@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
+import broker.launch
 from broker.paths import state_dir
 from broker.warm import agent_folder, connect, receive, send
 from tests.configs import config
@@ -53,14 +54,18 @@ def status(home: Home) -> dict[str, object]:
     return document
 
 
+LAUNCH = [sys.executable, "-I", "-S", "-X", "importtime", broker.launch.__file__]
+"""What the script runs, telling what it imports."""
+
+
 def answered_by_the_agent(home: Home, *words: str, setup: bool = False) -> bool:
     """Whether a command got its answer without loading more than the warm path."""
-    line = [sys.executable, "-X", "importtime", COMMAND, *words]
+    line = [*LAUNCH, *words]
     done = subprocess.run(
         line, env=home.env(), cwd=home.work, capture_output=True, text=True, check=True
     )
     bare = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", "pass"],
+        [sys.executable, "-I", "-S", "-X", "importtime", "-c", "pass"],
         env=home.env(), capture_output=True, text=True, check=True,
     )  # fmt: skip
 
@@ -68,7 +73,7 @@ def answered_by_the_agent(home: Home, *words: str, setup: bool = False) -> bool:
         return {line.rpartition("|")[2].strip() for line in told.splitlines() if "|" in line}
 
     return loaded(done.stderr) - loaded(bare.stderr) <= {
-        "broker", "broker.warm", "_socket", "os", "sys",
+        "broker", "broker.warm", "broker.minimal_os", "_socket",
     }  # fmt: skip
 
 
@@ -146,7 +151,7 @@ def test_another_environment_is_another_door(
 ) -> None:
     team.run("creds", "dev").ok()
     team.environ |= changed
-    line = [sys.executable, "-X", "importtime", COMMAND, "creds", "dev"]
+    line = [*LAUNCH, "creds", "dev"]
     done = subprocess.run(
         line, env=team.env(), cwd=team.work, capture_output=True, text=True, check=False
     )

@@ -92,7 +92,8 @@ def test_getpass_is_used_for_the_users_name_alone() -> None:
 def test_only_the_boundary_makes_exit_codes() -> None:
     boundary = {"main", "__main__"}
     for path in [*BROKER, *PROVIDERS]:
-        if name(path) in {"broker/__main__.py", *(f"broker/cli/{file}.py" for file in boundary)}:
+        starts = {"broker/__main__.py", "broker/launch.py"}
+        if name(path) in starts | {f"broker/cli/{file}.py" for file in boundary}:
             continue
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call):
@@ -143,14 +144,16 @@ def loaded_by(code: str, *switches: str) -> set[str]:
 
 
 def test_the_warm_path_imports_next_to_nothing() -> None:
-    assert loaded_by("import broker.warm") <= {"broker", "broker.warm", "_socket", "sys", "os"}
+    ours = {"broker", "broker.launch", "broker.warm"}
+    assert loaded_by("import broker.launch") <= {*ours, "_socket", "sys", "os"}
 
 
-def test_the_line_of_setup_does_without_os() -> None:
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import broker.warm"
-    assert loaded_by(code, "-I", "-S") == {"broker", "broker.warm", "broker.minimal_os"}
+def test_the_command_and_the_line_of_setup_do_without_os() -> None:
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import broker.launch"
+    ours = {"broker", "broker.launch", "broker.warm", "broker.minimal_os"}
+    assert loaded_by(code, "-I", "-S") == ours
     code += "; broker.warm.agent_folder({})"  # in the person's home, which HOME names
-    assert loaded_by(code, "-I", "-S") == {"broker", "broker.warm", "broker.minimal_os"}
+    assert loaded_by(code, "-I", "-S") == ours
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import time
 
+from broker import isolated
 from broker.agent.store import Place, Values
 
 MAX_CHILDREN = 4
@@ -42,7 +42,7 @@ class Refresh:
         """
         how, path, profile = (os.fsdecode(part) for part in place)
         words = [
-            *(sys.executable, "-P", "-m", "broker.cli"),
+            *isolated.command("broker.cli"),
             *("creds", profile, "--force", "--no-input"),
         ]
         if how in CONFIG_OPTIONS:

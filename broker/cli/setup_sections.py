@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import broker
-from broker import aws_files
+from broker import aws_files, isolated
 from broker.arn import account_of
 from broker.aws_config import profiles
 from broker.errors import AwsLoginError, InteractionRequired, UsageError
@@ -169,7 +169,7 @@ def _program() -> list[str]:
         return [sys.executable, "-I", "-S", str(main.absolute())]
     script = Path(sys.executable).parent / "awslogin"
     found = str(script) if script.exists() else shutil.which("awslogin")
-    return [str(Path(found).absolute())] if found else [sys.executable, "-P", "-m", "broker"]
+    return [str(Path(found).absolute())] if found else isolated.command("broker")
 
 
 def _quoted(word: str) -> str:

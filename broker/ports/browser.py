@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from broker import isolated
 from broker.errors import (
     AwsLoginError,
     ConfigError,
@@ -136,8 +137,7 @@ class Browser:
 
     def _done(self, job: Mapping[str, Any]) -> dict[str, Any]:
         process = subprocess.Popen(
-            # -P: nothing is imported from the working directory.
-            [sys.executable, "-P", "-m", "broker.ports.browser_process"],
+            isolated.command("broker.ports.browser_process"),
             env=_without_secrets(self._environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

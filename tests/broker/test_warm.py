@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from broker import entry, lean
+from broker import minimal_os, warm
 from broker.cli.main import COMMANDS, root
 from broker.warm import connect, is_private, receive, send, wanted
 
@@ -62,7 +62,7 @@ def test_other_words_are_the_full_programs(words: str) -> None:
     ],
 )
 def test_a_line_of_an_older_setup_holds_its_file_to_trust(words: str, read: str) -> None:
-    assert entry.as_found(words.split()) == read.split()
+    assert warm.as_found(words.split()) == read.split()
 
 
 WORDS = (
@@ -86,7 +86,7 @@ def test_cheap_words_mean_what_the_full_program_takes_them_for(
             if name == "creds":
                 output = "process"
             elif name == "env" and output == "text":
-                output = entry.calling_shell()
+                output = warm.calling_shell()
             told = profile, output, options["config"] or "", not options["no_input"]
             assert (*told, options["quiet"]) == form[:5], words
             assert (options["found"] or "") == form[6], words
@@ -101,7 +101,7 @@ def full_program(words: tuple[str, ...]) -> tuple[str | None, dict[str, Any]]:
 
 
 def test_every_command_keeps_its_name() -> None:
-    assert set(COMMANDS) <= entry.COMMANDS
+    assert set(COMMANDS) <= warm.COMMANDS
 
 
 def test_frames() -> None:
@@ -148,13 +148,13 @@ class TestLean:
 
     @pytest.mark.parametrize("whole", ["/a/b", "/a", "/", "a", "", "//a", "/a//b", "a/b/", "///"])
     def test_paths(self, whole: str) -> None:
-        assert lean.path.dirname(whole) == posixpath.dirname(whole)
+        assert minimal_os.path.dirname(whole) == posixpath.dirname(whole)
         for second in ("c", "/c", "", "c/d"):
-            assert lean.path.join(whole, second) == posixpath.join(whole, second)
+            assert minimal_os.path.join(whole, second) == posixpath.join(whole, second)
 
     @pytest.mark.parametrize("whole", ["~", "~/a", "~root/a", "~nobody-here/a", "a~", "/~", ""])
     def test_home(self, whole: str) -> None:
-        assert lean.path.expanduser(whole) == posixpath.expanduser(whole)
+        assert minimal_os.path.expanduser(whole) == posixpath.expanduser(whole)
 
     def test_files(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
@@ -162,15 +162,15 @@ class TestLean:
         (tmp_path / "loop").symlink_to("loop")
         for name in ("file", "link", "loop", "none", ".", "\0"):
             whole = str(tmp_path / name)
-            assert entry.is_own_file(whole) == posixpath.isfile(whole)
+            assert warm.is_own_file(whole) == posixpath.isfile(whole)
 
     def test_bytes(self) -> None:
         for text in ("a", "ä", "\udcff", ""):
-            assert lean.fsencode(text) == os.fsencode(text)
-            assert lean.fsdecode(os.fsencode(text)) == text
+            assert minimal_os.fsencode(text) == os.fsencode(text)
+            assert minimal_os.fsdecode(os.fsencode(text)) == text
 
     def test_variables(self) -> None:
         """As of the process's start: pytest's own changes are not seen."""
-        assert lean.environ.get("PATH") == os.environ.get("PATH")
-        assert lean.environ.get("NO_SUCH_VARIABLE") is None
-        assert lean.environ.get("NO_SUCH_VARIABLE", "x") == "x"
+        assert minimal_os.environ.get("PATH") == os.environ.get("PATH")
+        assert minimal_os.environ.get("NO_SUCH_VARIABLE") is None
+        assert minimal_os.environ.get("NO_SUCH_VARIABLE", "x") == "x"

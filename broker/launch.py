@@ -1,0 +1,50 @@
+"""The command: the warm path, else the full program.
+
+`awslogin` runs this file by its path: isolated (`-I`), so that nothing named by PYTHONPATH or lying
+in the working directory is imported, and without site-packages (`-S`), which the warm path does not
+need and the full program gets from here.
+"""
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+
+if not __package__:
+    sys.path.insert(0, __file__.rpartition("/broker/")[0])
+
+from broker import warm  # noqa: E402
+
+
+def main(*, by_setup: bool = False) -> int:
+    """Run the command line; its exit code.
+
+    Args:
+        by_setup: It is a line that `setup` wrote into `~/.aws/config`.
+    """
+    warm.keep_descriptors()
+    words = warm.as_found(sys.argv[1:]) if by_setup else sys.argv[1:]
+    code = warm.answer(words, _start_agent)
+    return full_program(words) if code is None else code
+
+
+def _start_agent(folder: str) -> "socket":
+    from broker.agent.start import started
+
+    return started(folder)
+
+
+def full_program(words: "list[str]") -> int:
+    """The program with all its libraries, in this process."""
+    if sys.flags.no_site:
+        from broker.isolated import add_site_packages
+
+        add_site_packages()
+    from broker.cli.main import run_and_end
+
+    return run_and_end(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
