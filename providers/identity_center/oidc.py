@@ -20,6 +20,7 @@ from broker.ports import Ports
 from broker.ports.aws_endpoints import endpoint_override
 from broker.ports.aws_errors import error_code
 from broker.ports.clock import from_text, to_text
+from broker.ports.device_flow import SLOW_DOWN_SECONDS, NotYetError
 from broker.secret import Secret
 from broker.terminal_text import one_line
 from providers.identity_center.options import IdentityCenterOptions
@@ -27,24 +28,13 @@ from providers.identity_center.options import IdentityCenterOptions
 REDIRECT = "http://127.0.0.1/oauth/callback"
 """As it is registered: without port, any port may be used (RFC 8252 section 7.3)."""
 REGISTRATION_LEFT = timedelta(minutes=15)
-SLOWER, LONGEST_PAUSE = 5.0, 60.0
-"""Seconds that polling slows down by (RFC 8628 section 3.5); the most it does on a 429."""
+LONGEST_PAUSE = 60.0
+"""Seconds that polling slows down by at most on a 429."""
+_WAIT = "CreateToken: Identity Center asks to wait"
 FLOWS = ("pkce", "device")
 
 Client = dict[str, Any]
 """`clientId`, `clientSecret`, `expiresAt` (UTC, as text)."""
-
-
-class NotYetError(NetworkError):
-    """Ask later: the person has not decided, or we ask too often.
-
-    Attributes:
-        slower: Seconds that are added to the interval.
-    """
-
-    def __init__(self, slower: float) -> None:
-        super().__init__("CreateToken: Identity Center asks to wait", hint="try again later")
-        self.slower = slower
 
 
 class UnknownClientError(LoginRefused):
@@ -96,7 +86,11 @@ class Oidc:
     def forget_registrations(self) -> None:
         """The next sign-in registers anew."""
         for flow in FLOWS:
-            self._ports.secrets.forget(f"registration-{flow}")
+            self.forget_registration(flow)
+
+    def forget_registration(self, flow: str) -> None:
+        """The next sign-in by this flow registers anew."""
+        self._ports.secrets.forget(f"registration-{flow}")
 
     def start_device(self, client: Client) -> Mapping[str, Any]:
         """StartDeviceAuthorization: `deviceCode`, `userCode`, `verificationUri`, …."""
@@ -176,12 +170,13 @@ class Oidc:
         """What an error of this service means; None where AWS's own words say it best."""
         code, said = error_code(error), _said(error)
         if code == "AuthorizationPendingException":
-            return NotYetError(0)
+            return NotYetError(_WAIT)
         if code == "SlowDownException":
-            return NotYetError(SLOWER)
+            return NotYetError(_WAIT, slower=SLOW_DOWN_SECONDS)
         reply = error.response.get("ResponseMetadata", {})
         if operation == "CreateToken" and reply.get("HTTPStatusCode") == 429:
-            return NotYetError(_pause(reply.get("HTTPHeaders", {}).get("retry-after", "")))
+            asked = reply.get("HTTPHeaders", {}).get("retry-after", "")
+            return NotYetError(_WAIT, slower=_pause(asked), answered=False)
         if code == "AccessDeniedException":
             return denied(said)
         if code == "ExpiredTokenException":
@@ -253,7 +248,9 @@ def _said(error: Any) -> str:
 
 def _pause(retry_after: str) -> float:
     """Seconds to wait where the service says `Retry-After`, or nothing."""
-    return max(SLOWER, min(float(retry_after), LONGEST_PAUSE) if retry_after.isdecimal() else 0)
+    return max(
+        SLOW_DOWN_SECONDS, min(float(retry_after), LONGEST_PAUSE) if retry_after.isdecimal() else 0
+    )
 
 
 def _texts(*values: object) -> None:

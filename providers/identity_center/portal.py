@@ -99,13 +99,15 @@ class Portal:
                 return
 
     def _with_token(self, what: str, call: Call[T], refused: AwsLoginError | None = None) -> T:
-        """Call the portal; a token that it does not know any more is replaced once."""
+        """Call the portal; a token that it refuses is refreshed, a refreshed one replaced."""
         token = self._token.get()
-        try:
+        with suppress(LoginRefused):
             return self._paced(what, call, token, refused)
-        except LoginRefused:
-            token = self._token.get(instead_of=token)
+        token = self._token.get(instead_of=token)
+        with suppress(LoginRefused):
             return self._paced(what, call, token, refused)
+        token = self._token.anew(instead_of=token)
+        return self._paced(what, call, token, refused)
 
     def _paced(
         self, what: str, call: Call[T], token: str, refused: AwsLoginError | None = None

@@ -14,7 +14,8 @@ from broker.ports.parallel import in_parallel
 from broker.provider import Account, Credentials, Provider, Request
 from broker.secret import Secret
 from providers.identity_center.options import IdentityCenterOptions
-from providers.identity_center.portal import RATE, Portal
+from providers.identity_center.portal import CLOCK_OFF, RATE, Portal
+from providers.identity_center.shared_token import SharedToken
 from providers.identity_center.token import TokenOfSignIn
 
 
@@ -28,6 +29,20 @@ class IdentityCenter(Provider):
         super().__init__(name, options, ports)
         self._token = TokenOfSignIn(name, options, ports)
         self._portal = Portal(options, ports, self._token)
+
+    @classmethod
+    def decided_by(cls, options: Any) -> tuple[str, ...]:
+        """AWS CLI's token, where it is shared, and its folder."""
+        session = options.share_token_cache
+        path = SharedToken(session, options).path if session else None
+        return (str(path), str(path.parent)) if path else ()
+
+    @classmethod
+    def signs_in_as(cls, options: Any, environ: Mapping[str, str]) -> str | None:
+        """The owner of AWS CLI's token, where it is shared: sessions end with that token."""
+        del environ
+        session = options.share_token_cache
+        return SharedToken(session, options).whose() if session else None
 
     @classmethod
     def check(cls, options: Any, request: Request) -> str | None:
@@ -47,7 +62,20 @@ class IdentityCenter(Provider):
             hint=f"`awslogin discover {self.name}` shows what is assigned",
         )
         reply = self._portal.credentials(request.account, request.role, refused)
-        return _credentials(reply, request.account)
+        found = _credentials(reply, request.account)
+        self._tell_the_length(found, request)
+        return found
+
+    def _tell_the_length(self, found: Credentials, request: Request) -> None:
+        """Say it where a session does not last as asked: the permission set says how long."""
+        if request.duration is None or found.expires_at is None:
+            return
+        lasts = (found.expires_at - self.ports.clock.now()).total_seconds()
+        if abs(lasts - request.duration) > CLOCK_OFF:
+            self.ports.ui.warn(
+                f"`duration` of {request.profile} has no effect: Identity Center's permission set"
+                f" {request.role} lets a session last {lasts / 60:.0f} minutes"
+            )
 
     def discover(self) -> list[Account]:
         """Every account and role that is assigned, read in parallel within the rate."""

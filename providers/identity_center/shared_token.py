@@ -39,6 +39,21 @@ class SharedToken:
             return None
         return token | times if token.get("region") == self._options.region else None
 
+    def whose(self) -> str:
+        """Whose sign-in it is: another text after a logout, a new sign-in and a refresh.
+
+        Where there is none, the folder's time tells: a file that came and went has changed it.
+        """
+        token = self.read()
+        if token:
+            who = str(token["accessToken"])
+        else:
+            try:
+                who = f"none since {self.path.parent.stat().st_mtime_ns}"
+            except OSError:
+                who = "none"
+        return hashlib.sha256(who.encode()).hexdigest()
+
     def write(self, token: dict[str, Any]) -> None:
         """Write it where AWS CLI and every SDK look for it, mode 0600."""
         write_private(self.path, json.dumps(token).encode())

@@ -58,6 +58,22 @@ class TokenOfSignIn:
             token = self._without_person(instead_of)
             return token or self._from_person(had_one=self._kept() is not None)
 
+    def anew(self, *, instead_of: str) -> str:
+        """A token of a new sign-in: the one that was refused cannot be mended by a refresh.
+
+        Args:
+            instead_of: The refreshed token that the portal refused too.
+
+        Raises:
+            InteractionRequired: A person is needed, and there is none.
+        """
+        with self._lock:
+            kept = self._kept()
+            if kept and kept["accessToken"] != instead_of:
+                return str(kept["accessToken"])  # another thread's new sign-in
+            self.forget()
+            return self._from_person(had_one=True)
+
     def get_silently(self) -> str | None:
         """A token that holds, without a person; None where there is none."""
         with self._lock:

@@ -10,12 +10,14 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from broker.errors import (
+    AwsLoginError,
     ConfigError,
     InteractionRequired,
     LoginRefused,
     NetworkError,
     UnexpectedReply,
 )
+from broker.ports.device_flow import SLOW_DOWN_SECONDS, NotYetError, Pace, poll
 from broker.ports.urls import joined, require_safe
 from providers.saml import api
 from providers.saml.api import Answer
@@ -28,8 +30,6 @@ EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105
 WEB_SSO_TOKEN = "urn:okta:oauth:token-type:web_sso_token"  # noqa: S105
-SLOWER = 5.0
-"""Seconds that `slow_down` adds (RFC 8628, 3.5)."""
 LONGEST = 15 * 60.0
 """Seconds that a person has, however long the code lives."""
 
@@ -112,37 +112,20 @@ class IdentityEngine:
         form = {"device_code": str(started["device_code"]), "grant_type": DEVICE_CODE}
         every = api.seconds(started.get("interval"), 5, least=1, most=60)
         lives = api.seconds(started.get("expires_in"), 600, least=30, most=LONGEST)
-        clock = self._ports.clock
-        end = clock.monotonic() + lives
-        while True:
-            clock.sleep(every)
-            if clock.monotonic() >= end:
-                raise LoginRefused("nobody confirmed the code in time", hint="run it again")
-            try:
-                tokens = self._post("/oauth2/v1/token", form, retry=True)
-            except _RefusedError as refused:
-                every += self._goes_on(refused)
-                continue
-            if not tokens.get("access_token") or not tokens.get("id_token"):
-                raise UnexpectedReply(
-                    "Okta's token reply holds no access token and id token",
-                    hint="grant the client the scopes openid and okta.apps.sso",
-                )
-            return {name: tokens[name] for name in ("access_token", "id_token")} | {
-                "expires_in": tokens.get("expires_in")
-            }
 
-    @staticmethod
-    def _goes_on(refused: _RefusedError) -> float:
-        """Seconds to add between two questions; other refusals end the sign-in."""
-        waits = {"authorization_pending": 0.0, "slow_down": SLOWER}
-        if refused.code in waits:
-            return waits[refused.code]
-        why = {
-            "access_denied": "the sign-in was denied in the browser",
-            "expired_token": "nobody confirmed the code in time",
-        }.get(refused.code, f"Okta refused the sign-in: {refused.said or refused.code}")
-        raise LoginRefused(why, hint="run it again")
+        def ask() -> Answer:
+            try:
+                return self._post("/oauth2/v1/token", form)
+            except _RefusedError as refused:
+                raise _still_undecided(refused) from None
+
+        tokens = poll(self._ports.clock, ask, Pace(every, lives))
+        if not tokens.get("access_token") or not tokens.get("id_token"):
+            raise UnexpectedReply(
+                "Okta's token reply holds no access token and id token",
+                hint="grant the client the scopes openid and okta.apps.sso",
+            )
+        return {name: tokens.get(name) for name in ("access_token", "id_token", "expires_in")}
 
     # The app
 
@@ -204,6 +187,18 @@ class IdentityEngine:
             for link in api.objects(links)
             if link.get("appName", link.get("name")) == "amazon_aws"
         )
+
+
+def _still_undecided(refused: _RefusedError) -> AwsLoginError:
+    """Ask later; or the end, where Okta says anything else."""
+    waits = {"authorization_pending": 0.0, "slow_down": SLOW_DOWN_SECONDS}
+    if refused.code in waits:
+        return NotYetError("Okta asks to wait", slower=waits[refused.code])
+    why = {
+        "access_denied": "the sign-in was denied in the browser",
+        "expired_token": "nobody confirmed the code in time",
+    }.get(refused.code, f"Okta refused the sign-in: {refused.said or refused.code}")
+    return LoginRefused(why, hint="run it again")
 
 
 def needs_identity_engine(url: str, missing: list[str]) -> ConfigError:

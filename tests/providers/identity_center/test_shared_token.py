@@ -12,6 +12,7 @@ import pytest
 
 from broker.errors import InteractionRequired
 from broker.testing import ScriptedUi
+from providers.identity_center import IdentityCenter
 from providers.identity_center.shared_token import _NEEDED
 from tests.providers.identity_center.conftest import STAGE, Make
 from tests.sandbox import Sandbox
@@ -174,3 +175,22 @@ def test_another_instances_token_is_neither_used_nor_removed(
 def test_without_the_option_nothing_is_written_there(make: Make, machine: Path) -> None:
     make().login(STAGE)
     assert not file_of(machine).parent.exists()
+
+
+def test_sessions_belong_to_the_token_that_they_were_taken_with(make: Make, machine: Path) -> None:
+    """Not to whoever signs in with AWS CLI later, and to nobody after its logout."""
+    provider = make(share_token_cache=NAME)
+
+    def who() -> str | None:
+        return IdentityCenter.signs_in_as(provider.options, {})
+
+    assert str(file_of(machine)) in IdentityCenter.decided_by(provider.options)
+    before = who()
+    assert before == who()
+    provider.login(STAGE)
+    ann = who()
+    kept = json.loads(file_of(machine).read_text())
+    file_of(machine).write_text(json.dumps(kept | {"accessToken": "another person's"}))
+    bob = who()
+    file_of(machine).unlink()
+    assert len({before, ann, bob, who()}) == 4

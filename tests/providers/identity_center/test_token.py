@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -170,3 +171,28 @@ def test_what_shapes_a_sign_in(make: Make) -> None:
     assert shape() != shape(scopes=["sso:account:access", "x:y:z"])
     assert shape() != shape(start_url="https://other.awsapps.com/start")
     assert DEV
+
+
+def test_a_token_that_refreshes_but_is_refused_again_is_left(kept: Kept, sandbox: Sandbox) -> None:
+    refused = '{"message": "Session token not found or invalid"}'
+    kind = {"x-amzn-errortype": "UnauthorizedException"}
+    sandbox.fault(
+        "portal", status=401, body=refused, headers=kind, action="/federation/credentials"
+    )
+    with pytest.raises(InteractionRequired, match="ended or was revoked"):
+        kept.alone().login(STAGE)
+    assert len(refreshes(sandbox)) == 1
+    sandbox.heal("portal")
+    sandbox.fault(
+        "portal", status=401, body=refused, headers=kind, action="/federation/credentials", times=2
+    )
+    kept.provider().login(STAGE)
+    kept.alone().login(STAGE)
+
+
+def test_a_duration_that_has_no_effect_is_told(kept: Kept) -> None:
+    ui = ScriptedUi()
+    kept.provider(ui).login(replace(STAGE, duration=12 * 3600))
+    assert "`duration` of stage has no effect" in ui.warned[0]
+    kept.provider(ui).login(replace(STAGE, duration=3600))
+    assert len(ui.warned) == 1

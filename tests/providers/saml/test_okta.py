@@ -109,7 +109,7 @@ class TestClassic:
     def test_push_that_nobody_answers_ends(self, sandbox: Sandbox) -> None:
         sandbox.okta.factors["ann"], sandbox.okta.push_after = ["push"], 10**6
         sign_in = okta(sandbox)
-        assert "in time" in refusal(sign_in).message
+        assert "before its code expired" in refusal(sign_in).message
         assert sum(sign_in.clock.slept) <= 120
         assert sandbox.okta.polls <= 61
 
