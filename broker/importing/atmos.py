@@ -172,8 +172,9 @@ class _Auth:
                 "its account has a name and no id: `discover --write` adds it by its id",
             )
         else:
-            role = {"account": account, "role": plain(principal.get("name"))}
-            self._found.add(name, {**role, **self._region(principal)}, provider=provider)
+            role = plain(principal.get("name")) or plain(principal.get("permission_set"))
+            reached = {"account": account, "role": role}
+            self._found.add(name, {**reached, **self._region(principal)}, provider=provider)
             if given.get("session"):
                 self._leave_out(name, "session", "Identity Center decides how long it lasts")
 

@@ -77,6 +77,8 @@ def _translate(file: AwsFile, given: Settings) -> None:
         _console(given)
     elif given.get("credential_process"):
         _process(given)
+    elif file.own_keys_first and given.get("source_profile"):
+        given.add({}, source=str(given.take("source_profile")))
     else:
         _nothing(given)
 
@@ -209,7 +211,11 @@ def _process(given: Settings) -> None:
 
 
 def _nothing(given: Settings) -> None:
-    if given.has("azure_"):
+    if given.get("aws_session_token"):
+        given.leave_out("aws_session_token", "a session that runs out is not taken over")
+    elif given.get("aws_access_key_id"):
+        given.leave_out("aws_access_key_id", "keys in the file: `awslogin import aws-config`")
+    elif given.has("azure_"):
         given.leave_out("azure_tenant_id", "`awslogin import aws-azure-login` takes it over")
     elif given.get("web_identity_token_process"):
         given.leave_out(

@@ -46,6 +46,8 @@ KEYS = {
 
 
 _OTHER_KINDS = ("sso_", "granted_", "role_", "mfa_", "web_identity_", "azure_")
+_OF_ROLES = {"session_tags", "transitive_session_tags", "source_identity", "external_id"}
+_OF_ROLES |= {"role_session_name", "duration_seconds"}
 _OF_SIGN_INS = {"source_profile", "credential_source", "credential_process", "login_session"}
 _OF_SIGN_INS |= {"external_id", "duration_seconds", "source_identity"}
 
@@ -123,6 +125,8 @@ class Settings:
             return self._reasons[key]
         if key in _NOT_HERE or key.startswith("cli_"):
             return _NOT_HERE.get(key, _SDK)
+        if key in _OF_ROLES and not self.get("role_arn"):
+            return "it goes with a role alone"
         if key.startswith(_OTHER_KINDS) or key in _OF_SIGN_INS:
             return "another kind of sign-in of this profile is taken first"
         return f"a setting of {self._tool} that awslogin does not have"

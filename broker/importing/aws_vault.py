@@ -58,6 +58,12 @@ def look(here: Here) -> Found:
         whole.setdefault(name, _whole(name, profiles, found))
     with_keys = {*keychain.names} | _likely_users(profiles, whole)
     fragments = _fragments(profiles, whole, with_keys)
+    if not keychain.is_whole:
+        with_keys |= {
+            name
+            for name in profiles.keys() - fragments - {"default"}
+            if not whole[name].get("role_arn") and _has_no_other_way(whole, name)
+        }
     translate(
         AwsFile(
             {name: section for name, section in whole.items() if name not in fragments},

@@ -45,10 +45,13 @@ class Names:
 
     Attributes:
         names: Profiles, sorted.
-        problem: Why the keys cannot be read; empty where they can.
+        is_whole: These are all: the keychain was asked.
+        problem: Why the keys cannot be read; empty where they can, or where nobody said that there
+            is a keychain.
     """
 
     names: list[str] = field(default_factory=list)
+    is_whole: bool = False
     problem: str = ""
 
 
@@ -58,14 +61,14 @@ def names(environ: Mapping[str, str]) -> Names:
     files = _file_names(expanded(environ.get("AWS_VAULT_FILE_DIR") or "~/.awsvault/keys"))
     try:
         if backend == "pass":
-            return Names(_kept(_pass_names(_store(environ), _prefix(environ))))
+            return Names(_kept(_pass_names(_store(environ), _prefix(environ))), is_whole=True)
         if backend in {"", "secret-service"}:
-            return Names(_kept(_in_time(lambda: _labels(_vault(environ)))))
+            return Names(_kept(_in_time(lambda: _labels(_vault(environ)))), is_whole=True)
     except KeychainError as error:
         if backend or not files:
             return Names(problem=error.message if backend else "")
     held = _kept(files) if backend in {"", "file"} else []
-    return Names(held, problem=_UNREAD.format(backend or "file"))
+    return Names(held, is_whole=bool(held), problem=_UNREAD.format(backend or "file"))
 
 
 def key_of(name: str, environ: Mapping[str, str]) -> tuple[str, Secret]:

@@ -165,7 +165,7 @@ def test_what_stays_behind_is_named_with_its_reason(cli: Machine) -> None:
         ("ours", "credential_process"),
         ("lost", "source_profile"),
         ("later", "source_profile"),
-        ("temporary", ""),
+        ("temporary", "aws_session_token"),
     }
     assert "at most 1 hour" in left_out["my prod", "duration_seconds"]
     assert "hunter2" not in str(left_out)

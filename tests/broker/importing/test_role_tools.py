@@ -113,6 +113,31 @@ def test_aws_vault(machine: Machine) -> None:
     assert b"JBSWY3DP" not in taken.merged.content
 
 
+def test_where_aws_vaults_keychain_cannot_be_asked_no_profile_is_lost(machine: Machine) -> None:
+    machine.write(
+        ".aws/config",
+        "[default]\nregion = eu-west-1\n[profile home]\n[profile work]\nsession_tags = a=b\n"
+        "[profile alias]\nsource_profile = work\n",
+    )
+    taken = machine.take("aws-vault")
+    user = {"provider": "keys", "region": "eu-west-1"}
+    assert taken.profiles == {"home": user, "work": user}
+    assert "role alone" in taken.left_out["work", "session_tags"]
+    assert ("alias", "source_profile") in taken.left_out
+
+
+def test_sections_of_one_name_are_one_where_the_tool_has_it_so(machine: Machine) -> None:
+    machine.write(
+        ".aws/config",
+        "[profile a]\nregion = x\n[profile a]\nregion = eu-west-1\nmfa_serial=GAHT123\n",
+    )
+    assert machine.take("aws-vault").profiles == {
+        "a": {"provider": "keys", "mfa_serial": "GAHT123", "region": "eu-west-1"}
+    }
+    with pytest.raises(UsageError, match="config:3 has the section"):
+        machine.look("aws-config")
+
+
 def test_the_names_of_aws_vaults_encrypted_files(machine: Machine) -> None:
     machine.write(".awsvault/keys/dev", "sealed")
     machine.write(".awsvault/keys/team%2Fprod", "sealed")
