@@ -12,7 +12,7 @@ from broker.cli.main import COMMANDS
 from broker.config import load
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLES = [
     pytest.param(text, id=f"{page.relative_to(ROOT)}:{number}")
     for page in PAGES
@@ -35,3 +35,28 @@ def test_the_commands_of_a_page_exist(page: Path) -> None:
     named = re.findall(r"`awslogin ([a-z]+)", page.read_text())
     profiles = {"dev", "stage", "prod", "deploy", "audit"}
     assert {word for word, _ in shown} | {*named} <= COMMANDS.keys() | profiles
+
+
+def test_the_page_of_the_architecture_names_what_is_there() -> None:
+    table = (ROOT / "docs/architecture.md").read_text().partition("## Where is")[2]
+    rows = re.findall(r"^\| .*\? \| (.+) \|$", table.partition("\n## ")[0], re.MULTILINE)
+    assert len(rows) > 30
+    for place in "; ".join(rows).split("; "):
+        files, _, names = place.partition(": ")
+        paths = [ROOT / file for file in re.findall(r"`([^`]+)`", files)]
+        assert paths, place
+        assert all(path.exists() for path in paths), place
+        for name in re.findall(r"`([^`]+)`", names):
+            defined = rf"^ *(def|class) {name}\b|^{name}\b.* = "
+            assert re.search(defined, paths[-1].read_text(), re.MULTILINE), place
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_leads_to_is_there(page: Path) -> None:
+    """Its links, and the files of ours that it names."""
+    text = page.read_text()
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    files = re.findall(r"`((?:broker|providers|tests|docs|scripts)/[\w./-]+)`", text)
+    if page.name not in {"CHANGELOG.md", "CONTRIBUTING.md"}:  # files of the past, and of the reader
+        assert [file for file in files if not (ROOT / file).exists()] == []
+    assert [link for link in links if not (page.parent / link).exists()] == []
