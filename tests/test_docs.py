@@ -60,3 +60,15 @@ def test_what_a_page_leads_to_is_there(page: Path) -> None:
     if page.name not in {"CHANGELOG.md", "CONTRIBUTING.md"}:  # files of the past, and of the reader
         assert [file for file in files if not (ROOT / file).exists()] == []
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_each_promise_of_security_has_a_test_that_is_there() -> None:
+    page = (ROOT / "docs/security.md").read_text()
+    promises = page.partition("## Against a hostile repository")[2].partition("## What is not")[0]
+    rows = [row for row in promises.splitlines() if re.match(r"\| (?!promise|---)", row)]
+    assert len(rows) > 25
+    for row in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
+        assert named, row
+        for file, test in named:
+            assert re.search(rf"^ *def {test}\(", (ROOT / file).read_text(), re.MULTILINE), test
