@@ -117,10 +117,9 @@ class _Server:
     def __init__(self, env: Mapping[str, str]) -> None:
         self._lock = threading.Lock()
         self._control, its_end = socket.socketpair()
-        with its_end, Path(COMMAND).open("rb") as script:
-            switches = script.readline().decode().split()[1:]
+        with its_end:
             process = subprocess.Popen(
-                [sys.executable, *switches, __file__, str(its_end.fileno())],
+                [sys.executable, __file__, str(its_end.fileno())],
                 pass_fds=[its_end.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
