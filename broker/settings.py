@@ -26,6 +26,7 @@ class Settings:
             by the agent, and are handed out to those alone whom the person allows it.
         demand_trust: `always` asks for trust in the file of AWSLOGIN_CONFIG too; `found` in one
             that was found by walking up alone.
+        sign_in_without_terminal: `browser` opens a browser for a caller without a terminal.
         events: Whether sign-ins are written down: `events: off` for none.
         events_days: How long they are kept.
     """
@@ -35,6 +36,7 @@ class Settings:
     agent_life: float = LIFE
     agent_confirm: str = ""
     demand_trust: str = "found"
+    sign_in_without_terminal: str = "never"
     events: bool = True
     events_days: int = 90
 
@@ -124,5 +126,6 @@ READERS: Mapping[str, Callable[[str], Any]] = {
     "events": _switch,
     "events_days": _days,
     "demand_trust": _one_of("found", "always"),
+    "sign_in_without_terminal": _one_of("never", "browser"),
 }
 """Key → what reads its text as it stands in the file; a ValueError says what it should be."""

@@ -121,6 +121,9 @@ class ScriptedUi(Ui):
         """Keep the warning."""
         self.warned.append(message)
 
+    def announce_browser(self) -> None:
+        """There is no desktop."""
+
     def browse(self, url: str) -> bool:
         """Keep the address; a test may then play the browser."""
         self.browsed.append(url)

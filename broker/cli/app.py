@@ -92,8 +92,18 @@ class App:
             self.environ,
             may_ask=not self.no_input,
             may_browse=not self.no_browser,
+            browser_alone=not self.no_input and self._browser_is_enough,
             quiet=self.quiet,
         )
+
+    @property
+    def _browser_is_enough(self) -> bool:
+        """Whether a browser of this machine may be opened though there is no terminal."""
+        from broker.ports.browser_reachability import has_display
+        from broker.settings import settings
+
+        wanted = settings(self.environ).sign_in_without_terminal == "browser"
+        return wanted and has_display(os.environ)
 
     @cached_property
     def config(self) -> Config:
@@ -305,6 +315,8 @@ def login_options(function: F) -> F:
         from broker.login import SessionRequirements
 
         min_ttl, timeout = options.pop("min_ttl"), options.pop("timeout")
+        if timeout is not None:
+            app.ui.person_seconds = float(timeout)
         requirements = SessionRequirements(
             force=options.pop("force"),
             min_ttl=timedelta(seconds=900 if min_ttl is None else min_ttl),
@@ -321,7 +333,9 @@ def login_options(function: F) -> F:
         click.option(
             "--debug-page", metavar="FILE", help="Save a sign-in page that is not understood."
         ),
-        click.option("--timeout", type=Duration(), help="Wait this long for another sign-in."),
+        click.option(
+            "--timeout", type=Duration(), help="Wait this long: for another sign-in, a browser."
+        ),
         click.option("--min-ttl", type=Duration(), help="What must be left of a session (15m)."),
         click.option("--duration", type=Duration(), help="Length of the session."),
         click.option("--force", is_flag=True, help="A new session, whatever is cached."),

@@ -16,9 +16,6 @@ from broker.ports import Ports
 from broker.secret import Secret
 from broker.terminal_text import one_line
 
-PATIENCE = 600.0
-"""Seconds that a person at a browser has."""
-
 Address = Callable[[str, str, str], str]
 """Where the browser begins, for our redirect address, state and code challenge."""
 
@@ -75,7 +72,7 @@ def code_by_browser(
         page = address(listener.url, proof.state, proof.challenge)
         ports.ui.show(f"Sign in in the browser; if none opens, go to\n{page}")
         ports.ui.browse(page)
-        answer = listener.wait(PATIENCE)
+        answer = listener.wait(ports.ui.person_seconds)
     if answer is None:
         raise LoginRefused(
             "nobody finished the sign-in in the browser", hint=f"run it again{without_browser}"

@@ -14,12 +14,17 @@ _CONTAINER_VARIABLES = ("container", "KUBERNETES_SERVICE_HOST", "REMOTE_CONTAINE
 
 def browser_is_here(environ: Mapping[str, str]) -> bool:
     """A browser and this process on one machine: not over SSH, in WSL or in a container."""
+    return has_display(environ) and not _in_container(environ)
+
+
+def has_display(environ: Mapping[str, str]) -> bool:
+    """Whether windows can be opened beside this process: not over SSH or in WSL."""
     if any(environ.get(name) for name in _REMOTE):
         return False
     if sys.platform in {"darwin", "win32"}:
         return True
     displayed = environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")
-    return bool(displayed) and not in_wsl(environ) and not _in_container(environ)
+    return bool(displayed) and not in_wsl(environ)
 
 
 def in_wsl(environ: Mapping[str, str]) -> bool:
@@ -28,6 +33,8 @@ def in_wsl(environ: Mapping[str, str]) -> bool:
 
 
 def _in_container(environ: Mapping[str, str]) -> bool:
+    if sys.platform in {"darwin", "win32"}:
+        return False
     return any(environ.get(name) for name in _CONTAINER_VARIABLES) or any(
         Path(file).exists() for file in _CONTAINER_FILES
     )

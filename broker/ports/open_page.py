@@ -8,6 +8,7 @@ does it; a process of our own opens the browser, and takes the file away later.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import subprocess
 import sys
@@ -25,6 +26,8 @@ OPENS_WITHIN = 3.0
 """Seconds after which a browser that still runs counts as opened."""
 KEPT = 60.0
 """Seconds that a browser has to read the file."""
+LATELY = 120.0
+"""Seconds in which no second window is opened for who has no terminal."""
 OLD = 600.0
 """Seconds after which a file is a killed process's."""
 _PAGE = (
@@ -68,6 +71,19 @@ def open_page(address: str, environ: Mapping[str, str]) -> bool:
         return True
     with answer, opener:
         return opened
+
+
+def was_opened_lately(what: str, environ: Mapping[str, str]) -> bool:
+    """Whether a page was opened for this in the last minutes by who has no terminal; notes it."""
+    name = hashlib.sha256(what.encode()).hexdigest()[:16]
+    note = private_dir(state_dir(environ) / "browser") / f"{name}.opened"
+    try:
+        lately = time.time() - note.stat().st_mtime < LATELY
+    except FileNotFoundError:
+        lately = False
+    if not lately:
+        note.touch(mode=0o600)
+    return lately
 
 
 def _folder(environ: Mapping[str, str]) -> Path | None:

@@ -13,8 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from broker.errors import InteractionRequired, UsageError
 from broker.ports import terminal
+from broker.ports.browser_reachability import browser_is_here
 from broker.secret import Secret
 from broker.terminal_text import escape_controls, to_stderr
+
+PERSON_SECONDS = 600.0
+PROGRAM_SECONDS = 45.0
+"""Where an SDK waits, which gives a credential process a minute."""
 
 
 class Ui:
@@ -25,7 +30,13 @@ class Ui:
         may_ask: False under `--no-input`.
         may_browse: False under `--no-browser` and `--no-input`.
         quiet: No progress lines.
+        browser_alone: Where there is no terminal, a browser may be opened all the same.
         provider: The provider's name, for the suffix of those variables.
+
+    Attributes:
+        interactive: Whether the person can be asked.
+        may_browse: Whether a browser may be opened.
+        person_seconds: What a person at a browser has to sign in.
     """
 
     def __init__(
@@ -35,11 +46,13 @@ class Ui:
         may_ask: bool = True,
         may_browse: bool = True,
         quiet: bool = False,
+        browser_alone: bool = False,
         provider: str | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self.interactive = may_ask and terminal.has_terminal()
-        self.may_browse = may_browse and self.interactive
+        self.may_browse = may_browse and (self.interactive or browser_alone)
+        self.person_seconds = PERSON_SECONDS
         self._quiet = quiet
         self._provider = provider
         self._codes_given = False
@@ -55,7 +68,22 @@ class Ui:
 
     def stderr_is_a_programs(self, profile: str) -> None:
         """An SDK has called us for this profile, and shows our stderr to nobody."""
-        self._program_for = None if os.isatty(2) else profile
+        if not os.isatty(2):
+            self._program_for = profile
+            if not self.interactive:
+                self.person_seconds = min(self.person_seconds, PROGRAM_SECONDS)
+
+    @property
+    def browser_is_here(self) -> bool:
+        """Whether a browser may be opened that comes back to a port of this machine.
+
+        Who has no terminal has said so in their settings.
+        """
+        return self.may_browse and (not self.interactive or browser_is_here(os.environ))
+
+    def can_sign_in(self, *, by_browser: bool) -> bool:
+        """Whether a person can be had: at the terminal, or at the browser where that is enough."""
+        return self.interactive or (by_browser and self.may_browse)
 
     def leave_alone(self) -> None:
         """From now on this person is asked nothing, by no provider: a child has the terminal."""
@@ -175,10 +203,10 @@ class Ui:
             InteractionRequired: Nobody would see it.
         """
         text = escape_controls(message)
-        if self._program_for and not self.interactive:
+        if self._program_for and not (self.interactive or self.may_browse):
             raise InteractionRequired(
                 f"a person is needed, and nobody would see: {' '.join(text.split())}",
-                hint=f"`awslogin login {self._program_for}` on a terminal",
+                hint=self._on_a_terminal,
             )
         print(text, file=sys.stderr, flush=True)
         if self.interactive:
@@ -200,12 +228,38 @@ class Ui:
         to_stderr(f"warning: {message}")
 
     def browse(self, url: str) -> bool:
-        """Open a web page; False where no browser may or can be opened."""
+        """Open a web page; False where no browser may or can be opened.
+
+        Raises:
+            InteractionRequired: There is no terminal, and no browser opens or nobody came to one.
+        """
         if not self.may_browse:
             return False
         from broker.ports.open_page import open_page
 
-        return open_page(url, self._environ)
+        self.announce_browser()
+        opened = open_page(url, self._environ)
+        if not (opened or self.interactive):
+            raise InteractionRequired("no browser opens here", hint=self._on_a_terminal)
+        return opened
+
+    def announce_browser(self) -> None:
+        """Before a browser opens: who has no terminal is told on the desktop, and not twice.
+
+        Raises:
+            InteractionRequired: There is no terminal, and nobody came to the last browser.
+        """
+        if self.interactive:
+            return
+        from broker.ports.notification import notify
+        from broker.ports.open_page import was_opened_lately
+
+        if was_opened_lately(self._provider or "", self._environ):
+            raise InteractionRequired(
+                "a browser was opened for this sign-in, and nobody finished it",
+                hint=self._on_a_terminal,
+            )
+        notify(f"Sign in for {self._provider or 'AWS'} in the browser", self._environ)
 
     @contextlib.contextmanager
     def counting(self, doing: str, total: int) -> Iterator[Callable[[], None]]:
@@ -227,6 +281,10 @@ class Ui:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(doing, total=total)
             yield lambda: progress.advance(task)
+
+    @property
+    def _on_a_terminal(self) -> str:
+        return f"`awslogin login {self._program_for or 'PROFILE'}` on a terminal"
 
     def _given(self, what: str) -> str | None:
         suffix = (self._provider or "").upper().replace("-", "_")

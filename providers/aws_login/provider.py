@@ -12,7 +12,6 @@ import binascii
 import hashlib
 import hmac
 import json
-import os
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
@@ -29,7 +28,6 @@ from broker.errors import (
     UnexpectedReply,
 )
 from broker.ports.authorization_code import Proof, Returned, code_by_browser, page_said
-from broker.ports.browser_reachability import browser_is_here
 from broker.provider import Credentials, Provider, ProviderOptions, Request
 from broker.secret import Secret
 from providers.aws_login.service import (
@@ -99,7 +97,10 @@ class AwsLogin(Provider):
         return got
 
     def _signed_in(self, entry: str, request: Request, *, had_one: bool) -> Credentials:
-        if not self.ports.ui.interactive:
+        by_browser = self.options.flow == "browser" or (
+            self.options.flow == "auto" and self.ports.ui.browser_is_here
+        )
+        if not self.ports.ui.can_sign_in(by_browser=by_browser):
             raise InteractionRequired(
                 "the console's sign-in has ended; a new one needs a person"
                 if had_one
@@ -107,9 +108,6 @@ class AwsLogin(Provider):
                 hint=f"run `awslogin login {request.profile}` on a terminal",
             )
         base = base_of(self.options.region or request.region, self.ports)
-        by_browser = self.options.flow == "browser" or (
-            self.options.flow == "auto" and self.ports.ui.may_browse and browser_is_here(os.environ)
-        )
         client = SAME_DEVICE if by_browser else OTHER_DEVICE
         returned = self._by_browser(base) if by_browser else self._by_code(base)
         kept: Kept = {"key": new_key().reveal(), "clientId": client, "base": base}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from broker.ports import Ports
 from broker.ports.authorization_code import code_by_browser
-from broker.ports.browser_reachability import browser_is_here
 from broker.ports.device_flow import Pace, poll, show_code
 from providers.identity_center.oidc import Client, Oidc, UnknownClientError
 from providers.identity_center.options import IdentityCenterOptions
@@ -25,7 +23,7 @@ def sign_in(options: IdentityCenterOptions, oidc: Oidc, ports: Ports) -> Granted
     Raises:
         LoginRefused: Denied, or nobody confirmed it in time.
     """
-    if not _pkce(options, ports):
+    if not is_by_browser(options, ports):
         return by_device(oidc, ports)
     try:
         return by_browser(options, oidc, ports)
@@ -34,9 +32,10 @@ def sign_in(options: IdentityCenterOptions, oidc: Oidc, ports: Ports) -> Granted
         raise
 
 
-def _pkce(options: IdentityCenterOptions, ports: Ports) -> bool:
+def is_by_browser(options: IdentityCenterOptions, ports: Ports) -> bool:
+    """Whether a sign-in needs no more of the person than a browser of this machine."""
     if options.flow == "auto":
-        return ports.ui.may_browse and browser_is_here(os.environ)
+        return ports.ui.browser_is_here
     return options.flow == "pkce"
 
 

@@ -21,7 +21,7 @@ from broker.errors import (
 from broker.ports import Ports
 from broker.ports.clock import from_text, to_text
 from broker.secret import Secret
-from providers.identity_center.flows import sign_in
+from providers.identity_center.flows import is_by_browser, sign_in
 from providers.identity_center.oidc import Client, Oidc
 from providers.identity_center.options import IdentityCenterOptions
 from providers.identity_center.shared_token import SharedToken
@@ -108,7 +108,8 @@ class TokenOfSignIn:
             assert self._failure
             raise self._failure
         try:
-            if not self._ports.ui.interactive:
+            by_browser = is_by_browser(self._options, self._ports)
+            if not self._ports.ui.can_sign_in(by_browser=by_browser):
                 place = self._options.start_url
                 raise InteractionRequired(
                     f"the sign-in at {place} has ended or was revoked; a new one needs a person"

@@ -6,7 +6,6 @@ OpenID provider and checks what it says.
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Mapping
@@ -17,7 +16,6 @@ from pydantic import AfterValidator, Field
 
 from broker.arn import account_of
 from broker.errors import InteractionRequired, LoginRefused, UnexpectedReply, UsageError
-from broker.ports.browser_reachability import browser_is_here
 from broker.ports.urls import require_safe
 from broker.ports.web_identity import claims_of, credentials_for, listed
 from broker.provider import Account, Credentials, Provider, ProviderOptions, Request
@@ -126,16 +124,16 @@ class OidcProvider(Provider):
 
     def _from_person(self, *, had_one: bool) -> Secret:
         place = self.options.issuer
-        if not self.ports.ui.interactive:
+        flow = self.options.flow
+        here = self.ports.ui.browser_is_here
+        by_browser = here if flow == "auto" else flow == "pkce"
+        if not self.ports.ui.can_sign_in(by_browser=by_browser):
             raise InteractionRequired(
                 f"the sign-in at {place} has ended; a new one needs a person"
                 if had_one
                 else f"signing in at {place} needs a person and a browser",
                 hint="run `awslogin` for this profile on a terminal; the sign-in is kept",
             )
-        flow = self.options.flow
-        here = self.ports.ui.may_browse and browser_is_here(os.environ)
-        by_browser = here if flow == "auto" else flow == "pkce"
         try:
             issuer = self._issuer()
             return self._keep(issuer.by_browser() if by_browser else issuer.by_device())

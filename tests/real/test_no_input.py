@@ -25,6 +25,7 @@ CODES = {0, 2, 3, 4, 5, 6, 7, 8, 127}
 WORDS: dict[str, list[tuple[str, ...]]] = {
     "login": [("stage",), ("prod",), ("dev",), ("--all",), ()],
     "exec": [("stage", "--", "true"), ("prod", "--server", "--", "true")],
+    "serve": [("stage", "--for", "1s"), ("dev", "--for", "1s")],
     "logout": [("stage",), ("--all",)],
     "add": [("dev",), ("dev", "--stdin")],
     "setup": [(), ("--remove",)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,21 @@ def test_a_denied_sign_in_ends_on_our_page_too(person: tuple[Terminal, Page]) ->
     done = terminal.finish()
     assert (done.code, done.out) == (3, "")
     assert "denied" in done.err
+
+
+def test_an_ide_without_a_terminal_has_the_browser_opened(
+    chromium: browser.Chromium, team: Home
+) -> None:
+    (team.folder / "awslogin").mkdir(mode=0o700, exist_ok=True)
+    settings = team.folder / "awslogin" / "settings.yaml"
+    settings.write_text("sign_in_without_terminal: browser\n")
+    ide = team.start("creds", "stage", env={"DISPLAY": ":0"})
+    with chromium.person() as page:
+        page.click("text=Allow as ann")
+        page.wait_for_selector("h1:has-text('Signed in at AWS')")
+        page.context.browser.new_browser_cdp_session().send("Browser.close")  # type: ignore[union-attr]
+    out, err = ide.communicate(timeout=60)
+    assert json.loads(out)["AccessKeyId"], err
 
 
 Colour = tuple[int, ...]

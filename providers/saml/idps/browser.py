@@ -58,6 +58,7 @@ class BrowserIdp(IdentityProvider):
                 hint="run it once at a desktop's terminal, without --no-input and --no-browser and"
                 " with `headless: auto`; while that sign-in holds, later ones need nobody",
             )
+        self.ports.ui.announce_browser()
         self.ports.ui.show(f"sign in at {self._host} in the browser window that opens")
         posted = self._intercept(state, window=True)
         assert posted
