@@ -43,6 +43,7 @@ COMMANDS = {
     "config": "broker.cli.config:config",
     "agent": "broker.cli.agent:agent",
     "completion": "broker.cli.completion:completion",
+    "report": "broker.cli.identity_report:report",
     "events": "broker.cli.events:events",
     "doctor": "broker.cli.doctor:doctor",
     "uninstall": "broker.cli.uninstall:uninstall",

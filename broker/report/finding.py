@@ -1,0 +1,158 @@
+"""What a report is made of: findings, the sources they come from, and what is silenced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date
+from fnmatch import fnmatchcase
+from typing import Literal
+
+Severity = Literal["info", "warning", "error"]
+ORDER: tuple[Severity, ...] = ("error", "warning", "info")
+"""The worst first."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What is looked for.
+
+    Attributes:
+        id: Its name, as `ignore` takes it.
+        severity: Of its findings.
+        source: `machine`, `credential-report` or `cloudtrail`.
+        title: What was found, in a few words.
+        why: Why it matters, in a sentence.
+        mend: The command that mends it, or what to do; `{who}` and `{profile}` are filled in.
+        reference: Its counterpart among public rule sets; empty where there is none.
+        sql: Of `cloudtrail`: a query over `events` in DuckDB's dialect, giving who, account_id,
+            first_seen, last_seen, count and evidence.
+    """
+
+    id: str
+    severity: Severity
+    source: str
+    title: str
+    why: str
+    mend: str
+    reference: str = ""
+    sql: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule's finding about one person, key, role or address in one account.
+
+    Attributes:
+        first_seen: UTC, as text; None where the source has no time.
+        count: How many events or facts stand behind it.
+        evidence: What was seen, in words.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    who: str
+    account_id: str | None
+    mend: str
+    reference: str
+    first_seen: str | None = None
+    last_seen: str | None = None
+    count: int = 1
+    evidence: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        rule: Rule,
+        who: str,
+        account_id: str | None,
+        *,
+        profile: str = "PROFILE",
+        evidence: str = "",
+        first_seen: str | None = None,
+        last_seen: str | None = None,
+        count: int = 1,
+    ) -> Finding:
+        """A finding of a rule."""
+        mend = rule.mend.replace("{who}", who).replace("{profile}", profile)
+        return cls(
+            rule.id, rule.severity, rule.title, who, account_id, mend, rule.reference,
+            first_seen, last_seen, count, evidence,
+        )  # fmt: skip
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes two findings the same."""
+        return self.id, self.who, self.account_id or ""
+
+
+@dataclass
+class Source:
+    """Where findings come from.
+
+    Attributes:
+        kind: `machine`, `credential-report`, `cloudtrail` or `athena`.
+        detail: Which one.
+        start: The first moment looked at, UTC, as text; None where there is no window.
+        end: The last.
+        events: Events in the window.
+        warnings: What could not be read, and why.
+        failed: Nothing of it could be read.
+    """
+
+    kind: str
+    detail: str
+    start: str | None = None
+    end: str | None = None
+    events: int = 0
+    warnings: list[str] = field(default_factory=list)
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Ignore:
+    """A silenced rule: of whom, why, and until when (its last day)."""
+
+    rule: str
+    who: str
+    reason: str
+    until: date
+
+
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding for a rule and who in an account, the worst rules first."""
+    found: dict[tuple[str, str, str], Finding] = {}
+    for finding in findings:
+        other = found.get(finding.key)
+        if other is None:
+            found[finding.key] = finding
+            continue
+        firsts = [one.first_seen for one in (other, finding) if one.first_seen]
+        lasts = [one.last_seen for one in (other, finding) if one.last_seen]
+        found[finding.key] = replace(
+            other,
+            count=other.count + finding.count,
+            first_seen=min(firsts, default=None),
+            last_seen=max(lasts, default=None),
+        )
+    return sorted(found.values(), key=lambda one: (ORDER.index(one.severity), one.key))
+
+
+def without_silenced(
+    findings: Iterable[Finding], ignores: Iterable[Ignore], today: date
+) -> tuple[list[Finding], list[tuple[Finding, Ignore]]]:
+    """The findings that stand, and the silenced ones; an entry whose day is over silences none."""
+    holding = [ignore for ignore in ignores if ignore.until >= today]
+    kept: list[Finding] = []
+    silenced: list[tuple[Finding, Ignore]] = []
+    for finding in findings:
+        found = next(
+            (one for one in holding if one.rule == finding.id and fnmatchcase(finding.who, one.who)),
+            None,
+        )
+        if found:
+            silenced.append((finding, found))
+        else:
+            kept.append(finding)
+    return kept, silenced

@@ -1,0 +1,133 @@
+"""The report as one HTML file: no script, nothing from elsewhere, readable in print and in the dark."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from html import escape
+
+from broker.report.document import RULES, Report
+from broker.report.finding import ORDER, Finding
+from broker.report.pictures import by_day, by_name
+
+_STYLE = """
+:root{color-scheme:light dark;--ink:#16181d;--paper:#fff;--soft:#5a6072;--line:#d5d9e2;
+--k0:#1f5fbf;--k1:#b25000;--k2:#5b7f1c;--k3:#8a2f7f;--error:#b3261e;--warning:#8a5300;--info:#1f5fbf}
+@media (prefers-color-scheme:dark){:root{--ink:#eceef2;--paper:#16181d;--soft:#a9b0c0;--line:#3a3f4b;
+--k0:#7fb0ff;--k1:#ffb168;--k2:#b4dc6a;--k3:#e79bdd;--error:#ff8a80;--warning:#ffc266;--info:#7fb0ff}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:60rem;padding:1.5rem 1rem 4rem;background:var(--paper);color:var(--ink);
+font:1rem/1.55 system-ui,sans-serif}
+h1{font-size:1.75rem;line-height:1.2;margin:0 0 .25rem}
+h2{font-size:1.25rem;margin:2.5rem 0 .5rem}
+h3{font-size:1rem;margin:1.5rem 0 .25rem}
+p,ul{margin:.25rem 0 .75rem}
+.soft{color:var(--soft)}
+.counts{display:flex;flex-wrap:wrap;gap:1.5rem;padding:0;list-style:none;margin:1rem 0}
+.counts b{display:block;font-size:2rem;line-height:1}
+.error b,h3.error{color:var(--error)}.warning b,h3.warning{color:var(--warning)}
+.info b,h3.info{color:var(--info)}
+figure{margin:1.5rem 0;break-inside:avoid}
+figcaption{font-weight:600;margin-bottom:.25rem}
+svg{width:100%;height:auto;border-bottom:1px solid var(--line)}
+svg text{font:13px system-ui,sans-serif;fill:var(--soft)}
+.k0{fill:var(--k0);background:var(--k0)}.k1{fill:var(--k1);background:var(--k1)}
+.k2{fill:var(--k2);background:var(--k2)}.k3{fill:var(--k3);background:var(--k3)}
+.legend{display:flex;flex-wrap:wrap;gap:1rem;padding:0;list-style:none}
+.legend span{display:inline-block;width:.8em;height:.8em;margin-right:.4em}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:.9rem}
+th,td{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);
+vertical-align:top;overflow-wrap:anywhere}
+code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}
+@media print{:root{--ink:#000;--paper:#fff}body{max-width:none;padding:0}h3{break-after:avoid}}
+"""
+
+
+def as_html(report: Report) -> str:
+    """The page."""
+    made = report.generated_at.strftime("%Y-%m-%d %H:%M UTC")
+    body = "".join([_counts(report), _pictures(report), *_findings(report), *_rest(report)])
+    return (
+        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';"
+        " style-src 'unsafe-inline'\">\n"
+        f"<title>Sign-ins and what to mend – awslogin</title>\n<style>{_STYLE}</style>\n"
+        f'<main>\n<h1>Sign-ins and what to mend</h1>\n<p class="soft">awslogin, {made}</p>\n'
+        f"{body}</main>\n</html>\n"
+    )
+
+
+def _counts(report: Report) -> str:
+    items = "".join(
+        f'<li class="{severity}"><b>{count}</b>{severity}</li>'
+        for severity, count in report.summary.items()
+    )
+    return f'<ul class="counts">{items}</ul>\n'
+
+
+def _pictures(report: Report) -> str:
+    data = report.pictures
+    days: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in data.get("sign_ins", []):
+        days[str(row["day"])][str(row["kind"])] = int(row["count"])
+    kinds = sorted({kind for of_day in days.values() for kind in of_day})
+    uses: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in data.get("uses", []):
+        uses[str(row["day"])][str(row["kind"])] = int(row["count"])
+    keys = {str(row["who"]): int(row["count"]) for row in data.get("long_term_keys", [])}
+    ages = {str(row["who"]): int(row["count"]) for row in data.get("key_ages", [])}
+    drawn = [
+        by_day("Sign-ins a day, by kind", days, kinds),
+        by_day("Calls by federated sessions and by long-term keys", uses, ("federated", "long-term key")),
+        by_name("Who still uses long-term keys", keys, "calls"),
+        by_name("Keys by age", ages, "days"),
+    ]
+    found = "".join(drawn)
+    return f"<h2>At a glance</h2>\n{found}\n" if found else ""
+
+
+def _findings(report: Report) -> Iterator[str]:
+    yield "<h2>What to mend</h2>\n"
+    if not report.findings:
+        yield "<p>Nothing was found.</p>\n"
+    for severity in ORDER:
+        groups: dict[str, list[Finding]] = defaultdict(list)
+        for finding in report.findings:
+            if finding.severity == severity:
+                groups[finding.id].append(finding)
+        for rule_id, findings in groups.items():
+            rule = RULES[rule_id]
+            yield f'<h3 class="{severity}">{escape(rule.title)} <span class="soft">({severity})</span></h3>\n'
+            known = f" Also known as {escape(rule.reference)}." if rule.reference else ""
+            yield f'<p class="soft">{escape(rule.why)}{known}</p>\n'
+            yield (
+                '<div class="wide"><table><thead><tr><th scope="col">Who</th><th scope="col">Account</th>'
+                '<th scope="col">Seen</th><th scope="col">Last</th><th scope="col">Mend</th></tr></thead>'
+                f"<tbody>{''.join(map(_row, findings))}</tbody></table></div>\n"
+            )
+
+
+def _row(finding: Finding) -> str:
+    seen = finding.evidence + (f" ({finding.count} times)" if finding.count > 1 else "")
+    cells = (finding.who, finding.account_id or "", seen, finding.last_seen or "")
+    shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f"<tr>{shown}<td><code>{escape(finding.mend)}</code></td></tr>"
+
+
+def _rest(report: Report) -> Iterator[str]:
+    yield "<h2>Where it comes from</h2>\n<ul>"
+    for source in report.sources:
+        window = f", {source.start} to {source.end}" if source.start else ""
+        yield (
+            f"<li>{escape(source.kind)} {escape(source.detail)}{window}, {source.events} events"
+            f"{''.join(f'<br><span class="soft">{escape(text)}</span>' for text in source.warnings)}</li>"
+        )
+    yield "</ul>\n"
+    if report.silenced:
+        yield "<h2>Silenced by the team</h2>\n<ul>"
+        for finding, ignore in report.silenced:
+            words = f"{finding.title}: {finding.who}, until {ignore.until}: {ignore.reason}"
+            yield f"<li>{escape(words)}</li>"
+        yield "</ul>\n"
