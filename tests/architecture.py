@@ -35,7 +35,7 @@ FLOORS = {
     "agent": "broker.agent",
     "login": """broker.broker broker.events broker.identity broker.importing broker.login
         broker.logout broker.plugins broker.user_keys""",
-    "command line": "broker.doctor broker.cli",
+    "command line": "broker.doctor broker.report broker.cli",
     "start": "broker.entry broker.launch broker.__main__",
 }
 """From the lowest: the modules and packages on each floor; `docs/architecture.md` shows them."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from broker.cli.app import App, command
 from broker.config import NoConfig
-from broker.errors import AwsLoginError, UsageError
+from broker.errors import UsageError
 from broker.login import SessionRequirements
 from broker.paths import expanded
 from broker.report import credential_report
@@ -38,7 +37,9 @@ EXIT_FINDINGS = 9
 @click.option("--days", type=click.IntRange(1, 3650), default=90, help="The window (90).")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="The report's form.")
 @click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit 9 with such findings.")
-@click.option("--baseline", metavar="FILE", help="An earlier JSON report: new findings alone count.")
+@click.option(
+    "--baseline", metavar="FILE", help="An earlier JSON report: new findings alone count."
+)
 @click.option("--out", metavar="FILE", help="Write it there.")
 def report(
     app: App,
@@ -128,5 +129,3 @@ def _rendered(app: App, made: Report, form: str, *, to_file: bool) -> str:
     from broker.report.text import as_text
 
     return as_text(made, colours=not to_file and sys.stdout.isatty(), everything=app.verbose)
-
-

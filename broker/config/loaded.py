@@ -10,6 +10,7 @@ from pathlib import Path
 from broker.config.document import Document
 from broker.config.models import FileModel
 from broker.config.profile import Profile, ProviderSpec
+from broker.config.report_settings import ReportSettings
 from broker.config.resolve import Resolver
 from broker.config.trust import Trust
 from broker.errors import ConfigError, InteractionRequired
@@ -59,6 +60,11 @@ class Config:
     def provider_names(self) -> list[str]:
         """All providers, in the file's order."""
         return list(self._model.providers)
+
+    @property
+    def report(self) -> ReportSettings:
+        """What the team says of reports."""
+        return self._model.report
 
     def __contains__(self, name: object) -> bool:
         return name in self._model.profiles

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from broker.config.report_settings import ReportSettings
 from broker.config.values import (
     AccountId,
     MfaSerial,
@@ -60,6 +61,7 @@ class DefaultsModel(Model):
     region: Region | None = None
     duration: Duration | None = None
     session_name: Text | None = None
+    source_identity: Text | None = None
 
 
 class ProfileModel(Model):
@@ -102,8 +104,9 @@ class FileModel(Model):
     defaults: DefaultsModel = DefaultsModel()
     providers: dict[Name, ProviderModel] = {}
     profiles: dict[Name, ProfileModel] = {}
+    report: ReportSettings = ReportSettings()
 
-    @field_validator("defaults", "providers", "profiles", mode="before")
+    @field_validator("defaults", "providers", "profiles", "report", mode="before")
     @classmethod
     def _nothing_yet(cls, value: object) -> object:
         """A heading with nothing under it is null in YAML."""

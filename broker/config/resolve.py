@@ -140,10 +140,11 @@ class Resolver:
             value = getattr(model, field)
             values[field] = tuple(value) if isinstance(value, list) else value
         origins = {field: self._document.origin((*keys, field)) for field in model.model_fields_set}
-        given = self._model.defaults.session_name
-        if values["session_name"] is None and given:
-            values["session_name"] = given
-            origins["session_name"] = self._document.origin(("defaults", "session_name"))
+        for field in ("session_name", "source_identity"):
+            given = getattr(self._model.defaults, field)
+            if values[field] is None and given:
+                values[field] = given
+                origins[field] = self._document.origin(("defaults", field))
         for field in ("session_name", "source_identity", "external_id"):
             values[field] = expanded(
                 values[field], (*keys, field), self._document, self._environ, name

@@ -9,13 +9,12 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from broker.credentials import Credentials
 from broker.errors import NetworkError, UnexpectedReply
 from broker.ports.aws import Aws
 from broker.ports.clock import Clock, to_text
-from broker.report.finding import Finding, Rule
+from broker.report.finding import Finding, Rule, Severity
 
 OLD, IDLE = timedelta(days=90), timedelta(days=45)
 PATIENCE_SECONDS, PAUSE_SECONDS = 60.0, 2.0
@@ -24,8 +23,8 @@ ROOT = "<root_account>"
 _NOTHING = {"", "N/A", "no_information", "not_supported"}
 
 
-def _rule(id_: str, severity: Any, title: str, why: str, mend: str, reference: str) -> Rule:
-    return Rule(id_, severity, "credential-report", title, why, mend, reference)
+def _rule(id_: str, severity: Severity, title: str, *words: str) -> Rule:
+    return Rule(id_, severity, "credential-report", title, *words)
 
 
 KEY_OLD = _rule(

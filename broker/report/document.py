@@ -1,4 +1,4 @@
-"""The whole report: findings, silenced ones, sources, a summary, and the numbers of its pictures."""
+"""The whole report: findings, silenced ones, sources, a summary, the numbers of its pictures."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from broker.config.report_settings import Ignore
 from broker.ports.clock import to_text
 from broker.report import credential_report, machine, trail_rules
-from broker.report.finding import ORDER, Finding, Ignore, Rule, Severity, Source
+from broker.report.finding import ORDER, Finding, Rule, Severity, Source
 
 VERSION = 1
 RULES: Mapping[str, Rule] = {

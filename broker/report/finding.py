@@ -8,6 +8,8 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from broker.config.report_settings import Ignore
+
 Severity = Literal["info", "warning", "error"]
 ORDER: tuple[Severity, ...] = ("error", "warning", "info")
 """The worst first."""
@@ -110,16 +112,6 @@ class Source:
     failed: bool = False
 
 
-@dataclass(frozen=True)
-class Ignore:
-    """A silenced rule: of whom, why, and until when (its last day)."""
-
-    rule: str
-    who: str
-    reason: str
-    until: date
-
-
 def merged(findings: Iterable[Finding]) -> list[Finding]:
     """One finding for a rule and who in an account, the worst rules first."""
     found: dict[tuple[str, str, str], Finding] = {}
@@ -148,7 +140,11 @@ def without_silenced(
     silenced: list[tuple[Finding, Ignore]] = []
     for finding in findings:
         found = next(
-            (one for one in holding if one.rule == finding.id and fnmatchcase(finding.who, one.who)),
+            (
+                one
+                for one in holding
+                if one.rule == finding.id and fnmatchcase(finding.who, one.who)
+            ),
             None,
         )
         if found:

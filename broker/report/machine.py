@@ -59,7 +59,11 @@ RULES = (PLAIN_KEYS, OLD_KEYS, WITHOUT_MFA, BESIDE_SSO, LONG_SESSION, REFUSED, C
 
 
 def examine(
-    source: Source, config: Config | None, environ: Mapping[str, str], since: datetime, now: datetime
+    source: Source,
+    config: Config | None,
+    environ: Mapping[str, str],
+    since: datetime,
+    now: datetime,
 ) -> Iterator[Finding]:
     """What this machine tells by itself; nobody is contacted."""
     source.start, source.end = to_text(since), to_text(now)
@@ -113,7 +117,9 @@ def _of_config(
 
 def _carries(config: Config, profile: Profile) -> bool:
     """Whether a session of this profile carries a SourceIdentity: AssumeRole alone takes one."""
-    keys = any(issubclass(config.provider(name).plugin, KeyHolder) for name in profile.provider_names)
+    keys = any(
+        issubclass(config.provider(name).plugin, KeyHolder) for name in profile.provider_names
+    )
     assumed = bool(profile.source or keys) and profile.role_arn is not None
     return assumed and bool(profile.source_identity)
 

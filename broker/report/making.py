@@ -24,7 +24,7 @@ NEW_DAYS = 7
 AT_ONCE = 8
 """Accounts whose reports are fetched at once; IAM's own rate is far above."""
 
-Rows = Callable[[Profile], list[dict[str, str]]] if TYPE_CHECKING else Callable
+Rows = Callable[["Profile"], list[dict[str, str]]]
 
 
 class Making:
@@ -69,7 +69,9 @@ class Making:
                 return error
 
         chosen = list(by_account.values())
-        for profile, found in zip(chosen, in_parallel(fetched, chosen, at_once=AT_ONCE), strict=True):
+        for profile, found in zip(
+            chosen, in_parallel(fetched, chosen, at_once=AT_ONCE), strict=True
+        ):
             source = Source("credential-report", f"of {profile.account or profile.name}")
             self.sources.append(source)
             if isinstance(found, AwsLoginError):
@@ -84,7 +86,10 @@ class Making:
             self._findings += credential_report.examine(
                 found, account, self._now, profile=profile.name, by_sso=by_sso
             )
-            self.pictures["key_ages"] = [*self.pictures.get("key_ages", []), *_ages(found, self._now)]
+            self.pictures["key_ages"] = [
+                *self.pictures.get("key_ages", []),
+                *_ages(found, self._now),
+            ]
 
     def cloudtrail(self, paths: Sequence[Path]) -> None:
         """CloudTrail's files, searched by DuckDB."""
@@ -136,7 +141,7 @@ class Making:
 
     def report(self) -> Report:
         """All of it, silenced where the team says so."""
-        ignores = self._config.report.ignores if self._config else []
+        ignores = self._config.report.ignore if self._config else []
         kept, silenced = without_silenced(merged(self._findings), ignores, self._now.date())
         return Report(self._now, self.sources, kept, silenced, self.pictures)
 

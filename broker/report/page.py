@@ -1,4 +1,4 @@
-"""The report as one HTML file: no script, nothing from elsewhere, readable in print and in the dark."""
+"""The report as one HTML file: no script, nothing from elsewhere, readable in print."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from broker.report.pictures import by_day, by_name
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#16181d;--paper:#fff;--soft:#5a6072;--line:#d5d9e2;
---k0:#1f5fbf;--k1:#b25000;--k2:#5b7f1c;--k3:#8a2f7f;--error:#b3261e;--warning:#8a5300;--info:#1f5fbf}
-@media (prefers-color-scheme:dark){:root{--ink:#eceef2;--paper:#16181d;--soft:#a9b0c0;--line:#3a3f4b;
---k0:#7fb0ff;--k1:#ffb168;--k2:#b4dc6a;--k3:#e79bdd;--error:#ff8a80;--warning:#ffc266;--info:#7fb0ff}}
+--k0:#1f5fbf;--k1:#b25000;--k2:#5b7f1c;--k3:#8a2f7f;
+--error:#b3261e;--warning:#8a5300;--info:#1f5fbf}
+@media (prefers-color-scheme:dark){:root{--ink:#eceef2;--paper:#16181d;--soft:#a9b0c0;
+--line:#3a3f4b;--k0:#7fb0ff;--k1:#ffb168;--k2:#b4dc6a;--k3:#e79bdd;
+--error:#ff8a80;--warning:#ffc266;--info:#7fb0ff}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:60rem;padding:1.5rem 1rem 4rem;background:var(--paper);color:var(--ink);
-font:1rem/1.55 system-ui,sans-serif}
+body{margin:0 auto;max-width:60rem;padding:1.5rem 1rem 4rem;background:var(--paper);
+color:var(--ink);font:1rem/1.55 system-ui,sans-serif}
 h1{font-size:1.75rem;line-height:1.2;margin:0 0 .25rem}
 h2{font-size:1.25rem;margin:2.5rem 0 .5rem}
 h3{font-size:1rem;margin:1.5rem 0 .25rem}
@@ -44,6 +46,15 @@ code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}
 """
 
 
+_HEAD = "".join(
+    [
+        "<thead><tr>",
+        *(f'<th scope="col">{name}</th>' for name in ("Who", "Account", "Seen", "Last", "Mend")),
+        "</tr></thead>",
+    ]
+)
+
+
 def as_html(report: Report) -> str:
     """The page."""
     made = report.generated_at.strftime("%Y-%m-%d %H:%M UTC")
@@ -51,7 +62,7 @@ def as_html(report: Report) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';"
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';'
         " style-src 'unsafe-inline'\">\n"
         f"<title>Sign-ins and what to mend – awslogin</title>\n<style>{_STYLE}</style>\n"
         f'<main>\n<h1>Sign-ins and what to mend</h1>\n<p class="soft">awslogin, {made}</p>\n'
@@ -80,7 +91,11 @@ def _pictures(report: Report) -> str:
     ages = {str(row["who"]): int(row["count"]) for row in data.get("key_ages", [])}
     drawn = [
         by_day("Sign-ins a day, by kind", days, kinds),
-        by_day("Calls by federated sessions and by long-term keys", uses, ("federated", "long-term key")),
+        by_day(
+            "Calls by federated sessions and by long-term keys",
+            uses,
+            ("federated", "long-term key"),
+        ),
         by_name("Who still uses long-term keys", keys, "calls"),
         by_name("Keys by age", ages, "days"),
     ]
@@ -99,14 +114,12 @@ def _findings(report: Report) -> Iterator[str]:
                 groups[finding.id].append(finding)
         for rule_id, findings in groups.items():
             rule = RULES[rule_id]
-            yield f'<h3 class="{severity}">{escape(rule.title)} <span class="soft">({severity})</span></h3>\n'
+            kind = f'<span class="soft">({severity})</span>'
+            yield f'<h3 class="{severity}">{escape(rule.title)} {kind}</h3>\n'
             known = f" Also known as {escape(rule.reference)}." if rule.reference else ""
             yield f'<p class="soft">{escape(rule.why)}{known}</p>\n'
-            yield (
-                '<div class="wide"><table><thead><tr><th scope="col">Who</th><th scope="col">Account</th>'
-                '<th scope="col">Seen</th><th scope="col">Last</th><th scope="col">Mend</th></tr></thead>'
-                f"<tbody>{''.join(map(_row, findings))}</tbody></table></div>\n"
-            )
+            rows = "".join(map(_row, findings))
+            yield f'<div class="wide"><table>{_HEAD}<tbody>{rows}</tbody></table></div>\n'
 
 
 def _row(finding: Finding) -> str:
@@ -120,10 +133,9 @@ def _rest(report: Report) -> Iterator[str]:
     yield "<h2>Where it comes from</h2>\n<ul>"
     for source in report.sources:
         window = f", {source.start} to {source.end}" if source.start else ""
-        yield (
-            f"<li>{escape(source.kind)} {escape(source.detail)}{window}, {source.events} events"
-            f"{''.join(f'<br><span class="soft">{escape(text)}</span>' for text in source.warnings)}</li>"
-        )
+        words = f"{source.kind} {source.detail}{window}, {source.events} events"
+        notes = "".join(f'<br><span class="soft">{escape(text)}</span>' for text in source.warnings)
+        yield f"<li>{escape(words)}{notes}</li>"
     yield "</ul>\n"
     if report.silenced:
         yield "<h2>Silenced by the team</h2>\n<ul>"

@@ -18,7 +18,7 @@ def by_day(title: str, days: Mapping[str, Mapping[str, int]], kinds: Sequence[st
     step = (WIDTH - LEFT) / len(days)
     parts = []
     for number, (day, of_day) in enumerate(sorted(days.items())):
-        top = HEIGHT - BOTTOM
+        top = float(HEIGHT - BOTTOM)
         for place, kind in enumerate(kinds):
             height = of_day.get(kind, 0) / most * (HEIGHT - BOTTOM - 10)
             top -= height
@@ -31,9 +31,7 @@ def by_day(title: str, days: Mapping[str, Mapping[str, int]], kinds: Sequence[st
     first, last = min(days), max(days)
     parts.append(f'<text x="{LEFT}" y="{HEIGHT - 6}">{escape(first)}</text>')
     if last != first:
-        parts.append(
-            f'<text x="{WIDTH}" y="{HEIGHT - 6}" text-anchor="end">{escape(last)}</text>'
-        )
+        parts.append(f'<text x="{WIDTH}" y="{HEIGHT - 6}" text-anchor="end">{escape(last)}</text>')
     legend = "".join(
         f'<li><span class="k{place}"></span>{escape(kind)}</li>' for place, kind in enumerate(kinds)
     )
@@ -53,7 +51,8 @@ def by_name(title: str, counts: Mapping[str, int], unit: str) -> str:
         width = max(count / most * (WIDTH - LEFT), 2)
         parts.append(f'<text x="{LEFT}" y="{top + 16}">{escape(name[:70])}: {count} {unit}</text>')
         parts.append(
-            f'<rect class="k0" x="{LEFT}" y="{top + 22}" width="{width:.1f}" height="{BAR_HEIGHT}"/>'
+            f'<rect class="k0" x="{LEFT}" y="{top + 22}" width="{width:.1f}"'
+            f' height="{BAR_HEIGHT}"/>'
         )
     words = f"{title}: " + ", ".join(f"{name} {count} {unit}" for name, count in shown[:5])
     return _figure(title, words, len(shown) * BAR_HEIGHT * 2 + 4, parts)

@@ -11,8 +11,9 @@ import csv
 import gzip
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Self
 
 from broker.errors import UsageError
 from broker.owned_tempdir import owned_tempdir
@@ -85,25 +86,26 @@ class Trail:
 
     def __init__(self, source: Source, folder: Path) -> None:
         self.source = source
-        self._tempdir = owned_tempdir(folder)
+        self._parent = folder
+        self._ending = ExitStack()
         self._known: set[str] = set()
 
-    def __enter__(self) -> Trail:
+    def __enter__(self) -> Self:
         duckdb = _duckdb()
-        self._folder = Path(self._tempdir.__enter__())
+        self._folder = self._ending.enter_context(owned_tempdir(self._parent))
         self._connection = duckdb.connect(str(self._folder / "events.duckdb"))
         self._connection.execute("SET memory_limit = '512MB'")
         return self
 
-    def __exit__(self, *exception: Any) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._connection.close()
-        self._tempdir.__exit__(*exception)
+        self._ending.close()
 
     def read(self, files: Sequence[Path], since: str, until: str) -> None:
         """Fill the table with the events of that window; what cannot be read is a warning."""
         rows = self._folder / "events.csv"
         read = 0
-        with open(rows, "w", newline="", encoding="utf-8", opener=private_opener) as stream:  # noqa: PTH123
+        with open(rows, "w", newline="", encoding="utf-8", opener=private_opener) as stream:
             writer = csv.writer(stream)
             for file in files:
                 try:
@@ -113,12 +115,15 @@ class Trail:
                     continue
                 read += 1
                 writer.writerows(self._rows(file, records, since, until))
-        columns = ", ".join(f"'{name}': 'VARCHAR'" for name in COLUMNS)
-        self._connection.execute(
-            f"CREATE TABLE read AS SELECT * FROM read_csv(?, header = false, nullstr = '\\N',"
-            f" quote = '\"', escape = '\"', columns = {{{columns}}}, max_line_size = 4000000)",
-            [str(rows)],
-        )
+        columns = ", ".join(f"{name} VARCHAR" for name in COLUMNS)
+        self._connection.execute(f"CREATE TABLE read ({columns})")
+        if rows.stat().st_size:
+            typed = ", ".join(f"'{name}': 'VARCHAR'" for name in COLUMNS)
+            self._connection.execute(
+                f"INSERT INTO read SELECT * FROM read_csv(?, header = false, nullstr = '\\N',"
+                f" quote = '\"', escape = '\"', columns = {{{typed}}}, max_line_size = 4000000)",
+                [str(rows)],
+            )
         rows.unlink()
         self._connection.execute(
             "CREATE VIEW events AS SELECT * REPLACE"
@@ -138,9 +143,7 @@ class Trail:
         names = [column[0] for column in done.description]
         return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
 
-    def _rows(
-        self, file: Path, records: list[Any], since: str, until: str
-    ) -> Iterator[list[str]]:
+    def _rows(self, file: Path, records: list[Any], since: str, until: str) -> Iterator[list[str]]:
         for number, record in enumerate(records):
             if not isinstance(record, dict):
                 self._warn(f"{file}: record {number} is no object")
@@ -174,8 +177,8 @@ def _records(file: Path) -> list[Any]:
     with file.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
-        stream: IO[bytes] = gzip.open(raw) if packed else raw
-        content = stream.read(MAX_FILE_BYTES + 1)
+        opened = gzip.GzipFile(fileobj=raw) if packed else raw
+        content = opened.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise ValueError(f"more than {MAX_FILE_BYTES >> 20} MiB")
     document = json.loads(content)
@@ -186,7 +189,7 @@ def _records(file: Path) -> list[Any]:
 
 
 def _value(record: Any, path: tuple[str, ...]) -> str:
-    """A value as text, however odd its type; `\\N` where there is none."""
+    """A value as text, however odd its type; the sign for none where there is none."""
     for key in path:
         if not isinstance(record, dict):
             return _NULL

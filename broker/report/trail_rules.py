@@ -11,7 +11,9 @@ from broker.report.finding import Rule
 
 _SEEN = "min(event_time) AS first_seen, max(event_time) AS last_seen, count(*) AS count"
 _BY_WHO = "GROUP BY arn, account_id"
-_FROM_OUTSIDE = "invoked_by IS NULL AND address NOT LIKE '%.amazonaws.com' AND address <> 'AWS Internal'"
+_FROM_OUTSIDE = (
+    "invoked_by IS NULL AND address NOT LIKE '%.amazonaws.com' AND address <> 'AWS Internal'"
+)
 """Not a call that an AWS service makes on somebody's behalf."""
 
 
@@ -127,7 +129,7 @@ RULES = (
     ),
     Rule(
         "identity-provider-changed", "error", "cloudtrail", "An identity provider was changed",
-        "Whoever controls it signs in as anybody.", "ask {who}, and compare the provider's metadata",
+        "Whoever controls it signs in as anybody.", "ask {who}, and compare its metadata",
         "Sigma aws_sso_idp_change, aws_susp_saml_activity",
         _acts(
             "event_name IN ('UpdateSAMLProvider', 'CreateSAMLProvider',"

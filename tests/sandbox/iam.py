@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from tests.sandbox.query import iso, refusal, reply
@@ -18,6 +19,11 @@ class Iam:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._asked_for_report = 0
+        self._reports = {
+            "GenerateCredentialReport": self._generate_report,
+            "GetCredentialReport": self._get_report,
+        }
         self._actions = {
             "CreateAccessKey": self._create,
             "ListAccessKeys": self._list,
@@ -38,6 +44,13 @@ class Iam:
                         "InvalidClientTokenId",
                         "The security token included in the request is invalid",
                     )
+                if asked.action in self._reports:
+                    if asked.action in self._world.denied_actions:
+                        raise RefusedError(
+                            "AccessDenied",
+                            f"User: {keys.arn} is not authorized to perform: iam:{asked.action}",
+                        )
+                    return reply(asked.action, NAMESPACE, self._reports[asked.action]())
                 user = self._world.users.get(keys.arn)
                 action = self._actions.get(asked.action)
                 if action is None:
@@ -52,6 +65,21 @@ class Iam:
                 return reply(asked.action, NAMESPACE, action(user, asked.form))
             except RefusedError as error:
                 return refusal(error, NAMESPACE)
+
+    def _generate_report(self) -> dict[str, Any]:
+        """The report is there at the second asking."""
+        self._asked_for_report += 1
+        return {"State": "COMPLETE" if self._asked_for_report > 1 else "STARTED"}
+
+    def _get_report(self) -> dict[str, Any]:
+        if self._asked_for_report < 2:
+            raise RefusedError("ReportNotPresent", "No report is present.", 410)
+        content = base64.b64encode(self._world.credential_report.encode()).decode()
+        return {
+            "Content": content,
+            "ReportFormat": "text/csv",
+            "GeneratedTime": iso(self._world.now()),
+        }
 
     def _create(self, user: User, form: dict[str, str]) -> dict[str, Any]:
         if len(user.keys) >= MOST_KEYS:

@@ -158,6 +158,7 @@ class World:
         self.portal_rate: float | None = None
         self.page_size = 100
         self.lifetime: float | None = None
+        self.credential_report = ""
 
     def now(self) -> float:
         """Seconds since 1970, as the sandbox sees it."""

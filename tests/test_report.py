@@ -1,0 +1,231 @@
+"""`report`: planted findings are found exactly, broken sources are named, forms hold."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.report.document import RULES
+from tests import organization
+from tests.configs import config
+from tests.sandbox import DEV, Sandbox
+from tests.support import Home, Result
+
+
+@pytest.fixture
+def team(signed_up: Home, sandbox: Sandbox) -> Home:
+    signed_up.config(config("dev", "deploy", "prod", sandbox=sandbox))
+    signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
+    return signed_up
+
+
+def reported(home: Home, *words: str, code: int = 0) -> Any:
+    done = home.run("report", "--format", "json", *words)
+    assert done.code == code, done.out + done.err
+    return json.loads(done.out)
+
+
+def of_rules(document: Any, *, source: str) -> set[tuple[str, str]]:
+    return {
+        (one["id"], one["who"]) for one in document["findings"] if RULES[one["id"]].source == source
+    }
+
+
+def test_there_are_enough_rules_and_each_says_what_it_is() -> None:
+    assert len(RULES) >= 25
+    for rule in RULES.values():
+        assert rule.title, rule
+        assert rule.why, rule
+        assert rule.mend, rule
+
+
+def test_planted_findings_are_found_and_none_else(team: Home, tmp_path: Path) -> None:
+    expected = organization.written(tmp_path / "trail", events=6000)
+    trail = str(tmp_path / "trail")
+    document = reported(team, "--cloudtrail", trail)
+    found = of_rules(document, source="cloudtrail")
+    assert found == expected | {("console-login-beside-sso", "lea")}
+    (source,) = [one for one in document["sources"] if one["kind"] == "cloudtrail"]
+    assert source["events"] > 6000
+    assert source["warnings"] == []
+    spraying = next(one for one in document["findings"] if one["id"] == "password-spraying")
+    assert spraying["count"] == 21
+    again = reported(team, "--cloudtrail", trail, "--cloudtrail", trail)
+    assert again["findings"] == document["findings"]  # an event counts once
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_read(team: Home, tmp_path: Path) -> None:
+    expected = organization.written(tmp_path / "trail", events=100)
+    broken = {
+        "half.json.gz": gzip.compress(b'{"Records": []}')[:-9],
+        "no.json": b"[1, 2",
+        "other.json": b'{"Events": []}',
+        "bytes.json": b"\xff\xfe\x00",
+        "deep.json": b"[" * 100_000,
+        "odd.json": json.dumps(
+            {
+                "Records": [
+                    7,
+                    {"eventTime": 7, "userIdentity": "x"},
+                    organization.event(requestParameters="text", userIdentity=[1]),
+                    organization.event(
+                        eventName="'; DROP TABLE read; --", identity={"arn": {"a": 1}}
+                    ),
+                ]
+            }
+        ).encode(),
+    }
+    for name, content in broken.items():
+        (tmp_path / "trail" / name).write_bytes(content)
+    document = reported(team, "--cloudtrail", str(tmp_path / "trail"))
+    assert of_rules(document, source="cloudtrail") >= expected
+    (source,) = [one for one in document["sources"] if one["kind"] == "cloudtrail"]
+    for name in broken:
+        assert any(name in warning for warning in source["warnings"]), name
+
+
+def test_nothing_read_is_exit_2_after_the_rest(team: Home, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    document = reported(team, "--cloudtrail", str(tmp_path / "empty"), code=2)
+    assert any(one["kind"] == "machine" for one in document["sources"])
+    assert team.run("report", "--cloudtrail", str(tmp_path / "missing")).code == 2
+
+
+COLUMNS = (
+    "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,"
+    "mfa_active,access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,"
+    "access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date"
+)
+
+
+def row(user: str, *values: str) -> str:
+    return ",".join([user, f"arn:aws:iam::{DEV}:user/{user}", "2020-01-01T00:00:00+00:00", *values])
+
+
+def test_the_credential_report_of_an_account(team: Home, sandbox: Sandbox) -> None:
+    now = datetime.now(UTC)
+    old, idle, new = ((now - timedelta(days=days)).isoformat() for days in (120, 60, 3))
+    none = ("false", "N/A", "N/A")
+    sandbox.world.credential_report = "\n".join(
+        [
+            COLUMNS,
+            row("<root_account>", "not_supported", new, "not_supported", "false", "true", new, new,
+                *none),
+            row("oldie", "false", "N/A", "N/A", "false", "true", old, new, *none),
+            row("idler", "true", idle, idle, "true", "true", idle, idle, *none),
+            row("twin", "false", "N/A", "N/A", "false", "true", new, new, "true", new, new),
+            row("never", "true", "no_information", old, "false", "true", old, "N/A", *none),
+            row("good", "true", new, new, "true", *none, *none),
+        ]
+    )  # fmt: skip
+    document = reported(team, "--profile", "deploy")
+    assert of_rules(document, source="credential-report") == {
+        ("root-has-key", "root"), ("root-without-mfa", "root"), ("key-old", "oldie"),
+        ("key-unused", "idler"), ("password-idle", "idler"), ("two-active-keys", "twin"),
+        ("key-never-used", "never"), ("key-old", "never"), ("password-without-mfa", "never"),
+        ("password-idle", "never"),
+    }  # fmt: skip
+    everywhere = reported(team, "--all", code=2)  # prod needs a person, and is named
+    kinds = [one["kind"] for one in everywhere["sources"]]
+    assert kinds.count("credential-report") == 3
+
+
+def test_a_report_that_may_not_be_read_is_exit_2(team: Home, sandbox: Sandbox) -> None:
+    sandbox.world.denied_actions.add("GenerateCredentialReport")
+    document = reported(team, "--profile", "deploy", code=2)
+    (source,) = [one for one in document["sources"] if one["kind"] == "credential-report"]
+    assert "GenerateCredentialReport" in source["warnings"][0]
+
+
+def test_this_machine(team: Home) -> None:
+    (team.folder / ".aws").mkdir()
+    keys = "aws_access_key_id = AKIA\naws_secret_access_key = s3cret-never-shown\n"
+    (team.folder / ".aws" / "credentials").write_text(f"[old]\n{keys}")
+    done = team.run("report", "--format", "json").ok()
+    assert "s3cret" not in done.out
+    assert {("plain-keys", "old"), ("static-without-mfa", "dev")} <= of_rules(
+        json.loads(done.out), source="machine"
+    )
+
+
+def test_a_rule_is_silenced_with_a_reason_until_a_day(team: Home, sandbox: Sandbox) -> None:
+    rule = "rule: static-without-mfa, who: 'd*', reason: a robot"
+    for until, silenced in (("2999-12-31", True), ("2020-01-01", False)):
+        ignore = f"report: {{ignore: [{{{rule}, until: {until}}}]}}\n"
+        team.config(config("dev", sandbox=sandbox, head=f"team: payments\n{ignore}"))
+        document = reported(team)
+        assert bool(document["silenced"]) == silenced
+        assert (("static-without-mfa", "dev") in of_rules(document, source="machine")) != silenced
+    team.config(config("dev", head="report: {ignore: [{rule: x, until: soon}]}\n"))
+    assert team.run("config", "check").code == 2
+
+
+def test_fail_on_and_a_baseline(team: Home, tmp_path: Path) -> None:
+    assert team.run("report", "--fail-on", "error").code == 0
+    failing = team.run("report", "--fail-on", "warning", "--format", "json")
+    assert failing.code == 9
+    baseline = tmp_path / "baseline.json"
+    baseline.write_text(failing.out)
+    more = ("--fail-on", "warning", "--baseline", str(baseline))
+    assert team.run("report", *more).code == 0
+    (team.folder / ".aws").mkdir()
+    (team.folder / ".aws" / "credentials").write_text(
+        "[old]\naws_access_key_id = AKIA\naws_secret_access_key = s3cret\n"
+    )
+    assert team.run("report", *more).code == 9
+    baseline.write_text("[]")
+    assert team.run("report", *more).code == 2
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in {"src", "href", "action"}]
+        if tag == "svg":
+            assert dict(attrs)["aria-label"]
+
+
+def test_the_page_is_whole_and_hostile_names_stay_text(team: Home, tmp_path: Path) -> None:
+    organization.written(tmp_path / "trail", events=100)
+    evil = "<img src=x onerror=alert(1)>"
+    records = [organization.event(identity=organization.user(evil, "AKIAEVIL"))]
+    (tmp_path / "trail" / "evil.json").write_text(json.dumps({"Records": records}))
+    out = tmp_path / "report.html"
+    done: Result = team.run(
+        "report", "--cloudtrail", str(tmp_path / "trail"), "--format", "html", "--out", str(out)
+    )
+    done.ok()
+    page = _Page()
+    page.feed(out.read_text())
+    assert not {"script", "img"} & set(page.tags)
+    assert page.links == []
+    assert page.tags.count("svg") >= 3
+    assert page.tags.count("h1") == 1
+    assert "&lt;img" in out.read_text()
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_text_fits_a_screen_and_sarif_is_sarif(team: Home, tmp_path: Path) -> None:
+    organization.written(tmp_path / "trail", events=100)
+    trail = ("--cloudtrail", str(tmp_path / "trail"))
+    text = team.run("report", *trail).ok().out
+    assert len(text.splitlines()) <= 50
+    assert "\x1b" not in text
+    sarif = json.loads(team.run("report", *trail, "--format", "sarif").ok().out)
+    (run,) = sarif["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert run["results"]
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]] == result["ruleId"]
+        assert result["level"] in {"error", "warning", "note"}
