@@ -45,6 +45,13 @@ def test_there_are_enough_rules_and_each_says_what_it_is() -> None:
         assert rule.mend, rule
 
 
+def test_the_page_of_the_docs_lists_every_rule() -> None:
+    page = (Path(__file__).parent.parent / "docs/report.md").read_text()
+    for rule in RULES.values():
+        facts = (rule.id, rule.severity, rule.source, rule.title, rule.reference or "none")
+        assert f"| {' | '.join(facts)} |" in page
+
+
 def test_planted_findings_are_found_and_none_else(team: Home, tmp_path: Path) -> None:
     expected = organization.written(tmp_path / "trail", events=6000)
     trail = str(tmp_path / "trail")
