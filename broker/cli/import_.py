@@ -17,6 +17,7 @@ from broker.cli.app import App, command
 from broker.cli.change import agreed, diff
 from broker.cli.import_keys import from_credentials, taken_over
 from broker.cli.import_offer import CREDENTIALS, offered
+from broker.cli.keys import holder_of
 from broker.cli.report import report
 from broker.config import NoConfig
 from broker.config.load import find
@@ -24,7 +25,6 @@ from broker.config.trust import Trust
 from broker.errors import AwsLoginError, UsageError, worst
 from broker.importing import SOURCES, Found, Here, LeftOut, look
 from broker.paths import config_dir, private_dir, read_or_none
-from broker.user_keys import key_profiles
 from broker.warm import working_directory
 
 if TYPE_CHECKING:
@@ -110,10 +110,11 @@ class _Import:
         )
         if not dry_run and not self._written(merged, yes=yes):
             merged.providers, merged.profiles = {}, {}
+            with_keys = False
         keys = [name for name in found.key_names if name in merged.names]
         problems: list[AwsLoginError] = []
         rows: list[dict[str, Any]] = []
-        if keys and with_keys and not dry_run:
+        if keys and with_keys and not dry_run and self._path.exists():
             rows, problems = self._keys(keys, merged.names, yes=yes)
         self._say(merged, found, rows, dry_run=dry_run)
         for problem in problems:
@@ -147,12 +148,11 @@ class _Import:
         from broker.ports import go_keyring
 
         app = self._app
-        mine = set(key_profiles(app.config))
-        wanted = [name for name in keys if ours[name] in mine]
-        question = f"Take {_some(wanted)} out of {self._source}'s keychain into awslogin's?"
+        wanted, problems = _without_keys(app, {name: ours[name] for name in keys})
+        question = f"Copy the keys of {_some(wanted)} from {self._source}'s keychain into ours?"
         if not wanted or (app.ui.interactive and not yes and not app.ui.confirm(question)):
-            return [], []
-        rows, problems = [], []
+            return [], problems
+        rows = []
         for name in wanted:
             try:
                 with app.naming(ours[name]):
@@ -227,6 +227,23 @@ def _config_of(app: App) -> tuple[Path, bytes | None]:
         return path, None
     app.config.require_trust()
     return path, app.config.content
+
+
+def _without_keys(app: App, ours: dict[str, str]) -> tuple[list[str], list[AwsLoginError]]:
+    """The tool's names of profiles that have keys of their own which are not here yet."""
+    wanted: list[str] = []
+    problems: list[AwsLoginError] = []
+    for theirs, name in ours.items():
+        if name not in app.config:
+            continue
+        try:
+            profile = app.config.profile(name)
+            if profile.keys_profile == name and not holder_of(app, profile).held_keys(name):
+                wanted.append(theirs)
+        except AwsLoginError as error:
+            error.profile = error.profile or name
+            problems.append(error)
+    return wanted, problems
 
 
 def _read_config_again(app: App) -> None:

@@ -1,22 +1,19 @@
 """`atmos`: the providers and identities of `auth` in `atmos.yaml`, chained by `via`.
 
-Source: atmos's documentation "auth", its `pkg/schema/schema_auth.go`, and `pkg/config/load.go`
-(which files count, version 1.2xx of 2026-08). A value that atmos computes (`!env`) is none of ours.
+Source: atmos's documentation "auth" and its `pkg/schema/schema_auth.go` (2026-08). A value that
+atmos computes (`!env`) is none of ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from broker.importing import values, yaml_text
+from broker.importing import atmos_files, values
 from broker.importing.found import Found
-from broker.importing.reading import Here, text_of
+from broker.importing.reading import Here
 from broker.importing.yaml_text import Tagged, mapping, plain
-from broker.paths import expanded
 
-_NAMES = ("atmos.yaml", "atmos.yml", ".atmos.yaml", ".atmos.yml")
 _DRIVERS = {
     "": "browser",
     "browser": "browser",
@@ -38,55 +35,13 @@ _REASONS = {
 def look(here: Here) -> Found:
     """Every identity of AWS."""
     found = Found(keys={"role_arn": "assume_role", "source": "via"})
-    auth: dict[str, Any] = {}
-    for path in _files(here):
-        text = text_of(path)
-        data = mapping(yaml_text.parse(text, path)) if text is not None else {}
-        if mapping(data.get("auth")):
-            found.files.append(path)
-            auth = _over(auth, mapping(data["auth"]))
-        if data.get("import"):
-            found.leave_out(
-                path.name, "import", "imported files are not followed: name their folder"
-            )
+    auth = atmos_files.auth(here, found)
     atmos = _Auth(auth, found)
     for name in mapping(auth.get("providers")):
         atmos.provider(name)
     for name in mapping(auth.get("identities")):
         atmos.identity(name)
     return found
-
-
-def _files(here: Here) -> Iterator[Path]:
-    """The files that count, a later one over an earlier one."""
-    folders = [Path("/usr/local/etc/atmos"), expanded("~/.atmos")]
-    given = here.environ.get("ATMOS_CLI_CONFIG_PATH")
-    if given:
-        folders.append(here.folder / expanded(given))
-    else:
-        above = (folder for folder in (here.folder, *here.folder.parents))
-        nearest = next((f for f in above if any((f / name).is_file() for name in _NAMES)), None)
-        folders += [nearest] if nearest else []
-    for folder in folders:
-        if folder.is_file():
-            yield folder
-            continue
-        name = next((name for name in _NAMES if (folder / name).is_file()), None)
-        if name:
-            yield folder / name
-            for more in ("atmos.d", ".atmos.d"):
-                yield from sorted((folder / more).rglob("*.y*ml"))
-            for profile in values.words(here.environ.get("ATMOS_PROFILE")):
-                yield from sorted((folder / "profiles" / Path(profile).name).rglob("*.y*ml"))
-
-
-def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Two mappings as one; what stands above wins, mapping by mapping."""
-    merged = dict(below)
-    for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _over(merged[key], value) if both else value
-    return merged
 
 
 class _Auth:

@@ -512,3 +512,19 @@ def test_atmos_puts_its_files_over_one_another(machine: Machine) -> None:
     assert machine.take("atmos").providers["okta-saml"]["idp"] == "okta"
     machine.environ["ATMOS_PROFILE"] = "ci"
     assert "saml" not in machine.take("atmos").profiles
+
+
+def test_atmos_imports_local_files(machine: Machine) -> None:
+    machine.write(
+        "infra/atmos.yaml",
+        "base_path: ..\nimport: [auth/*.yaml, more, https://elsewhere.example/x.yaml]\n"
+        "auth: {providers: {okta-saml: {driver: Okta}}}\n",
+    )
+    machine.write("auth/one.yaml", ATMOS)
+    machine.write("more.yaml", "import: [more]\nauth: {identities: {saml: {kind: gcp/x}}}\n")
+    machine.environ["ATMOS_CONFIG"] = "infra/atmos.yaml"
+    taken = machine.take("atmos")
+    assert taken.providers["okta-saml"]["idp"] == "okta"
+    assert "prod-admin" in taken.profiles
+    assert "saml" not in taken.profiles
+    assert ("atmos.yaml", "import") in taken.left_out
