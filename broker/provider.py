@@ -198,6 +198,14 @@ class KeyHolder(Provider):
             AwsLoginError: A step failed; the keychain holds keys that work all the same.
         """
 
+    def signer(self, request: Request) -> Credentials:
+        """What asks IAM for the user: the keys, or a session of theirs with MFA.
+
+        Raises:
+            KeychainError: There are no keys, or the keychain is missing, locked or silent.
+        """
+        return self.user_keys(request.keys_profile or request.profile)
+
     @abstractmethod
     def key_created(self, request: Request) -> datetime | None:
         """When AWS made the keys; None where it does not say without MFA."""

@@ -37,6 +37,7 @@ COMMANDS = {
     "add": "broker.cli.keys:add",
     "remove": "broker.cli.keys:remove",
     "rotate": "broker.cli.keys:rotate",
+    "migrate": "broker.cli.migrate:migrate",
     "import": "broker.cli.import_:import_",
     "discover": "broker.cli.discover:discover",
     "setup": "broker.cli.setup:setup",

@@ -130,11 +130,21 @@ class Static(KeyHolder):
         self, request: Request, others: Sequence[str] = (), *, keep_inactive: bool = False
     ) -> Rotation:
         """New keys for old ones; IAM is asked with the MFA session where there is a device."""
+        return rotate(
+            self.ports,
+            self._store,
+            request,
+            lambda keys: self._signer(keys, request),
+            others,
+            keep_inactive=keep_inactive,
+        )
 
-        def signer(keys: Credentials) -> Credentials:
-            return self._mfa_session(keys, request) if request.mfa_serial else keys
+    def signer(self, request: Request) -> Credentials:
+        """The MFA session where there is a device, else the keys."""
+        return self._signer(self.user_keys(request.keys_profile or request.profile), request)
 
-        return rotate(self.ports, self._store, request, signer, others, keep_inactive=keep_inactive)
+    def _signer(self, keys: Credentials, request: Request) -> Credentials:
+        return self._mfa_session(keys, request) if request.mfa_serial else keys
 
     def key_created(self, request: Request) -> datetime | None:
         """When IAM made the keys; None where it does not say without MFA."""

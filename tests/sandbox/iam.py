@@ -15,7 +15,7 @@ MOST_KEYS = 2
 
 
 class Iam:
-    """Answers IAM actions for the caller's own user."""
+    """Answers IAM actions for the caller's own user, and for roles that manage keys."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -51,7 +51,7 @@ class Iam:
                             f"User: {keys.arn} is not authorized to perform: iam:{asked.action}",
                         )
                     return reply(asked.action, NAMESPACE, self._reports[asked.action]())
-                user = self._world.users.get(keys.arn)
+                user = self._world.users.get(keys.arn) or self._managed(keys, asked.form)
                 action = self._actions.get(asked.action)
                 if action is None:
                     raise RefusedError("InvalidAction", f"no action {asked.action}", 400)
@@ -80,6 +80,17 @@ class Iam:
             "ReportFormat": "text/csv",
             "GeneratedTime": iso(self._world.now()),
         }
+
+    def _managed(self, keys: Keys, form: dict[str, str]) -> User | None:
+        """The user that a role which manages keys asks about, by name or by key."""
+        account, _, role = keys.arn.partition(":assumed-role/")
+        if role.partition("/")[0] not in self._world.key_managers:
+            return None
+        for user in self._world.users.values():
+            is_meant = user.name == form.get("UserName") or form.get("AccessKeyId") in user.keys
+            if is_meant and user.arn.split(":")[4] == account.split(":")[4]:
+                return user
+        return None
 
     def _create(self, user: User, form: dict[str, str]) -> dict[str, Any]:
         if len(user.keys) >= MOST_KEYS:

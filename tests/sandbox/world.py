@@ -153,6 +153,8 @@ class World:
         self.accounts: dict[str, str] = {}
         self.granted: list[dict[str, Any]] = []
         self.denied_actions: set[str] = set()
+        self.key_managers: set[str] = set()
+        """Names of roles that may ask IAM about other users' keys."""
         self.key_propagation = 0.0
         self.key_propagation_calls = 0
         self.portal_rate: float | None = None

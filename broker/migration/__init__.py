@@ -1,0 +1,1 @@
+"""Leaving static keys behind: `migrate`, in steps that can be undone."""

@@ -1,0 +1,208 @@
+"""The steps of a migration after its plan. Each may be killed anywhere and is taken again.
+
+    switching    noted; the config is being changed
+    switched     the config names the new provider; the key is active, and its use is watched
+    deactivated  the key is inactive, and can be activated again
+    deleted      the key is gone, at AWS and in the keychain
+
+A use of the key in between starts the wait anew. The keychain keeps the key until AWS has deleted
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker.broker import Broker
+from broker.config.entry_change import ProfileEntry
+from broker.config.trust import Trust
+from broker.errors import ConfigError, UsageError
+from broker.migration.leaving_key import LeavingKey
+from broker.migration.plan import Plan
+from broker.migration.record import Migration, Migrations, Stage
+from broker.ports.clock import from_text, to_text
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a run has done.
+
+    Attributes:
+        migration: As it stands now.
+        did: `switched`, `deactivated`, `deleted`, `waits`, or `done` where nothing is left to do.
+        why: What it waits for, or what it could not see; empty where there is nothing to say.
+    """
+
+    migration: Migration
+    did: str
+    why: str = ""
+
+
+class Steps:
+    """Takes the steps of one config's profiles.
+
+    Args:
+        broker: Of the config as it is now.
+        environ: Says where records lie.
+        write: Writes the config's file.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        environ: Mapping[str, str],
+        write: Callable[[Path, bytes], None],
+    ) -> None:
+        self._broker = broker
+        self._environ = environ
+        self._write = write
+        self._clock = broker.clock
+        self.records = Migrations(environ, broker.config.key_scope)
+        self._key = LeavingKey(broker, self.records)
+
+    def begin(self, plan: Plan) -> Taken:
+        """Change the config; the old lines are kept first."""
+        self.records.save(plan.migration)
+        self._change(broker_content=self._broker.config.content, after=plan.content)
+        return self._switched(plan.migration)
+
+    def go_on(self, migration: Migration) -> Taken:
+        """The one next step, or what it waits for."""
+        if migration.stage == "switching":
+            return self._finish_switching(migration)
+        if migration.stage == "deleted":
+            return Taken(migration, "done")
+        migration, use = self._with_last_use(migration)
+        if use:
+            return Taken(migration, "waits", f"{use}: the wait of {_days(migration)} begins anew")
+        if self._clock.now() < migration.next_step_at:
+            return Taken(migration, "waits", f"until {to_text(migration.next_step_at)}")
+        if migration.stage == "switched":
+            return self._deactivate(migration)
+        return self._delete(migration)
+
+    def undo(self, migration: Migration) -> None:
+        """Back to static keys, as far as AWS lets it.
+
+        Raises:
+            UsageError: The key is deleted.
+            ConfigError: The lines of the profile have been changed since.
+        """
+        if migration.stage == "deleted":
+            raise UsageError(
+                f"{migration.key_id} is deleted, and AWS gives it back to nobody",
+                hint="make a new key, name the static provider in the config again, and"
+                f" `awslogin add {migration.profile}`",
+            )
+        content = self.undone(migration)
+        if migration.stage == "deactivated" and not self._key.at_iam(
+            migration, lambda iam: iam.activate(migration.key_id)
+        ):
+            raise UsageError(f"{migration.key_id} is gone at AWS, so there is no way back")
+        self._change(broker_content=self._broker.config.content, after=content)
+        self.records.forget(migration.profile)
+        self._broker.events.note("migration", migration.profile, provider=migration.source)
+
+    def undone(self, migration: Migration) -> bytes:
+        """The config with the old lines.
+
+        Raises:
+            ConfigError: The lines of the profile have been changed since.
+        """
+        config = self._broker.config
+        entry = ProfileEntry(config.content, str(config.path), migration.profile)
+        if entry.text == migration.before:
+            return config.content
+        if entry.text != migration.after:
+            raise ConfigError(
+                f"the lines of {migration.profile} were changed since the migration",
+                file=str(config.path),
+                hint=f"put these back by hand, then again:\n{migration.before}",
+            )
+        return entry.replaced(migration.before)
+
+    def _finish_switching(self, migration: Migration) -> Taken:
+        """The run before was killed: the change is made, or it is not."""
+        config = self._broker.config
+        entry = ProfileEntry(config.content, str(config.path), migration.profile)
+        if entry.text != migration.after:
+            if entry.text != migration.before:
+                raise ConfigError(
+                    f"the lines of {migration.profile} were changed in the middle of a migration",
+                    file=str(config.path),
+                    hint=f"`awslogin migrate {migration.profile} --undo`, then begin again",
+                )
+            content = entry.replaced(migration.after)
+            self._change(broker_content=config.content, after=content)
+        return self._switched(migration)
+
+    def _switched(self, migration: Migration) -> Taken:
+        migration = self.records.change(
+            migration, stage="switched", since=to_text(self._clock.now())
+        )
+        return self._noted(Taken(migration, "switched"))
+
+    def _deactivate(self, migration: Migration) -> Taken:
+        self._key.at_iam(migration, lambda iam: iam.deactivate(migration.key_id))
+        migration = self.records.change(
+            migration, stage="deactivated", since=to_text(self._clock.now())
+        )
+        return self._noted(Taken(migration, "deactivated"))
+
+    def _delete(self, migration: Migration) -> Taken:
+        """At AWS first: the keychain keeps a key as long as it may be activated again."""
+        self._key.at_iam(migration, lambda iam: iam.delete(migration.key_id))
+        holder = self._key.holder(migration)
+        held = holder.held_keys(migration.profile)
+        if held and held.access_key_id == migration.key_id:
+            holder.forget_keys(migration.profile)
+            self._broker.key_ages.forget(holder.name, migration.profile)
+        migration = self.records.change(
+            migration, stage="deleted", since=to_text(self._clock.now())
+        )
+        return self._noted(Taken(migration, "deleted"))
+
+    def _with_last_use(self, migration: Migration) -> tuple[Migration, str]:
+        """The record with the key's last use, and in words a use since the wait began."""
+        since = from_text(migration.since)
+        uses = [*self._key.uses_at_aws(migration), *self._key.uses_here(migration, since)]
+        if not uses:
+            return migration, ""
+        at, words = max(uses)
+        known = migration.key_last_used
+        if known is None or from_text(known) < at:
+            migration = self.records.change(migration, key_last_used=to_text(at))
+        if at <= since:
+            return migration, ""
+        migration = self.records.change(migration, since=to_text(at))
+        return migration, f"{migration.key_id} was used at {to_text(at)} {words}"
+
+    def _change(self, *, broker_content: bytes, after: bytes) -> None:
+        """Write the config; one that was trusted stays so."""
+        path = self._broker.config.path
+        if path.read_bytes() != broker_content:
+            raise UsageError(f"{path} was changed meanwhile", hint="run it again")
+        trust = Trust(self._environ)
+        if trust.holds(broker_content):
+            trust.add(after, path)
+        if after != broker_content:
+            self._write(path, after)
+
+    def _reached(self, stage: Stage, migration: Migration) -> Migration:
+        return self.records.change(migration, stage=stage, since=to_text(self._clock.now()))
+
+    def _noted(self, taken: Taken) -> Taken:
+        migration = taken.migration
+        self._broker.events.note(
+            "migration",
+            migration.profile,
+            provider=migration.to,
+            account_id=migration.account_id,
+        )
+        return taken
+
+
+def _days(migration: Migration) -> str:
+    return f"{migration.quiet_days:g} days"
