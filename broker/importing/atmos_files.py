@@ -5,7 +5,10 @@ Source: atmos's `pkg/config/load.go` and `imports.go` (2026-08). Remote imports 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ from broker.importing.yaml_text import mapping, plain
 from broker.paths import expanded
 
 NAMES = ("atmos.yaml", "atmos.yml", ".atmos.yaml", ".atmos.yml")
+MAX_FOLDERS = 2000
+"""Folders that a `**` is looked for in: a hostile file may say to look through the whole disk."""
 MAX_IMPORTS = 10
 """Imports behind one another, as atmos has it."""
 
@@ -89,14 +94,19 @@ def _auth_of(path: Path, found: Found, above: tuple[Path, ...]) -> dict[str, Any
 
 def _matching(base: Path, pattern: str) -> list[Path]:
     """The local files of an import: a path or a pattern, with or without its ending."""
-    place = base / expanded(pattern)
-    if "*" in pattern:
-        try:
-            return sorted(path for path in base.glob(pattern) if path.is_file())
-        except (ValueError, NotImplementedError):
-            return []
-    endings = ("", ".yaml", ".yml")
-    return [p for p in (place.with_name(place.name + end) for end in endings) if p.is_file()][:1]
+    if "*" not in pattern:
+        place = base / expanded(pattern)
+        names = (place.name, f"{place.name}.yaml", f"{place.name}.yml") if place.name else ()
+        return [path for name in names if (path := place.with_name(name)).is_file()][:1]
+    parts = Path(pattern).parts
+    fixed = next(n for n, part in enumerate(parts) if "*" in part)
+    root, rest = base.joinpath(*parts[:fixed]), parts[fixed:]
+    if rest[0] != "**":
+        return sorted(path for path in root.glob("/".join(rest)) if path.is_file())
+    found = []
+    for folder, _, files in islice(os.walk(root), MAX_FOLDERS):
+        found += [Path(folder, file) for file in files if fnmatch(file, rest[-1])]
+    return sorted(found)
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

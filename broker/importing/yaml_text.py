@@ -12,7 +12,7 @@ import yaml
 
 from broker.importing.reading import wrong
 
-MAX_NODES = 1_000_000
+MAX_NODES = 300_000
 MAX_DEPTH = 40
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -524,7 +524,14 @@ def test_atmos_imports_local_files(machine: Machine) -> None:
     machine.write("more.yaml", "import: [more]\nauth: {identities: {saml: {kind: gcp/x}}}\n")
     machine.environ["ATMOS_CONFIG"] = "infra/atmos.yaml"
     taken = machine.take("atmos")
+    machine.write(
+        "infra/atmos.yaml", "base_path: ..\nimport: ['auth/**/*.yaml', '*/none', /x/**/y]\n"
+    )
+    assert [*machine.take("atmos").profiles][:1] == ["base-admin"]
     assert taken.providers["okta-saml"]["idp"] == "okta"
     assert "prod-admin" in taken.profiles
     assert "saml" not in taken.profiles
     assert ("atmos.yaml", "import") in taken.left_out
+    imports = "import: ['auth/**/*.yaml', '*/none', /nowhere/**/y]"
+    machine.write("infra/atmos.yaml", f"base_path: ..\n{imports}\n")
+    assert "prod-admin" in machine.take("atmos").profiles
