@@ -54,7 +54,7 @@ class Broker:
         self.ui = ui
         self.clock = clock or Clock()
         self.agent = AgentClient(environ)
-        self.aws = Aws(environ)
+        self.aws = Aws(environ, ui.warn)
         self.http = LaterHttp(self.clock, environ, meanwhile=self.aws.load)
         self.keychain = LazyKeychain(ui, environ)
         self.events = EventLog(environ, self.clock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from broker.ports.clock import to_text
 from broker.session import Session
@@ -23,6 +23,7 @@ _INHERITED = {
     "AWS_ACCESS_KEY",
     "AWS_SECRET_KEY",  # what the Java SDK reads as well
     "AWS_CREDENTIAL_FILE",
+    "AWS_OIDC_TOKEN",  # a CI job's, by which it could become any of its roles
 }
 _SECRETS = ("PASSWORD", "MFA_CODE", "PASSPHRASE", "CLIENT_SECRET")
 
@@ -40,25 +41,42 @@ def variables(session: Session) -> dict[str, str]:
     return values | _region(session)
 
 
-def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment without inherited AWS credentials and without awslogin's own secrets."""
-    return {name: value for name, value in environ.items() if not _must_go(name)}
+def for_shell(session: Session) -> tuple[list[str], dict[str, str]]:
+    """What a shell unsets and what it sets, so that it is as `exec`'s child is."""
+    values = variables(session) | _told(session)
+    stale = ("AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_ACCOUNT_ID")
+    return [*UNSET, *(name for name in stale if name not in values)], values
 
 
-def for_child(session: Session, environ: Mapping[str, str]) -> dict[str, str]:
+def without_aws(environ: Mapping[str, str], secrets: Collection[str] = ()) -> dict[str, str]:
+    """An environment without inherited AWS credentials, awslogin's own secrets, and `secrets`."""
+    return {
+        name: value for name, value in environ.items() if not _must_go(name) and name not in secrets
+    }
+
+
+def for_child(
+    session: Session, environ: Mapping[str, str], secrets: Collection[str] = ()
+) -> dict[str, str]:
     """The environment of `exec`'s child; `AWSLOGIN_PROFILE` tells it which session it runs in."""
-    own = {"AWSLOGIN_PROFILE": session.profile}
-    if session.account_id:
-        own["AWS_ACCOUNT_ID"] = session.account_id
-    return without_aws(environ) | variables(session) | own
+    return without_aws(environ, secrets) | variables(session) | _told(session)
 
 
 def for_served_child(
-    session: Session, environ: Mapping[str, str], endpoint: Mapping[str, str]
+    session: Session,
+    environ: Mapping[str, str],
+    endpoint: Mapping[str, str],
+    secrets: Collection[str] = (),
 ) -> dict[str, str]:
     """The environment of `exec --server`'s child: where to ask, and no keys."""
     named = {"AWSLOGIN_PROFILE": session.profile}
-    return without_aws(environ) | dict(endpoint) | _region(session) | named
+    return without_aws(environ, secrets) | dict(endpoint) | _region(session) | named
+
+
+def _told(session: Session) -> dict[str, str]:
+    """What a child is told of its session beside the keys."""
+    account = {"AWS_ACCOUNT_ID": session.account_id} if session.account_id else {}
+    return {"AWSLOGIN_PROFILE": session.profile, **account}
 
 
 def _region(session: Session) -> dict[str, str]:

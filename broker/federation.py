@@ -77,15 +77,23 @@ def destination(partition: str, region: str, *, service: str | None, url: str | 
     if service and url:
         raise UsageError("--service and --destination exclude each other")
     if url:
-        parts = urlsplit(url)
-        inside = f".{parts.hostname or ''}".endswith(f".{domain}")
-        if parts.scheme != "https" or not inside or "@" in parts.netloc:
+        if not _is_below(url, domain):
             raise UsageError(f"--destination is no https address below {domain}")
         return url
     if service and not re.fullmatch(r"[a-z0-9-]+(/[a-z0-9-]+)*", service):
         raise UsageError(f"--service takes a name such as s3 or ec2, not {service}")
     path = _PATHS.get(service, service) if service else "console"
     return f"https://console.{domain}/{path}/home?region={region}"
+
+
+def _is_below(url: str, domain: str) -> bool:
+    """Whether every browser takes this for an https address at a domain or below it.
+
+    Browsers take a backslash for a slash, drop line ends, and make ASCII of other letters.
+    """
+    match = re.match(r"https://([A-Za-z0-9.-]+)(:\d+)?([/?#]|$)", url)
+    clean = not re.search(r"[\x00-\x20\x7f\\]", url)
+    return bool(match and clean and f".{match[1].lower()}".endswith(f".{domain}"))
 
 
 def signin_token(

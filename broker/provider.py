@@ -118,6 +118,12 @@ class Provider(ABC):
         return ()
 
     @classmethod
+    def secret_variables(cls, options: Any) -> tuple[str, ...]:
+        """Variables of the environment that sign in, which `exec`'s child is not given."""
+        del options
+        return ()
+
+    @classmethod
     def signs_in_as(cls, options: Any, environ: Mapping[str, str]) -> str | None:
         """Who signs in, where the environment tells without asking: another one, another session.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from broker.environment import UNSET, variables
+from broker.environment import for_shell, variables
 from broker.errors import UsageError
 from broker.paths import private_opener
 from broker.session import Session
@@ -74,17 +74,17 @@ def as_json(sessions: Session | list[Session]) -> str:
 
 def sh(session: Session) -> str:
     """For `eval` in sh, bash, zsh and their kin, its argument quoted or not."""
-    return _in_sh(UNSET, variables(session))
+    return _in_sh(*for_shell(session))
 
 
 def fish(session: Session) -> str:
     """For `source` or `eval` in fish."""
-    return _in_fish(UNSET, variables(session))
+    return _in_fish(*for_shell(session))
 
 
 def powershell(session: Session) -> str:
     """For `Invoke-Expression` in PowerShell, which a pipe gives line after line."""
-    return _in_powershell(UNSET, variables(session))
+    return _in_powershell(*for_shell(session))
 
 
 def cmd(session: Session) -> str:
@@ -93,7 +93,7 @@ def cmd(session: Session) -> str:
     Raises:
         UsageError: A value holds what cmd.exe cannot quote.
     """
-    return _in_cmd(UNSET, variables(session))
+    return _in_cmd(*for_shell(session))
 
 
 def served(session: Session, endpoint: Mapping[str, str], output: str) -> str:
@@ -104,9 +104,10 @@ def served(session: Session, endpoint: Mapping[str, str], output: str) -> str:
     """
     if output not in _SCRIPTS:
         raise UsageError(f"--server takes {', '.join(_SCRIPTS)}, not --output {output}")
-    mine = variables(session)
-    region = {name: mine.pop(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION")}
-    return _SCRIPTS[output]([*UNSET, *mine], {**endpoint, **region})
+    stale, values = for_shell(session)
+    kept = {name: values.pop(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION")}
+    kept["AWSLOGIN_PROFILE"] = values.pop("AWSLOGIN_PROFILE")
+    return _SCRIPTS[output]([*stale, *values], {**endpoint, **kept})
 
 
 def _in_sh(unset: Iterable[str], values: Mapping[str, str]) -> str:
@@ -116,7 +117,7 @@ def _in_sh(unset: Iterable[str], values: Mapping[str, str]) -> str:
 
 
 def _in_fish(unset: Iterable[str], values: Mapping[str, str]) -> str:
-    lines = [f"set -e {name}" for name in unset]
+    lines = [f"set -e {name}; or true" for name in unset]  # one that is not set is status 4
     lines += [f"set -gx {name} {_fish(value)}" for name, value in values.items()]
     return "".join(f"{line};\n" for line in lines)
 

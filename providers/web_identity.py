@@ -72,6 +72,14 @@ class WebIdentity(Provider):
         return (str(expanded(file).absolute()),) if file else ()
 
     @classmethod
+    def secret_variables(cls, options: Any) -> tuple[str, ...]:
+        """Those that hold the job's token."""
+        place = options.token
+        if isinstance(place, TokenPlace):
+            return (place.env,) if place.env else ()
+        return GITLAB_TOKENS if place == "gitlab" else ()
+
+    @classmethod
     def signs_in_as(cls, options: Any, environ: Mapping[str, str]) -> str | None:
         """The token's issuer and subject; at GitHub, which gives it on demand, the job."""
         place = options.token

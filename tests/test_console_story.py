@@ -219,6 +219,17 @@ def test_each_partition_has_its_hosts(
         "https://evilaws.amazon.com/",
         "https://console.aws.amazon.com@evil.example/",
         "javascript:alert(1)",
+        "https://evil.com\\.aws.amazon.com/",
+        "https://evil.com\\@console.aws.amazon.com/",
+        "https://evil.com%2f.aws.amazon.com/",
+        "https://evil.com%5c.aws.amazon.com/",
+        "https://evil.com\t.aws.amazon.com/",
+        "https://evil.com／.aws.amazon.com/",
+        "https://evil.com／x.aws.amazon.com/",
+        "https:evil.com/.aws.amazon.com/",
+        "https:///evil.com/.aws.amazon.com",
+        "https://console.aws.amazon.com:x@evil.com/",
+        "https://console.aws.amazon.com\n.evil.com/",
     ],
 )
 def test_a_destination_of_another_site(url: str) -> None:

@@ -50,6 +50,7 @@ def console(
     The address signs in whoever opens it within 15 minutes.
     """
     from broker import federation
+    from broker.ports.aws_endpoints import federation_override
 
     chosen = app.profile(profile, duration)
     if policy_arns and not chosen.is_bare_keys:
@@ -59,6 +60,8 @@ def console(
     with app.naming(chosen.name):
         credentials, seconds = _credentials(app, chosen, policy_arns, requirements)
         endpoint = federation.endpoint(partition, region, app.environ)
+        if federation_override(app.environ):
+            app.broker.aws.tell_of(endpoint)
         token = federation.signin_token(app.broker.http, endpoint, credentials, seconds)
     address = federation.login_url(endpoint, page, token)
     opened = not print_it and _opened(app, address)

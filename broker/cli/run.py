@@ -118,7 +118,9 @@ def _run(
 ) -> int:
     """Become the command; on Windows, wait for it."""
     _say_which_wins(app, session)
-    environ = for_child(session, app.environ) | app.broker.agent.for_child() | dict(more or {})
+    secrets = _secret_variables(app, session)
+    environ = for_child(session, app.environ, secrets)
+    environ |= app.broker.agent.for_child() | dict(more or {})
     try:
         if sys.platform == "win32":
             return child.run(words, environ, mask=set())
@@ -148,7 +150,9 @@ def _run_served(
     lent = app.broker.agent.for_child()
     with child.signals_held() as mask, contextlib.ExitStack() as running:
         files = running.enter_context(without_default_credentials(app.environ))
-        environ = for_served_child(session, app.environ, endpoint.environ()) | files | lent
+        secrets = _secret_variables(app, session)
+        environ = for_served_child(session, app.environ, endpoint.environ(), secrets)
+        environ |= files | lent
 
         def serve() -> None:
             running.enter_context(endpoint)
@@ -158,6 +162,13 @@ def _run_served(
             return child.run(words, environ, mask=mask, meanwhile=serve)
         except OSError as error:
             return _cannot_start(words[0], error)
+
+
+def _secret_variables(app: App, session: Session) -> set[str]:
+    """Variables by which a child could sign in itself: those of the profile's providers."""
+    names = app.config.profile(session.profile).root.provider_names
+    specs = [app.config.provider(name) for name in names]
+    return {name for spec in specs for name in spec.plugin.secret_variables(spec.options)}
 
 
 def _say_which_wins(app: App, session: Session) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +30,9 @@ from broker.terminal_text import one_line
 TRIES = 3
 DEADLINE = 20.0
 """Seconds for one reply, all its bytes."""
+DEADLINE_IN_ALL = 28.0
+"""Seconds for a request with its repetitions."""
+MAX_REPLY_BYTES = 4 << 20
 LONGEST_PAUSE = 5.0
 """Seconds that are waited at most where AWS asks for a pause."""
 
@@ -37,8 +40,14 @@ LONGEST_PAUSE = 5.0
 class Aws:
     """Makes isolated clients and speaks the STS calls that more than one part needs."""
 
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str] | None = None,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._environ = os.environ if environ is None else environ
+        self._warn = warn
+        self._told: set[str] = set()
         self._session: Any = None
         self._lock = threading.Lock()
 
@@ -109,11 +118,20 @@ class Aws:
                 hint="check the region and the AWS_ variables of the environment",
             ) from error
         address = urlsplit(client.meta.endpoint_url)
+        if endpoint and not own_machine:
+            self.tell_of(endpoint)
         if not own_machine:
             proxy = get_environ_proxies(client.meta.endpoint_url).get(address.scheme)
             require_proxy(proxy, address.netloc, self._environ)
         client.meta.events.register("before-send", _Sender(client, once=once))
         return client
+
+    def tell_of(self, endpoint: str) -> None:
+        """Name, once, a host that stands in for AWS because the environment says so."""
+        host = urlsplit(endpoint).netloc
+        if host not in self._told and not is_loopback(urlsplit(endpoint).hostname):
+            self._told.add(host)
+            self._warn(f"{host} stands in for AWS: the environment's endpoint variables say so")
 
     def load(self) -> None:
         """Import what every client needs, while somebody else is waited for anyway."""
@@ -201,7 +219,7 @@ class Aws:
 
 
 class _Sender:
-    """Sends a client's requests: a dripping reply ends in time, a pause that is asked for is kept.
+    """Sends a client's requests: replies are bounded in time and size, pauses asked for are kept.
 
     botocore has no limit for a whole reply, and its retries do not read `Retry-After`.
     """
@@ -210,24 +228,57 @@ class _Sender:
         self._send = client._endpoint.http_session.send  # noqa: SLF001 - botocore's own way is this
         self._body_starts = b"<" if client.meta.service_model.protocol == "query" else b"{"
         self._tries = 1 if once else TRIES
+        self._until = threading.local()
 
     def __call__(self, request: Any, **_: Any) -> Any:
-        from botocore.exceptions import HTTPClientError, ProxyConnectionError, ReadTimeoutError
+        from botocore.exceptions import HTTPClientError, ReadTimeoutError
 
+        told = str(request.headers.get("amz-sdk-request"))
+        if "attempt=1;" in told or not hasattr(self._until, "at"):
+            self._until.at = time.monotonic() + DEADLINE_IN_ALL
+        left = min(self._until.at - time.monotonic(), DEADLINE)
         try:
-            reply = within(DEADLINE, lambda: self._send(request))
-        except ProxyConnectionError as error:
-            error.kwargs["endpoint_url"] = request.url  # for who reads the error
-            raise
+            reply = within(max(left, 0), lambda: self._bounded(request))
         except TimeIsUpError as error:
             raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
         if reply.status_code == 429 or reply.status_code >= 500:
-            if f"attempt={self._tries};" not in str(request.headers.get("amz-sdk-request")):
+            if f"attempt={self._tries};" not in told:
                 time.sleep(_pause(reply.headers.get("Retry-After", "")))
             a_page = not reply.content.lstrip().startswith(self._body_starts)
             throttled = reply.status_code == 429 and self._body_starts == b"{"
             if a_page and not throttled:  # a JSON service's 429 is known by its status alone
                 raise HTTPClientError(error="", status=reply.status_code)
+        return reply
+
+    def _bounded(self, request: Any) -> Any:
+        """The reply with all its bytes, unless they are more than AWS sends.
+
+        Raises:
+            ResponseParserError: They are.
+        """
+        from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+        from botocore.parsers import ResponseParserError
+        from urllib3.exceptions import ProtocolError
+        from urllib3.exceptions import ReadTimeoutError as Silent
+
+        request.stream_output = True  # else botocore reads whatever comes
+        reply = self._send(request)
+        content = bytearray()
+        try:
+            for part in reply.raw.stream(1 << 16):
+                content += part
+                if len(content) > MAX_REPLY_BYTES:
+                    raise ResponseParserError(f"more than {MAX_REPLY_BYTES} bytes")
+        except Silent as error:
+            raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
+        except ProtocolError as error:
+            raise ConnectionClosedError(
+                endpoint_url=request.url, request=request, error=error
+            ) from error
+        finally:
+            if len(content) > MAX_REPLY_BYTES:
+                reply.raw.close()
+        reply._content = bytes(content)  # noqa: SLF001 - where botocore keeps what it has read
         return reply
 
 
@@ -244,7 +295,7 @@ def credentials_of(reply: Mapping[str, Any]) -> Credentials:
     """
     try:
         keys = reply["Credentials"]
-        expires_at: datetime = keys["Expiration"]
+        expires_at: datetime = keys["Expiration"].astimezone(UTC)
         arn = reply.get("AssumedRoleUser", {}).get("Arn")
         return Credentials(
             access_key_id=keys["AccessKeyId"],
@@ -254,5 +305,5 @@ def credentials_of(reply: Mapping[str, Any]) -> Credentials:
             arn=arn,
             account_id=account_of(arn),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise UnexpectedReply("STS answered without credentials") from error

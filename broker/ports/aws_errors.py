@@ -125,6 +125,7 @@ def translated(what: str, environ: Mapping[str, str]) -> Iterator[None]:
         AttributeError,  # botocore's parsers expect an object
         KeyError,
         OverflowError,
+        RuntimeError,
         TypeError,
         ValueError,
     ) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,7 +11,7 @@ import pytest
 from broker.arn import account_of, partition_of
 from broker.errors import AwsLoginError, ConfigError, NetworkError, UnexpectedReply
 from broker.ports.aws import Aws
-from broker.provider import Credentials
+from broker.provider import Credentials, Request
 from broker.secret import Secret
 from tests.sandbox import listening
 
@@ -23,6 +24,7 @@ class Sts:
     def __init__(self) -> None:
         self.status, self.body, self.headers = 200, b"", {}  # type: int, bytes, dict[str, str]
         self.asked = 0
+        self.hangs: threading.Event | None = None
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,6 +36,8 @@ class Sts:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(outer.body)))
                 self.end_headers()
+                if outer.hangs:
+                    outer.hangs.wait(20)
                 self.wfile.write(outer.body)
 
             def log_message(self, *args: object) -> None:
@@ -71,6 +75,50 @@ def test_a_reply_that_is_not_awss(
     with pytest.raises(error):
         sts.aws.caller_identity(KEYS, "eu-west-1")
     assert sts.asked == asked
+
+
+STARTS = b"<GetCallerIdentityResponse><GetCallerIdentityResult>"
+
+
+def test_a_reply_is_bounded_in_size(sts: Sts) -> None:
+    sts.body = STARTS + b" " * (6 << 20)
+    with pytest.raises(UnexpectedReply):
+        sts.aws.caller_identity(KEYS, "eu-west-1")
+    assert sts.asked == 1
+
+
+def test_a_reply_is_bounded_in_time_with_all_its_repetitions(
+    sts: Sts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.ports.aws.DEADLINE", 0.4)
+    monkeypatch.setattr("broker.ports.aws.DEADLINE_IN_ALL", 0.6)
+    sts.body, sts.hangs = STARTS, threading.Event()
+    with pytest.raises(NetworkError, match="in time"):
+        sts.aws.caller_identity(KEYS, "eu-west-1")
+    sts.hangs.set()
+    assert sts.asked <= 2
+
+
+@pytest.mark.parametrize("until", ["1" * 400, "inf", "9999-12-31T23:59:59-14:00", "soon", ""])
+def test_an_expiration_that_is_none(sts: Sts, until: str) -> None:
+    sts.body = (
+        "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>A</AccessKeyId>"
+        "<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+        f"<Expiration>{until}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    ).encode()
+    request = Request(profile="p", region="eu-west-1", role_arn="arn:aws:iam::111122223333:role/R")
+    with pytest.raises(UnexpectedReply):
+        sts.aws.assume_role(KEYS, request)
+
+
+def test_a_host_that_stands_in_for_aws_is_named_once() -> None:
+    told: list[str] = []
+    for url in ("https://sts.corp.example:8443", "http://127.0.0.1:1", "http://localhost:1"):
+        aws = Aws({"AWS_ENDPOINT_URL": url}, told.append)
+        aws.client("sts", "eu-west-1")
+        aws.client("sts", "eu-west-1")
+    (line,) = told
+    assert "sts.corp.example:8443" in line
 
 
 def test_a_call_with_a_code_is_made_once(sts: Sts) -> None:

@@ -128,7 +128,7 @@ def test_powershell(value: str) -> None:
         f"$Env:AWS_{name}"
         for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN",
                      "CREDENTIAL_EXPIRATION", "REGION", "DEFAULT_REGION")
-    ]  # fmt: skip
+    ] + ["$Env:AWSLOGIN_PROFILE", "$Env:AWS_ACCOUNT_ID"]  # fmt: skip
     assert powershell_value(lines[4].partition(" = ")[2]) == value
 
 
