@@ -8,7 +8,9 @@ and one that a killed process left behind goes with the next.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,10 +47,29 @@ def without_default_credentials(environ: Mapping[str, str]) -> Iterator[dict[str
     if not changed:
         yield {}
         return
-    with owned_tempdir(private_dir(state_dir(environ) / "exec")) as folder:
+    parent = private_dir(state_dir(environ) / "exec")
+    with owned_tempdir(parent) as folder, _goes_with_us(folder):
         for name, content in changed.items():
             write_private(folder / name.lower(), content)
         yield {name: str(folder / name.lower()) for name in changed}
+
+
+@contextmanager
+def _goes_with_us(folder: Path) -> Iterator[None]:
+    """A process that removes the folder when our end of a pipe closes, which a kill does too."""
+    if os.name != "posix":
+        yield
+        return
+    with subprocess.Popen(
+        ["/bin/sh", "-c", 'read _; exec rm -rf -- "$1" "$1.lock"', "sh", str(folder)],
+        env={"PATH": "/usr/bin:/bin"},
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ):
+        yield
 
 
 def _content(path: Path) -> bytes:

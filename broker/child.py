@@ -10,9 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+
+from broker import hardening
 
 SENT_ON = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
@@ -56,19 +59,42 @@ def run(
     """
     if sys.platform == "win32":
         return _run_on_windows(words, environ, meanwhile)
-    child = os.posix_spawnp(
-        words[0],
+    child = subprocess.Popen(
         list(words),
-        dict(environ),
-        setsigmask=mask,
-        setsigdef=[getattr(signal, name) for name in _IGNORED_BY_PYTHON],
+        env=dict(environ),
+        close_fds=False,
+        preexec_fn=_in_the_child(mask),  # noqa: PLW1509 - no thread runs yet
     )
     meanwhile()
-    return _wait(child)
+    child.returncode = _wait(child.pid)
+    return child.returncode
+
+
+def _in_the_child(mask: set[int]) -> Callable[[], None]:
+    """What is done between fork and exec; no thread has been started yet.
+
+    On Linux the kernel sends the child SIGTERM should we be killed: without us there is nobody to
+    serve its session. prctl(2): it is our main thread whose end counts.
+    """
+    parent = os.getpid()
+    hardening.prctl(hardening.PR_SET_DUMPABLE, 0)  # loads what the child may not load any more
+
+    def prepare() -> None:
+        hardening.give_back()
+        hardening.prctl(hardening.PR_SET_PDEATHSIG, signal.SIGTERM)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return prepare
 
 
 def give_signals_back() -> None:
-    """Python ignores these at start; a command that we become expects the system's own way."""
+    """Python ignores these at start; a command that we become expects the system's own way.
+
+    So with the limit of a core dump.
+    """
+    hardening.give_back()
     for name in _IGNORED_BY_PYTHON:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
@@ -111,8 +137,6 @@ def _in_foreground() -> bool:
 def _run_on_windows(
     words: Sequence[str], environ: Mapping[str, str], meanwhile: Callable[[], object]
 ) -> int:
-    import subprocess
-
     with subprocess.Popen(list(words), env=dict(environ)) as child:
         meanwhile()
         while True:

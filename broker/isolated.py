@@ -45,8 +45,10 @@ if __name__ == "__main__":
     import runpy
 
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    from broker.hardening import harden
     from broker.isolated import add_site_packages as add
 
+    harden()
     add()
 
     runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)

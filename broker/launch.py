@@ -41,6 +41,9 @@ def full_program(words: "list[str]") -> int:
         from broker.isolated import add_site_packages
 
         add_site_packages()
+    from broker.hardening import harden
+
+    harden()
     from broker.cli.main import run_and_end
 
     return run_and_end(words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.configs import config
+from tests.crowd import until
 from tests.sandbox import Sandbox
-from tests.support import Home, Result
+from tests.support import COMMAND, Home, Result
 from tests.terminal import Terminal
 
 CONFIG = config("dev", "deploy")
@@ -43,6 +45,12 @@ while not got and time.monotonic() < end:
 time.sleep(0.5)
 print(*got, flush=True)
 sys.exit(7)
+"""
+KILLED = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(print("SIGTERM", flush=True)))
+print(os.getpid(), os.environ["AWS_SHARED_CREDENTIALS_FILE"], flush=True)
+time.sleep(60)
 """
 CREDENTIALS = """\
 [default]
@@ -158,16 +166,14 @@ def test_files_without_credentials_of_default_are_not_copied(team: Home) -> None
     assert not {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG"} & environ.keys()
 
 
-def test_what_a_killed_process_left_goes_with_the_next(team: Home) -> None:
+def test_what_a_killed_process_left_goes_at_once(team: Home) -> None:
     own_files(team)
     process = team.start("exec", "dev", "--server", "--", sys.executable, "-c", TRAP)
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    assert len(left_behind(team)) == 2
-    served(team, "").ok()
-    assert left_behind(team) == []
+    until(lambda: not left_behind(team))
 
 
 def test_a_session_is_renewed_as_long_as_the_child_lives(team: Home, sandbox: Sandbox) -> None:
@@ -264,3 +270,30 @@ def test_no_secret_lies_in_plain_while_it_serves(team: Home, sandbox: Sandbox) -
     assert not [s for s in sandbox.secrets() if s.encode() in command + environ]
     os.kill(process.pid, signal.SIGTERM)
     process.communicate(timeout=60)
+
+
+def test_the_child_gets_the_limits_of_before_and_we_write_no_core_dump(team: Home) -> None:
+    show = 'ulimit -c; grep -i "core file" /proc/$PPID/limits'
+    before = subprocess.run(
+        ["sh", "-c", "ulimit -c 64; ulimit -c"], capture_output=True, text=True, check=True
+    ).stdout
+    limited = ["sh", "-c", 'ulimit -c 64; exec "$@"', "sh", COMMAND, "exec", "dev"]
+    for words in (["--server", "--", "sh", "-c", show], ["--", "sh", "-c", "ulimit -c"]):
+        done = subprocess.run(
+            [*limited, *words], env=team.env(), capture_output=True, text=True, check=True
+        )
+        inside, *ours = done.stdout.splitlines()
+        assert inside == before.strip()
+        assert not ours or ours[0].split()[4] == "0"
+
+
+def test_a_kill_ends_the_child_and_the_copies(team: Home) -> None:
+    team.folder.joinpath(".aws").mkdir()
+    team.folder.joinpath(".aws", "credentials").write_text(CREDENTIALS)
+    running = team.start("exec", "dev", "--server", "--", sys.executable, "-c", KILLED)
+    assert running.stdout
+    child, copy = running.stdout.readline().split()
+    assert "AKIAMINE" in Path(copy).read_text()
+    os.kill(int(Path(f"/proc/{child}/stat").read_text().split()[3]), signal.SIGKILL)
+    until(lambda: not Path(copy).exists())
+    assert running.communicate(timeout=60)[0] == "SIGTERM\n"

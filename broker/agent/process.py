@@ -6,10 +6,8 @@ Run as a file, without site-packages: `process.py FOLDER IDLE LIFE LOCK`; the lo
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -24,20 +22,13 @@ if __name__ == "__main__":
 
 from broker.agent.refresh import now
 from broker.agent.server import AgentServer
+from broker.hardening import harden
 from broker.warm import is_private, socket_path
 
 TICK = 5.0
 """Seconds between looks at what has expired, is to be refreshed, or has been idle."""
 NO_ROOM = 0.1
 """Seconds until the next try where file descriptors have run out."""
-
-
-def harden() -> None:
-    """No core dump and no debugger: memory holds secrets."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
 
 
 def listen(folder: str) -> tuple[socket.socket, str]:

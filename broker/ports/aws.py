@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -21,20 +20,11 @@ from broker.durations import HOUR
 from broker.errors import ConfigError, UnexpectedReply
 from broker.ports.aws_endpoints import SERVICES, endpoint_override
 from broker.ports.aws_errors import translated
-from broker.ports.deadline import TimeIsUpError, within
+from broker.ports.aws_sender import TRIES, Sender
 from broker.ports.route import ca_file, require_proxy
 from broker.ports.urls import is_loopback
 from broker.secret import Secret
 from broker.terminal_text import one_line
-
-TRIES = 3
-DEADLINE = 20.0
-"""Seconds for one reply, all its bytes."""
-DEADLINE_IN_ALL = 28.0
-"""Seconds for a request with its repetitions."""
-MAX_REPLY_BYTES = 4 << 20
-LONGEST_PAUSE = 5.0
-"""Seconds that are waited at most where AWS asks for a pause."""
 
 
 class Aws:
@@ -123,7 +113,7 @@ class Aws:
         if not own_machine:
             proxy = get_environ_proxies(client.meta.endpoint_url).get(address.scheme)
             require_proxy(proxy, address.netloc, self._environ)
-        client.meta.events.register("before-send", _Sender(client, once=once))
+        client.meta.events.register("before-send", Sender(client, once=once))
         return client
 
     def tell_of(self, endpoint: str) -> None:
@@ -216,75 +206,6 @@ class Aws:
         if not all(reply.get(name) for name in ("Arn", "Account", "UserId")):
             raise UnexpectedReply("GetCallerIdentity: STS answered without an identity")
         return reply
-
-
-class _Sender:
-    """Sends a client's requests: replies are bounded in time and size, pauses asked for are kept.
-
-    botocore has no limit for a whole reply, and its retries do not read `Retry-After`.
-    """
-
-    def __init__(self, client: Any, *, once: bool) -> None:
-        self._send = client._endpoint.http_session.send  # noqa: SLF001 - botocore's own way is this
-        self._body_starts = b"<" if client.meta.service_model.protocol == "query" else b"{"
-        self._tries = 1 if once else TRIES
-        self._until = threading.local()
-
-    def __call__(self, request: Any, **_: Any) -> Any:
-        from botocore.exceptions import HTTPClientError, ReadTimeoutError
-
-        told = str(request.headers.get("amz-sdk-request"))
-        if "attempt=1;" in told or not hasattr(self._until, "at"):
-            self._until.at = time.monotonic() + DEADLINE_IN_ALL
-        left = min(self._until.at - time.monotonic(), DEADLINE)
-        try:
-            reply = within(max(left, 0), lambda: self._bounded(request))
-        except TimeIsUpError as error:
-            raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
-        if reply.status_code == 429 or reply.status_code >= 500:
-            if f"attempt={self._tries};" not in told:
-                time.sleep(_pause(reply.headers.get("Retry-After", "")))
-            a_page = not reply.content.lstrip().startswith(self._body_starts)
-            throttled = reply.status_code == 429 and self._body_starts == b"{"
-            if a_page and not throttled:  # a JSON service's 429 is known by its status alone
-                raise HTTPClientError(error="", status=reply.status_code)
-        return reply
-
-    def _bounded(self, request: Any) -> Any:
-        """The reply with all its bytes, unless they are more than AWS sends.
-
-        Raises:
-            ResponseParserError: They are.
-        """
-        from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
-        from botocore.parsers import ResponseParserError
-        from urllib3.exceptions import ProtocolError
-        from urllib3.exceptions import ReadTimeoutError as Silent
-
-        request.stream_output = True  # else botocore reads whatever comes
-        reply = self._send(request)
-        content = bytearray()
-        try:
-            for part in reply.raw.stream(1 << 16):
-                content += part
-                if len(content) > MAX_REPLY_BYTES:
-                    raise ResponseParserError(f"more than {MAX_REPLY_BYTES} bytes")
-        except Silent as error:
-            raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
-        except ProtocolError as error:
-            raise ConnectionClosedError(
-                endpoint_url=request.url, request=request, error=error
-            ) from error
-        finally:
-            if len(content) > MAX_REPLY_BYTES:
-                reply.raw.close()
-        reply._content = bytes(content)  # noqa: SLF001 - where botocore keeps what it has read
-        return reply
-
-
-def _pause(retry_after: str) -> float:
-    """Seconds to wait before one more try; longer ones are not worth a person's time."""
-    return min(float(retry_after), LONGEST_PAUSE) if retry_after.isdecimal() else 0.0
 
 
 def credentials_of(reply: Mapping[str, Any]) -> Credentials:

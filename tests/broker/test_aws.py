@@ -90,8 +90,8 @@ def test_a_reply_is_bounded_in_size(sts: Sts) -> None:
 def test_a_reply_is_bounded_in_time_with_all_its_repetitions(
     sts: Sts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("broker.ports.aws.DEADLINE", 0.4)
-    monkeypatch.setattr("broker.ports.aws.DEADLINE_IN_ALL", 0.6)
+    monkeypatch.setattr("broker.ports.aws_sender.DEADLINE", 0.4)
+    monkeypatch.setattr("broker.ports.aws_sender.DEADLINE_IN_ALL", 0.6)
     sts.body, sts.hangs = STARTS, threading.Event()
     with pytest.raises(NetworkError, match="in time"):
         sts.aws.caller_identity(KEYS, "eu-west-1")
@@ -130,7 +130,7 @@ def test_a_call_with_a_code_is_made_once(sts: Sts) -> None:
 
 def test_a_pause_is_kept_but_not_a_long_one(sts: Sts, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("broker.ports.aws.time.sleep", pauses.append)
+    monkeypatch.setattr("broker.ports.aws_sender.time.sleep", pauses.append)
     sts.status, sts.headers["Retry-After"] = 503, "3600"
     with pytest.raises(NetworkError):
         sts.aws.caller_identity(KEYS, "eu-west-1")
