@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.preloaded import read_models_once
 from tests.sandbox import Sandbox
 from tests.support import Home, cheap_vault
 
+read_models_once()
 _connect = socket.socket.connect
 
 

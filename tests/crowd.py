@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.sandbox import Sandbox
 from tests.sandbox.server import Answer, Asked
-from tests.support import COMMAND, Home
+from tests.support import COMMAND, PATIENCE, Home
 
 WAITING = "waiting for another awslogin"
 
@@ -55,7 +55,7 @@ class Crowd:
         """Until so many have said that they wait."""
         until(lambda: self.said.count(WAITING) >= count)
 
-    def finish(self, timeout: float = 120) -> list[tuple[int, str]]:
+    def finish(self, timeout: float = PATIENCE) -> list[tuple[int, str]]:
         """Exit code and stdout of each."""
         done = []
         for process in self.processes:
@@ -71,7 +71,7 @@ class Crowd:
             process.communicate()
 
 
-def until(true: Callable[[], object], timeout: float = 90) -> None:
+def until(true: Callable[[], object], timeout: float = PATIENCE) -> None:
     """Wait for something that another process does."""
     end = time.monotonic() + timeout
     while not true():

@@ -197,8 +197,33 @@ def load() -> None:
                 importlib.import_module(module.name)
     for name in LIBRARIES.split():
         importlib.import_module(name)
+    read_models_once()
     vault: Any = importlib.import_module("broker.ports.vault")
     vault.SCRYPT.update(CHEAP_SCRYPT)  # else a test's vault is made dear at its first write
+
+
+def read_models_once() -> None:
+    """Keep what botocore reads of AWS's services, 50 ms for each client that is made."""
+    from botocore.loaders import JSONFileLoader, Loader
+
+    read = JSONFileLoader.load_file
+    kept: dict[str, Any] = {}
+
+    def load_file(self: Any, path: str) -> Any:
+        if path not in kept:
+            found = read(self, path)
+            if found is None:
+                return None
+            kept[path] = found
+        return kept[path]
+
+    JSONFileLoader.load_file = load_file
+    loader = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    for service in ("sts", "sso", "sso-oidc"):
+        loader.load_service_model(service, "service-2")
+        loader.load_service_model(service, "endpoint-rule-set-1")
+    for data in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+        loader.load_data(data)
 
 
 def become(streams: list[int], number: int) -> dict[str, Any]:

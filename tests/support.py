@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from tests import preloaded
 
+PATIENCE = 120.0
+"""Seconds that anything may take on a busy machine before a test gives up on it."""
 PASSPHRASE = "correct horse battery staple"
 COMMAND = preloaded.COMMAND
 ON_TERMINAL = """
@@ -103,7 +105,7 @@ class Home:
         *words: str,
         stdin: str | None = None,
         env: Mapping[str, str | None] | None = None,
-        timeout: float = 60,
+        timeout: float = PATIENCE,
         cwd: Path | None = None,
         fresh: bool = False,
     ) -> Result:

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from tests.support import Home, Result
+from tests.support import PATIENCE, Home, Result
 
 
 class Terminal:
@@ -43,7 +43,7 @@ class Terminal:
         """What went to the terminal itself: the prompts."""
         return self._screen
 
-    def wait_for(self, pattern: str, timeout: float = 30) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout: float = PATIENCE) -> re.Match[str]:
         """Wait until the person sees this."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
@@ -64,7 +64,7 @@ class Terminal:
         self.wait_for(prompt)
         self.type(text + "\n")
 
-    def finish(self, timeout: float = 40) -> Result:
+    def finish(self, timeout: float = PATIENCE) -> Result:
         """Wait for the end."""
         try:
             code = self._process.wait(timeout)
@@ -78,7 +78,7 @@ class Terminal:
         os.close(self._tty)
         return Result(code, self._out, self.screen)
 
-    def hang_up(self, timeout: float = 40) -> Result:
+    def hang_up(self, timeout: float = PATIENCE) -> Result:
         """Close the terminal, as a window that is closed; wait for the end."""
         self._done.set()
         self._threads[0].join(5)

@@ -28,7 +28,7 @@ from tests.real.parts.keycloak import Keycloak
 from tests.real.parts.simplesamlphp import SimpleSamlPhp
 from tests.sandbox import Sandbox
 from tests.sandbox.server import Answer, Asked, Service, html
-from tests.support import Home, Result
+from tests.support import PATIENCE, Home, Result
 from tests.terminal import Terminal
 
 CTRL_C = "\x03"
@@ -102,7 +102,7 @@ def browsers(home: Home) -> dict[int, str]:
     return found
 
 
-def until(holds: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def until(holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, what
@@ -458,7 +458,7 @@ def test_ctrl_c_leaves_nothing(team: Home, chromium: Chromium) -> None:
         page.wait_for_selector("[name=username]")
         assert browsers(team)
         terminal.type(CTRL_C)
-        assert terminal.finish(20).code == 130
+        assert terminal.finish().code == 130
     until(lambda: not browsers(team), "a browser is left")
     assert leftovers(team) == []
 
@@ -467,7 +467,7 @@ def test_ctrl_c_while_the_browser_starts(team: Home) -> None:
     terminal = Terminal(team, "prod", "--output", "json")
     terminal.wait_for("browser window")
     terminal.type(CTRL_C)
-    assert terminal.finish(20).code == 130
+    assert terminal.finish().code == 130
     until(lambda: not browsers(team), "a browser is left")
     assert leftovers(team) == []
 
@@ -490,7 +490,7 @@ def test_a_killed_browser_is_said_and_cleared_away_later(team: Home, sandbox: Sa
         until(lambda: sandbox.calls("idp") != [], "no browser was started")
         (holder,) = [pid for pid, words in browsers(team).items() if "browser_process" in words]
         os.kill(holder, signal.SIGKILL)
-        out, err = login.communicate(timeout=30)
+        out, err = login.communicate(timeout=PATIENCE)
     assert (login.returncode, out) == (6, "")
     assert "without an answer" in err
     until(lambda: not browsers(team), "a browser is left")

@@ -66,7 +66,7 @@ class Chromium:
     port: int
 
     @contextmanager
-    def person(self, seconds: float = 30) -> Iterator[Page]:
+    def person(self, seconds: float = 120) -> Iterator[Page]:
         """Someone at its window, once another program has opened a page there.
 
         Raises:
@@ -81,6 +81,7 @@ class Chromium:
             while not (pages := [page for it in browser.contexts for page in it.pages]):
                 assert time.monotonic() < until, "no page was opened"
                 time.sleep(0.05)
+            pages[-1].set_default_timeout(1000 * seconds)
             yield pages[-1]
 
 

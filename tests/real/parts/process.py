@@ -60,7 +60,7 @@ def running(
     env: Mapping[str, str],
     log: Path,
     ready: Callable[[], bool],
-    seconds: float = 30,
+    seconds: float = 120,
     stdin: bytes = b"",
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A server while the block runs; the kernel ends it too when this thread is killed.

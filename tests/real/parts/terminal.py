@@ -62,7 +62,7 @@ class Terminal:
         stdin: str | None = None,
         pipe_out: bool = False,
         pipe_err: bool = False,
-        timeout: float = 30,
+        timeout: float = 120,
     ) -> None:
         self._timeout = timeout
         self._raw = b""
@@ -191,7 +191,7 @@ def run(
     stdin: str | None = None,
     pipe_out: bool = False,
     pipe_err: bool = False,
-    timeout: float = 30,
+    timeout: float = 120,
 ) -> Done:
     """Run a command to its end, answering its prompts in this order.
 
