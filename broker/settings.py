@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from broker.paths import config_dir, read_or_none
+from broker.paths import config_dir, read_own_or_none
 
 FILE_NAME = "settings.yaml"
 IDLE = 3600.0
@@ -58,7 +58,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
         ConfigError: The file is wrong.
     """
     file = path(environ)
-    content = read_or_none(file)
+    content = read_own_or_none(file)
     if content is None:
         return Settings()
     from broker.config.document import parse

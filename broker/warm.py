@@ -235,7 +235,9 @@ def agent_folder(environ: "Mapping[str, str]") -> str:
     """The agent's folder, in `broker.paths.state_dir`."""
     home = environ.get("AWSLOGIN_HOME")
     if home:
-        base = os.path.join(working_directory(), os.path.expanduser(home))
+        base = os.path.expanduser(home)
+        if os.name == "posix" and base[:1] != "/":  # the full program says so
+            raise FileNotFoundError(home)
     elif sys.platform == "darwin":
         base = os.path.expanduser("~/Library/Application Support/awslogin")
     else:

@@ -82,7 +82,12 @@ class Process(Provider):
         program = self.options.command[0]
         by_hand = f"run it by hand: {program} …"
         try:
-            ended = run_for_output(self.options.command, os.environ, seconds=self.options.timeout)
+            ended = run_for_output(
+                self.options.command,
+                os.environ,
+                seconds=self.options.timeout,
+                folder=self.ports.folder,
+            )
         except FileNotFoundError:
             raise ConfigError(
                 f"the command of {self.name} is not here: {program}",

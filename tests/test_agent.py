@@ -159,10 +159,10 @@ def test_another_environment_is_another_door(
 
 
 def test_a_variable_that_the_config_names_is_part_of_it(team: Home) -> None:
-    team.config(CONFIG.replace('role/Deploy"', 'role/Deploy", session_name: "${WHO}"'))
+    team.config(CONFIG.replace('role/Deploy"', 'role/Deploy", session_name: "${AWSLOGIN_VAR_WHO}"'))
     time.sleep(0.1)
     for who in ("ann", "ben", "ann"):
-        team.environ["WHO"] = who
+        team.environ["AWSLOGIN_VAR_WHO"] = who
         for _ in range(2):
             session = team.run("deploy", "--output", "json").ok().json
             assert session["arn"].endswith(f"/{who}")
@@ -371,8 +371,8 @@ def test_a_second_user_is_refused(team: Home, tmp_path: Path) -> None:
     assert "PermissionError" in as_nobody(ASK, str(socket_)).err
     opened = [socket_, *list(socket_.parents)[:-2]]
     modes = [path.stat().st_mode & 0o777 for path in opened]
-    for path in opened:
-        path.chmod(0o777)
+    for path in opened:  # its parents are those of other tests, too
+        path.chmod(0o777 if path == socket_ else 0o755)
     try:
         done = as_nobody(ASK, str(socket_))
     finally:
@@ -396,8 +396,8 @@ def test_a_socket_of_another_user_is_told_nothing(team: Home) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     opened = [folder, *list(folder.parents)[:-2]]
     modes = [path.stat().st_mode & 0o777 for path in opened]
-    for path in opened:
-        path.chmod(0o777)
+    for path in opened:  # its parents are those of other tests, too
+        path.chmod(0o777 if path == folder else 0o755)
     with started_as_nobody(LISTEN, str(folder / "socket")) as foreign:
         assert foreign.stdout
         assert foreign.stdout.readline() == "up\n"

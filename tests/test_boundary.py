@@ -191,7 +191,7 @@ def test_the_home_of_nobody(team: Home, variable: str) -> None:
     """`~ghost` stays as it is, as in shells."""
     for command in ("setup", "status"):
         done = team.run(command, env={variable: "~ghost/x"})
-        assert done.code == (2 if variable == "AWSLOGIN_CONFIG" else 0)
+        assert done.code == (0 if variable == "AWS_CONFIG_FILE" else 2)
 
 
 def test_a_debug_page_leaves_the_folder_as_it_is(signed_up: Home, sandbox: Sandbox) -> None:

@@ -26,6 +26,7 @@ from broker.errors import (
     UnexpectedReply,
     UsageError,
 )
+from broker.paths import require_own_folders
 from broker.recording_environ import RecordingEnviron
 from broker.secret import masked
 from broker.terminal_text import escape_controls
@@ -120,14 +121,31 @@ class App:
         Raises:
             InteractionRequired: The config is not trusted.
         """
-        self.config.require_trust()
+        self.require_trust()
         return self.idle_broker
+
+    def require_trust(self) -> None:
+        """The config may be acted on; on a terminal the person is asked at its first use.
+
+        Raises:
+            InteractionRequired: It is not trusted.
+        """
+        if not self.config.trusted and self.ui.interactive:
+            from broker.cli.trusting import agreed_to_trust
+            from broker.config.trust import Trust
+
+            trust = Trust(self.environ)
+            if agreed_to_trust(self.ui, trust, self.config.subject):
+                trust.add(self.config.subject)
+                del self.config
+        self.config.require_trust()
 
     @cached_property
     def idle_broker(self) -> Broker:
         """The broker of any config, for questions that contact nobody."""
         from broker.broker import Broker
 
+        require_own_folders(self.environ)
         return Broker(self.config, self.ui, self.environ)
 
     def profile(self, name: str | None, duration: int | None = None) -> Profile:
@@ -166,7 +184,7 @@ class App:
                 hint="name one, or set AWSLOGIN_PROFILE or `default_profile`"
                 "; `awslogin list` shows all",
             )
-        config.require_trust()
+        self.require_trust()
         return config.names[self.ui.choose("Which profile?", config.names)]
 
     @property

@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from broker.cli.app import App, command
+from broker.cli.trusting import agreed_to_trust
 from broker.config import Profile, SpoiledFile
 from broker.config.models import json_schema
 from broker.config.problems import MAX_SHOWN
-from broker.config.trust import Trust
+from broker.config.trust import Trust, subject_of
 from broker.errors import ConfigError, UsageError
 from broker.schemas import PUBLISHED
 
@@ -67,10 +68,11 @@ def show(app: App) -> None:
 @click.option("--session", "what", flag_value="session", help="Of a session, `--output json`.")
 @click.option("--error", "what", flag_value="error", help="Of a failure, one line on stderr.")
 @click.option("--list", "what", flag_value="list", help="Of `list --output json`.")
+@click.option("--plugins", is_flag=True, help="Of the YAML with other wheels' providers.")
 @click.option("--status", "what", flag_value="status", help="Of `status --output json`.")
-def schema(app: App, *, what: str | None) -> None:
+def schema(app: App, *, what: str | None, plugins: bool) -> None:
     """Print the JSON schema of the YAML, or of what awslogin prints."""
-    app.say_json(PUBLISHED[what] if what else json_schema())
+    app.say_json(PUBLISHED[what] if what else json_schema(plugins=plugins))
 
 
 @command(group=config)
@@ -81,22 +83,21 @@ def trust(app: App, *, file: str | None, revoke: bool, yes: bool) -> None:
     """Trust a config file as it is now; after a change it asks again."""
     path = Path(file).absolute() if file else app.config.path
     try:
-        content = path.read_bytes()
+        subject = subject_of(path, path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     known = Trust(app.environ)
-    agreed = True
+    agreed = not revoke
     if revoke:
-        known.revoke(content)
-    elif not (yes or known.holds(content)) and app.ui.interactive:
-        text = content.decode("utf-8", errors="replace")
-        agreed = app.ui.confirm(f"Trust {path} as it is shown?", about=text)
-    if agreed and not revoke:
-        known.add(content, path)
+        known.revoke(subject)
+    elif not (yes or known.holds(subject)) and app.ui.interactive:
+        agreed = agreed_to_trust(app.ui, known, subject)
+    if agreed:
+        known.add(subject)
     if app.output == "json":
-        app.say_json({"file": str(path), "trusted": agreed and not revoke})
+        app.say_json({"file": str(path), "trusted": agreed})
     else:
-        app.say(f"{path}: {'trusted' if agreed and not revoke else 'not trusted'}\n")
+        app.say(f"{path}: {'trusted' if agreed else 'not trusted'}\n")
 
 
 @command("path", group=config)

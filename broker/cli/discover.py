@@ -90,8 +90,6 @@ def _write(
         return f"{path}: unchanged\n"
     if path.read_bytes() != before:
         raise UsageError(f"{path} was changed meanwhile", hint="run it again")
-    trust = Trust(app.environ)
-    if trust.holds(before):
-        trust.add(after, path)
+    Trust(app.environ).carry_over(path, before, after)
     write_back(path, after)
     return f"{path}: written\n"

@@ -134,9 +134,8 @@ class _Import:
             raise UsageError(f"{self._path} was changed meanwhile", hint="run it again")
         if before is None and self._path.parent == config_dir(app.environ):
             private_dir(self._path.parent)
-        trust = Trust(app.environ)
-        if before is not None and trust.holds(before):
-            trust.add(merged.content, self._path)
+        if before is not None:
+            Trust(app.environ).carry_over(self._path, before, merged.content)
         write_back(self._path, merged.content)
         _read_config_again(app)
         return True
@@ -225,7 +224,7 @@ def _config_of(app: App) -> tuple[Path, bytes | None]:
         return config_dir(app.environ) / "config.yaml", None
     if not path.exists():
         return path, None
-    app.config.require_trust()
+    app.require_trust()
     return path, app.config.content
 
 

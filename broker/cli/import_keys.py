@@ -92,7 +92,7 @@ def _for_profiles(
 ) -> tuple[list[_Found], list[AwsLoginError]]:
     """Which section goes to which profile; a named one that cannot go anywhere is a problem."""
     try:
-        app.config.require_trust()
+        app.require_trust()
     except NoConfig as error:
         error.hint = "write one, for example:\nversion: 1\n" + _yaml([profile] if profile else held)
         raise

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from broker import registry
 from broker.config.document import MAX_BYTES, Document, parse
 from broker.config.loaded import Config
 from broker.config.models import FileModel
@@ -20,9 +19,11 @@ from broker.config.problems import (
     validated,
 )
 from broker.config.secrets import secrets_in
+from broker.config.trust import Subject, Trust
+from broker.config.unloaded import AnyOptions, plugin_of
 from broker.errors import ConfigError, UsageError
 from broker.file_fingerprint import file_fingerprint
-from broker.paths import config_dir
+from broker.paths import config_dir, require_own
 from broker.settings import settings
 from broker.warm import FILE_NAME, place_of
 
@@ -56,13 +57,22 @@ def load(
     """
     path, given = find(explicit, environ, cwd, found_option)
     fingerprints = {str(path): file_fingerprint(str(path))}
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from error
+    content = read(path)
     document = parse(content, str(path))
     return of_document(document, path, environ, content, given=given, fingerprints=fingerprints)
+
+
+def read(path: Path) -> bytes:
+    """The content of a YAML, or as much as is more than may be.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from error
 
 
 def of_document(
@@ -79,14 +89,23 @@ def of_document(
     Raises:
         SpoiledFile: It is wrong as a whole.
     """
+    fingerprints = fingerprints or {}
+    subject = Subject(path, content, document)
+    fingerprints |= {str(file): file_fingerprint(str(file)) for file in subject.files}
+    trusted = given
+    if not given:
+        trust = Trust(environ)
+        fingerprints[str(trust.path)] = file_fingerprint(str(trust.path))
+        trusted = trust.holds(subject)
     return Config(
         path,
         document,
-        _model(document),
+        _model(document, trusted=trusted),
         environ,
-        content=content,
+        subject=subject,
         given=given,
-        fingerprints=fingerprints or {},
+        trusted=trusted,
+        fingerprints=fingerprints,
     )
 
 
@@ -109,6 +128,7 @@ def find(
         return Path(path), trusted
     own = config_dir(environ) / "config.yaml"
     if own.is_file():
+        require_own(own)
         return own, True
     others = next((folder for folder in (cwd, *cwd.parents) if _stands_in(folder)), None)
     raise NoConfig(
@@ -124,7 +144,7 @@ def _stands_in(folder: Path) -> bool:
     return os.path.isfile(folder / FILE_NAME)  # noqa: PTH113
 
 
-def _model(document: Document) -> FileModel:
+def _model(document: Document, *, trusted: bool) -> FileModel:
     """The file's structure.
 
     Raises:
@@ -138,22 +158,23 @@ def _model(document: Document) -> FileModel:
     if model is not None:
         if model.extends is not None:
             findings.append(found(document.error(("extends",), "`extends` is not supported yet")))
-        findings += _option_findings(model, document)
+        findings += _option_findings(model, document, trusted=trusted)
     if findings or model is None:
         raise_spoiled(findings)
     return model
 
 
-def _option_findings(model: FileModel, document: Document) -> Iterable[Finding]:
+def _option_findings(model: FileModel, document: Document, *, trusted: bool) -> Iterable[Finding]:
     """Unknown or misformed options of the providers whose plugin is there."""
     for name, provider in model.providers.items():
         try:
-            options = registry.load(provider.type).Options
+            options = plugin_of(provider.type, trusted=trusted).Options
         except ConfigError:
             continue
         extra = provider.model_extra or {}
         if "${" not in str(extra):
             yield from validated(options, extra, document, ("providers", name))[0]
         else:
-            for key in sorted(extra.keys() - names_of(options)):
+            known = extra if options is AnyOptions else names_of(options)
+            for key in sorted(extra.keys() - known):
                 yield found(unknown_key(document, ("providers", name, key), options))

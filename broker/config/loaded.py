@@ -12,9 +12,8 @@ from broker.config.models import FileModel
 from broker.config.profile import Profile, ProviderSpec
 from broker.config.report_settings import ReportSettings
 from broker.config.resolve import Resolver
-from broker.config.trust import Trust
+from broker.config.trust import Subject, Trust
 from broker.errors import ConfigError, InteractionRequired
-from broker.file_fingerprint import file_fingerprint
 from broker.paths import config_dir
 
 
@@ -26,8 +25,9 @@ class Config:
         fingerprints: Every file that was read, with its fingerprint from before.
         team: Empty where the file names none.
         default_profile: As the file has it, or None.
-        content: The file's bytes.
+        subject: What trust is asked for.
         given: Whether the person named the file, so that it is trusted.
+        trusted: Whether the file may be acted on.
     """
 
     def __init__(
@@ -37,8 +37,9 @@ class Config:
         model: FileModel,
         environ: Mapping[str, str],
         *,
-        content: bytes,
+        subject: Subject,
         given: bool,
+        trusted: bool,
         fingerprints: dict[str, bytes],
     ) -> None:
         self.path = path
@@ -46,10 +47,11 @@ class Config:
         self.team = model.team or ""
         self.default_profile = model.default_profile
         self.given = given
-        self.content = content
+        self.trusted = trusted
+        self.subject = subject
         self._model = model
         self._environ = environ
-        self._resolver = Resolver(model, document, environ)
+        self._resolver = Resolver(model, document, environ, subject.path.parent, trusted=trusted)
 
     @property
     def names(self) -> list[str]:
@@ -113,17 +115,15 @@ class Config:
             found.append(self._resolver.unknown_profile(self.default_profile, ("default_profile",)))
         return found
 
-    @cached_property
-    def trusted(self) -> bool:
-        """Whether the file may be acted on."""
-        return self.given or self.trusted_by_content
+    @property
+    def content(self) -> bytes:
+        """The file's bytes."""
+        return self.subject.content
 
     @cached_property
     def trusted_by_content(self) -> bool:
         """Whether the person has trusted the file as it is now."""
-        trust = Trust(self._environ)
-        self.fingerprints[str(trust.path)] = file_fingerprint(str(trust.path))
-        return trust.holds(self.content)
+        return Trust(self._environ).holds(self.subject)
 
     def require_trust(self) -> None:
         """Refuse to act on a file that the person has not trusted.

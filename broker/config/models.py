@@ -113,13 +113,17 @@ class FileModel(Model):
         return {} if value is None else value
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON schema of the YAML, the options of every installed plugin included."""
+def json_schema(*, plugins: bool = False) -> dict[str, Any]:
+    """The JSON schema of the YAML.
+
+    Args:
+        plugins: With the options of other wheels' providers, which are loaded for it.
+    """
     from broker import registry
 
     schema = FileModel.model_json_schema()
     kinds = []
-    for name in sorted(registry.names()):
+    for name in sorted(n for n in registry.names() if plugins or registry.is_own(n)):
         options = registry.load(name).Options.model_json_schema(
             ref_template=f"#/$defs/{name}.{{model}}"
         )

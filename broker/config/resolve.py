@@ -9,17 +9,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from broker import registry
 from broker.arn import account_of, partition_of, region_for
 from broker.config.chains import chain_flaws
+from broker.config.commands import commands_in, flaw_of
 from broker.config.document import Document, Origin
 from broker.config.document import Path as Keys
 from broker.config.models import FileModel, ProfileModel, ProviderModel
 from broker.config.problems import SpoiledFile, raise_spoiled, validated
 from broker.config.profile import LONGEST_CHAINED, Profile, ProviderSpec
 from broker.config.rules import flaw_in
+from broker.config.unloaded import plugin_of
 from broker.config.values import SESSION_NAME
 from broker.config.variables import expanded
 from broker.errors import ConfigError, UsageError
@@ -33,10 +35,21 @@ _OWN = ProfileModel.model_fields.keys() - {"provider", "source", "duration", "re
 class Resolver:
     """Resolves the profiles and providers of one file."""
 
-    def __init__(self, model: FileModel, document: Document, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        model: FileModel,
+        document: Document,
+        environ: Mapping[str, str],
+        folder: Path,
+        *,
+        trusted: bool,
+    ) -> None:
         self._model = model
         self._document = document
         self._environ = environ
+        self._filling = environ if trusted else None
+        self._folder = folder
+        self._trusted = trusted
         self._profiles: dict[str, Profile | ConfigError] = {}
         self._nearest = Suggestions()
         self._providers: dict[str, ProviderSpec] = {}
@@ -87,13 +100,17 @@ class Resolver:
     def _spec(self, name: str, model: ProviderModel) -> ProviderSpec:
         keys: Keys = ("providers", name)
         try:
-            plugin = registry.load(model.type)
+            plugin = plugin_of(model.type, trusted=self._trusted)
         except ConfigError as error:
             raise self._document.error((*keys, "type"), error.reason, hint=error.hint) from error
         raw = {
-            key: expanded(value, (*keys, key), self._document, self._environ)
+            key: expanded(value, (*keys, key), self._document, self._filling)
             for key, value in (model.model_extra or {}).items()
         }
+        for command in commands_in({"providers": {name: raw}}):
+            flaw = flaw_of(command, self._folder)
+            if flaw:
+                raise self._document.error(command.keys, flaw)
         findings, options = validated(plugin.Options, raw, self._document, keys)
         if findings:
             raise_spoiled(findings)
@@ -147,13 +164,19 @@ class Resolver:
                 origins[field] = self._document.origin(("defaults", field))
         for field in ("session_name", "source_identity", "external_id"):
             values[field] = expanded(
-                values[field], (*keys, field), self._document, self._environ, name
+                values[field], (*keys, field), self._document, self._filling, name
             )
         values["session_tags"] = {
-            key: expanded(value, (*keys, "session_tags", key), self._document, self._environ, name)
+            key: expanded(value, (*keys, "session_tags", key), self._document, self._filling, name)
             for key, value in values["session_tags"].items()
         }
+        for command in commands_in({"profiles": {name: values}}):
+            flaw = flaw_of(command, self._folder)
+            if flaw:
+                raise self._spoiled(name, "mfa_process", flaw)
         for field in ("session_name", "source_identity"):
+            if "${" in (values[field] or ""):
+                continue  # of a file that is not trusted no variable is filled in
             if values[field] and not re.fullmatch(SESSION_NAME, values[field], re.ASCII):
                 raise self._spoiled(
                     name, field, f"`{field}` takes 2 to 64 letters, digits and +=,.@_-"

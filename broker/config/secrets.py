@@ -16,10 +16,6 @@ _VALUES = re.compile(
     r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----"
     r"|(?<![\w-])eyJ[\w-]{10,}+\.eyJ[\w-]{10,}+\."
 )
-VARIABLES = re.compile(
-    r"(?i)secret|password|passphrase|token|mfa_code|private|credential|access_key"
-)
-"""Names of environment variables that are not put into addresses and names."""
 
 
 def secrets_in(document: Document) -> Iterator[ConfigError]:

@@ -1,35 +1,91 @@
-"""Which files the person trusts, by the SHA-256 of their content. Owns that list alone."""
+"""What the person trusts: a YAML at its place, with the files that it runs. Owns that list."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 from filelock import FileLock
 
+from broker.config.commands import commands_in, files_of
+from broker.config.document import Document, parse
 from broker.errors import ConfigError
-from broker.paths import data_dir, private_dir, read_or_none, write_private
+from broker.paths import data_dir, private_dir, read_or_none, read_own_or_none, write_private
+
+
+class Subject:
+    """What trust is asked for: a file's content, its place, and all else that it takes with it.
+
+    Args:
+        path: The YAML.
+        content: Its bytes.
+        document: The same, parsed.
+    """
+
+    def __init__(self, path: Path, content: bytes, document: Document) -> None:
+        self.path = Path(os.path.realpath(path))
+        self.content = content
+        named = {
+            file
+            for command in commands_in(document.data)
+            for file in files_of(command, self.path.parent)
+        }
+        self.files = sorted(named - {self.path})
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the path and the contents, each behind its length; 64 hex digits."""
+        whole = hashlib.sha256()
+        for path in (self.path, *self.files):
+            content = self.content if path == self.path else path.read_bytes()
+            for part in (os.fsencode(path), content):
+                whole.update(b"%d:" % len(part) + part)
+        return whole.hexdigest()
 
 
 class Trust:
-    """The trusted hashes of this person."""
+    """What this person trusts."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.path = data_dir(environ) / "trusted.json"
 
-    def holds(self, content: bytes) -> bool:
-        """Whether a file of exactly this content is trusted."""
-        return _hash(content) in self._read()
+    def holds(self, subject: Subject) -> bool:
+        """Whether exactly this is trusted."""
+        trusted = self._read()
+        return subject.digest in trusted or self._held_by_older_versions(subject, trusted)
 
-    def add(self, content: bytes, file: Path) -> None:
-        """Trust this content; the path is kept for the person's eyes."""
-        self._change({_hash(content): str(file)})
+    def add(self, subject: Subject) -> None:
+        """Trust it; path and content are kept for the person's eyes."""
+        self._change({subject.digest: str(subject.path)})
+        write_private(self._last(subject.path), subject.content)
 
-    def revoke(self, content: bytes) -> None:
-        """Trust this content no longer."""
-        self._change({_hash(content): None})
+    def revoke(self, subject: Subject) -> None:
+        """Trust it no longer."""
+        self._change({subject.digest: None, _plain(subject): None})
+
+    def carry_over(self, path: Path, before: bytes, after: bytes) -> None:
+        """Trust what we ourselves make of a file, if the file was trusted before."""
+        if self.holds(subject_of(path, before)):
+            self.add(subject_of(path, after))
+
+    def before(self, path: Path) -> bytes | None:
+        """The content that was trusted last at a place, or None."""
+        return read_or_none(self._last(Path(os.path.realpath(path))))
+
+    def _held_by_older_versions(self, subject: Subject, trusted: Mapping[str, str]) -> bool:
+        """They took a hash of the YAML's content alone; its place stood beside it."""
+        place = trusted.get(_plain(subject))
+        return (
+            place is not None and not subject.files and os.path.realpath(place) == str(subject.path)
+        )
+
+    def _last(self, path: Path) -> Path:
+        name = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+        return self.path.parent / "trusted" / f"{name}.yaml"
 
     def _change(self, change: dict[str, str | None]) -> None:
         private_dir(self.path.parent)
@@ -39,7 +95,7 @@ class Trust:
             write_private(self.path, json.dumps(kept, indent=1).encode())
 
     def _read(self) -> dict[str, str]:
-        content = read_or_none(self.path)
+        content = read_own_or_none(self.path)
         if content is None:
             return {}
         try:
@@ -51,5 +107,14 @@ class Trust:
         return trusted
 
 
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def subject_of(path: Path, content: bytes) -> Subject:
+    """What trust in a file is asked for; of a broken YAML its content alone."""
+    try:
+        document = parse(content, str(path))
+    except ConfigError:
+        document = Document(str(path), None)
+    return Subject(path, content, document)
+
+
+def _plain(subject: Subject) -> str:
+    return hashlib.sha256(subject.content).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,3 +49,5 @@ class Ports:
     secrets: Secrets
     clock: Clock
     browser: Browser
+    folder: Path | None = None
+    """Where the commands of the YAML run: the folder that it stands in."""

@@ -12,6 +12,7 @@ import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from broker.ports.terminal import beside_stderr
@@ -50,6 +51,7 @@ def run_for_output(
     *,
     seconds: float,
     max_bytes: int = MAX_OUTPUT_BYTES,
+    folder: Path | None = None,
 ) -> Ended:
     """Run a program without a shell, in an environment without awslogin's own secrets.
 
@@ -58,6 +60,7 @@ def run_for_output(
         environ: The person's environment.
         seconds: What it may take.
         max_bytes: What it may print.
+        folder: Where it runs; None is the working directory.
 
     Raises:
         OSError: It is missing or cannot be run.
@@ -66,6 +69,7 @@ def run_for_output(
     """
     process = subprocess.Popen(
         words if isinstance(words, str) else list(words),
+        cwd=folder,
         env={name: value for name, value in environ.items() if not is_own_secret(name)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from broker.errors import ConfigError, InteractionRequired, LoginRefused
@@ -75,7 +76,7 @@ class Codes:
             return given
         if self._request.mfa_process:
             command = self._request.mfa_process
-            return self._codes.unused(lambda: _run(command), "mfa_process")
+            return self._codes.unused(lambda: _run(command, self._ports.folder), "mfa_process")
         seed = self._ports.secrets.get(seed_entry(self._request))
         if seed:
             return self._codes.of_seed(seed)
@@ -112,7 +113,7 @@ def _is_about_a_code(error: LoginRefused) -> bool:
 _BY_HAND = "run the command by hand: it must print a code of six digits last"
 
 
-def _run(command: str) -> str:
+def _run(command: str, folder: Path | None) -> str:
     """The code that a command prints last; it may ask the person on the terminal itself.
 
     Raises:
@@ -122,7 +123,7 @@ def _run(command: str) -> str:
     words = command if sys.platform == "win32" else ["/bin/sh", "-c", command]
     environ = {name: text for name, text in os.environ.items() if not name.startswith("AWSLOGIN_")}
     try:
-        ended = run_for_output(words, environ, seconds=PATIENCE)
+        ended = run_for_output(words, environ, seconds=PATIENCE, folder=folder)
     except TimeoutError:
         raise InteractionRequired(
             f"mfa_process gave no code within {PATIENCE} s", hint="run the command by hand"

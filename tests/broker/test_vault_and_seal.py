@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from broker.errors import KeychainError
+from broker.errors import ConfigError, KeychainError
 from broker.ports.entries import MAX_ENTRY_CHARACTERS
 from broker.ports.vault import SCRYPT, Vault
 from broker.seal import SealedFiles
@@ -124,11 +124,14 @@ def test_sealed_files_are_private_and_unreadable(tmp_path: Path) -> None:
     assert SealedFiles(folder, keychain).read("session-a") == b"token-in-plain"
 
 
-def test_a_wide_folder_is_narrowed(tmp_path: Path) -> None:
+def test_a_folder_that_others_may_write_in_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "sealed"
-    folder.mkdir(mode=0o755)
-    SealedFiles(folder, MemoryKeychain()).write("a", b"x")
-    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.mkdir()
+    folder.chmod(0o775)
+    with pytest.raises(ConfigError, match="0775"):
+        SealedFiles(folder, MemoryKeychain()).write("a", b"x")
+    assert folder.stat().st_mode & 0o777 == 0o775
+    assert list(folder.iterdir()) == []
 
 
 def test_two_sealed_files_cannot_be_exchanged(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_all_errors_of_a_file_are_kept(tmp_path: Path) -> None:
         ("  a: {provider: keys, mfa_serial: 'arn:aws:iam::111122223333:u2f/k'}\n", "security key"),
         ("  a: {provider: keys, session_name: 'a b'}\n", "session_name"),
         ("  a: {provider: keys, transitive_tags: [x]}\n", "session_tags"),
-        ("  a: {provider: keys, session_name: '${NO_SUCH}'}\n", "NO_SUCH is not set"),
+        ("  a: {provider: keys, session_name: '${AWSLOGIN_VAR_NO_SUCH}'}\n", "NO_SUCH is not set"),
         ("  a: {provider: keys, session_name: '${AWS_SECRET_ACCESS_KEY}'}\n", "may hold a secret"),
     ],
 )

@@ -1,0 +1,32 @@
+"""The question of trust: the file or what changed in it, then what it does. Owns that page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from broker.cli.change import diff
+from broker.config.consequences import consequences
+from broker.config.document import Document, parse
+from broker.config.trust import Subject, Trust
+from broker.errors import ConfigError
+
+if TYPE_CHECKING:
+    from broker.ports.ui import Ui
+
+
+def agreed_to_trust(ui: Ui, trust: Trust, subject: Subject) -> bool:
+    """Show it and ask; of a file that was trusted before, the difference is shown.
+
+    What it does stands last, decoded, so that nothing in the file can push it off the screen.
+    """
+    before = trust.before(subject.path)
+    text = subject.content.decode("utf-8", errors="replace")
+    if before is not None and before != subject.content:
+        text = f"Changed since you trusted it:\n{diff(subject.path, before, subject.content)}"
+    try:
+        document = parse(subject.content, str(subject.path))
+    except ConfigError as error:
+        document = Document(str(subject.path), None)
+        text = f"{text}\nIt is no config that works: {error.message}\n"
+    about = f"{text.rstrip()}\n\n{consequences(document)}"
+    return ui.confirm(f"Trust {subject.path} as it is shown?", about=about)

@@ -1,0 +1,75 @@
+"""The commands that a YAML names: what runs, and which files of the repository that is.
+
+A command is a program on PATH or an absolute path, or lies beside the YAML, whose trust then
+covers its content too. Commands run in the YAML's folder, so that a word means one file.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from broker.config.document import Path as Keys
+
+
+class Command(NamedTuple):
+    """A command, with the place in the YAML that names it."""
+
+    keys: Keys
+    text: str
+    words: tuple[str, ...]
+
+
+def commands_in(data: Any) -> Iterator[Command]:
+    """Every command of a YAML's plain data, whatever else is wrong in it."""
+    for name, profile in _entries(data, "profiles"):
+        text = profile.get("mfa_process")
+        if isinstance(text, str):
+            yield Command(("profiles", name, "mfa_process"), text, _words(text))
+    for name, provider in _entries(data, "providers"):
+        words = provider.get("command")
+        if isinstance(words, list) and all(isinstance(word, str) for word in words):
+            yield Command(("providers", name, "command"), shlex.join(words), tuple(words))
+        program = provider.get("executable")
+        if isinstance(program, str):
+            yield Command(("providers", name, "executable"), program, (program,))
+
+
+def flaw_of(command: Command, folder: Path) -> str | None:
+    """Why a command may not run: its program is a path that leads out of the YAML's folder."""
+    program = os.path.expanduser(command.words[0]) if command.words else ""  # noqa: PTH111
+    if program.startswith("/proc/"):
+        return f"`{program}` is another file in each process"
+    if "/" not in program or program.startswith("/"):
+        return None
+    path = folder / program
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        return f"`{program}` lies outside the folder of the YAML"
+    return None if path.is_file() else f"there is no {path}"
+
+
+def files_of(command: Command, folder: Path) -> list[Path]:
+    """The files that a command's words name, seen from the YAML's folder; not those of PATH."""
+    return [folder / word for word in command.words if word and (folder / word).is_file()]
+
+
+def _entries(data: Any, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    entries = data.get(section) if isinstance(data, dict) else None
+    if isinstance(entries, dict):
+        for name, entry in entries.items():
+            if isinstance(entry, dict):
+                yield str(name), entry
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """The words of a shell's line, its operators apart; all of it where it is no whole line."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
+    lexer.commenters = ""
+    lexer.whitespace_split = True
+    try:
+        return tuple(lexer)
+    except ValueError:
+        return tuple(text.split())
