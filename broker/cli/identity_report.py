@@ -83,7 +83,7 @@ def report(
 def _config(app: App) -> Config | None:
     """The config, if there is one; what is not trusted is not used."""
     try:
-        app.config.require_trust()
+        app.require_trust()
     except NoConfig:
         return None
     return app.config

@@ -110,7 +110,7 @@ def wanted_sections(
 
 def _require_trust(app: App) -> None:
     """A file that the line holds to trust is held to it here too, though it was named."""
-    app.config.require_trust()
+    app.require_trust()
     if _is_held_to_trust(app) and not app.config.trusted_by_content:
         raise InteractionRequired(
             f"{app.config.path} must be trusted by its content: the line of `setup` works for as"
