@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,7 +38,7 @@ def _wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     found = [
-        *registry.entry_points(group=registry.GROUP),
+        *entry_points(group=registry.GROUP),
         entry("static", "evil_static", "awslogin-extra"),
         *(entry(kind, f"evil_{kind}", "other") for kind in ("exit", "worse", "nothing")),
         entry("twice", "evil_static", "one"),
