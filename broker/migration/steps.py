@@ -184,9 +184,7 @@ class Steps:
         path = self._broker.config.path
         if path.read_bytes() != broker_content:
             raise UsageError(f"{path} was changed meanwhile", hint="run it again")
-        trust = Trust(self._environ)
-        if trust.holds(broker_content):
-            trust.add(after, path)
+        Trust(self._environ).carry_over(path, broker_content, after)
         if after != broker_content:
             self._write(path, after)
 
