@@ -1,0 +1,264 @@
+"""Files of git repositories at a commit, by the `git` on PATH, kept in a cache of our own.
+
+Owns how git is called: no hook, no prompt, no transport but the named one, no checkout (so neither
+submodules nor LFS), bounded time and size. What is in the cache is never fetched again. Source:
+git-config(1) on protocol.allow, git-fetch(1), gitattributes(5).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from broker.errors import ConfigError, NetworkError, UsageError
+from broker.paths import data_dir, private_dir
+from broker.terminal_text import one_line
+
+FETCH_SECONDS, LOCAL_SECONDS = 60, 20
+MAX_PACK_BLOCKS = 400_000
+"""Of 512 bytes: what one file that git writes may have."""
+MAX_FILE_BYTES = 8 << 20
+_FORM = re.compile(
+    r"git\+(?P<scheme>https|ssh|file|http)://(?P<place>[^@#\s\\]*(?:@[^@#/\s\\]*)?[^@#\s\\]*?)"
+    r"@(?P<revision>[^@#\s\\]+)#(?P<file>[^#\s\\]+)"
+)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A file of a repository: `git+https://HOST/PATH.git@COMMIT#FILE`.
+
+    Attributes:
+        url: Of the repository, without `git+`.
+        revision: 40 hex digits; a branch's or tag's name is no pin yet.
+        file: Its path in the repository.
+    """
+
+    url: str
+    revision: str
+    file: str
+
+    @classmethod
+    def parse(cls, text: str) -> Reference | None:
+        """The reference, or None where the text is none that is taken.
+
+        A user's name may stand before the host of ssh; a password never.
+        """
+        found = _FORM.fullmatch(text)
+        if not found:
+            return None
+        scheme, place, file = found["scheme"], found["place"], found["file"]
+        host = place.partition("/")[0]
+        plain = scheme == "http" and re.sub(r":\d+$", "", host) not in _LOOPBACK
+        parts = file.split("/")
+        odd = place.startswith("-") or "::" in text or "" in parts or ".." in parts or "." in parts
+        if plain or odd or (scheme != "file" and not host) or (scheme != "ssh" and "@" in place):
+            return None
+        if found["revision"].startswith("-"):
+            return None
+        return cls(f"{scheme}://{place}", found["revision"], file)
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether it names one commit, for ever."""
+        return _COMMIT.fullmatch(self.revision) is not None
+
+    def at(self, revision: str) -> Reference:
+        """The same file at another commit."""
+        return replace(self, revision=revision)
+
+    def beside(self, file: str) -> Reference | None:
+        """Another file of the same commit, named relative to this one; None for one outside."""
+        folder = self.file.split("/")[:-1]
+        for part in file.split("/"):
+            if part == "..":
+                if not folder:
+                    return None
+                folder.pop()
+            elif part not in {"", "."}:
+                folder.append(part)
+        return replace(self, file="/".join(folder)) if folder else None
+
+    def __str__(self) -> str:
+        return f"git+{self.url}@{self.revision}#{self.file}"
+
+
+class Repositories:
+    """The cache.
+
+    Args:
+        environ: Says where it lies; git gets it too, as credentials may hang on it.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._folder = data_dir(environ) / "repositories"
+
+    def has(self, reference: Reference) -> bool:
+        """Whether the commit is in the cache."""
+        place = self._place(reference)
+        return (
+            place.is_dir()
+            and self._git(
+                place, "cat-file", "-e", f"{reference.revision}^{{commit}}", may_fail=True
+            )
+            is not None
+        )
+
+    def read(self, reference: Reference) -> bytes:
+        """A file of a commit that is in the cache.
+
+        Raises:
+            ConfigError: The commit is not there, or holds no such file.
+        """
+        if not self.has(reference):
+            raise ConfigError(
+                f"{reference.url} at {reference.revision[:12]} has not been fetched",
+                hint="`awslogin config update` fetches it",
+            )
+        place = self._place(reference)
+        listed = self._git(place, "ls-tree", "-l", "-z", reference.revision, "--", reference.file)
+        about = (listed or b"").partition(b"\t")[0].split()
+        if len(about) != 4 or about[1] != b"blob" or about[0] == b"120000":
+            what = "a link" if about[:1] == [b"120000"] else "no file"
+            raise ConfigError(f"{reference.file} is {what} in {reference.url}")
+        if int(about[3]) > MAX_FILE_BYTES:
+            raise ConfigError(f"{reference.file} in {reference.url} is larger than it may be")
+        return self._git(place, "cat-file", "blob", about[2].decode()) or b""
+
+    def newest(self, reference: Reference, branch: str | None = None) -> str:
+        """The newest commit of a branch, or of the default one.
+
+        Raises:
+            NetworkError: The repository cannot be reached.
+            ConfigError: There is no such branch or tag.
+        """
+        wanted = branch or "HEAD"
+        listed = self._git(
+            None,
+            *("ls-remote", "--", reference.url, wanted, f"{wanted}^{{}}"),
+            seconds=FETCH_SECONDS,
+            url=reference.url,
+        )
+        lines = [line.split(b"\t") for line in (listed or b"").splitlines()]
+        names = {name.decode(errors="replace"): commit.decode() for commit, name in lines}
+        tag = f"refs/tags/{wanted}"
+        for name in (f"refs/heads/{wanted}", f"{tag}^{{}}", tag, wanted):
+            if _COMMIT.fullmatch(names.get(name, "")):
+                return names[name]
+        raise ConfigError(f"{reference.url} has no branch or tag {wanted!r}")
+
+    def fetch(self, reference: Reference) -> None:
+        """Bring a commit into the cache, where it is not there yet.
+
+        Raises:
+            NetworkError: The repository cannot be reached.
+            ConfigError: It holds no such commit.
+        """
+        if self.has(reference):
+            return
+        place = private_dir(self._place(reference))
+        if not (place / "HEAD").exists():
+            self._git(None, "init", "--quiet", "--bare", "--template=", str(place))
+        quiet = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
+        fetch = ("fetch", *quiet)
+        one = (*fetch, "--depth=1", "--", reference.url, reference.revision)
+        if self._git(place, *one, seconds=FETCH_SECONDS, may_fail=True) is None:
+            # Some servers give no commit by its name: then all branches, and it is among them.
+            every = (*fetch, "--", reference.url, "+refs/heads/*:refs/heads/*")
+            self._git(place, *every, seconds=FETCH_SECONDS, url=reference.url)
+        if not self.has(reference):
+            raise ConfigError(f"{reference.url} holds no commit {reference.revision}")
+
+    def _place(self, reference: Reference) -> Path:
+        return self._folder / f"{hashlib.sha256(reference.url.encode()).hexdigest()[:32]}.git"
+
+    def _git(
+        self,
+        place: Path | None,
+        *words: str,
+        seconds: float = LOCAL_SECONDS,
+        may_fail: bool = False,
+        url: str = "",
+    ) -> bytes | None:
+        """What git prints; None where it fails and may.
+
+        Raises:
+            UsageError: There is no git.
+            NetworkError: It fails, or takes too long.
+        """
+        scheme = url.partition(":")[0] or next(
+            (word.partition(":")[0] for word in words if "://" in word), "file"
+        )
+        settings = {
+            "protocol.allow": "never",
+            f"protocol.{scheme}.allow": "always",
+            "core.hooksPath": os.devnull,
+            "core.fsmonitor": "false",
+            "fetch.fsckObjects": "true",
+            "gc.auto": "0",
+            "maintenance.auto": "false",
+            "http.followRedirects": "initial",
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        folder = ["--git-dir", str(place)] if place else []
+        command = ["git", *options, *folder, *words]
+        environ = _environment(self._environ)
+        program = shutil.which("git", path=environ["PATH"])
+        if program is None:
+            raise UsageError("`extends` needs git, which is not on PATH")
+        command[0] = program
+        if os.name == "posix":
+            limit = f'ulimit -f {MAX_PACK_BLOCKS}; exec "$@"'
+            command = ["/bin/sh", "-c", limit, "git", *command]
+        try:
+            done = subprocess.run(
+                command,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise NetworkError(
+                f"git did not end within {seconds:.0f} s: {url or words[0]}", hint="try again later"
+            ) from None
+        if done.returncode == 0:
+            return done.stdout
+        if may_fail:
+            return None
+        said = one_line(done.stderr.decode(errors="replace"), 300)
+        raise NetworkError(
+            f"git cannot read {url or words[0]}: {said}", hint="check the address and your access"
+        )
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Git's environment: the person's, without what redirects it, and without a prompt."""
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(("GIT_", "AWSLOGIN_", "AWS_"))
+    }
+    # A relative entry of PATH would take a `git` out of the working directory.
+    parts = environ.get("PATH", os.defpath).split(os.pathsep)
+    return kept | {
+        "PATH": os.pathsep.join(part for part in parts if Path(part).is_absolute()),
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "",
+        "SSH_ASKPASS": "",
+        "SSH_ASKPASS_REQUIRE": "never",
+        "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ClearAllForwardings=yes",
+        "GIT_LFS_SKIP_SMUDGE": "1",
+        "GIT_PROTOCOL_FROM_USER": "0",
+        "LC_ALL": "C",
+    }
