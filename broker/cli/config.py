@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from broker.cli.app import App, command
+from broker.cli.config_update import update
 from broker.cli.trusting import agreed_to_trust
 from broker.config import Profile, SpoiledFile
 from broker.config.models import json_schema
@@ -83,7 +84,7 @@ def trust(app: App, *, file: str | None, revoke: bool, yes: bool) -> None:
     """Trust a config file as it is now; after a change it asks again."""
     path = Path(file).absolute() if file else app.config.path
     try:
-        subject = subject_of(path, path.read_bytes())
+        subject = subject_of(path, path.read_bytes(), app.environ, fetch=True)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     known = Trust(app.environ)
@@ -147,3 +148,6 @@ def _problem(problem: ConfigError) -> dict[str, Any]:
 
 def _word(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+config.add_command(update)

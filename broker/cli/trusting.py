@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from broker.cli.change import diff
 from broker.config.consequences import consequences
-from broker.config.document import Document, parse
 from broker.config.trust import Subject, Trust
-from broker.errors import ConfigError
 
 if TYPE_CHECKING:
     from broker.ports.ui import Ui
@@ -23,10 +21,9 @@ def agreed_to_trust(ui: Ui, trust: Trust, subject: Subject) -> bool:
     text = subject.content.decode("utf-8", errors="replace")
     if before is not None and before != subject.content:
         text = f"Changed since you trusted it:\n{diff(subject.path, before, subject.content)}"
-    try:
-        document = parse(subject.content, str(subject.path))
-    except ConfigError as error:
-        document = Document(str(subject.path), None)
-        text = f"{text}\nIt is no config that works: {error.message}\n"
-    about = f"{text.rstrip()}\n\n{consequences(document)}"
+    for path, content in subject.extended.items():
+        text = f"{text.rstrip()}\n\n# {path}\n{content.decode('utf-8', errors='replace')}"
+    if subject.document.data is None:
+        text = f"{text.rstrip()}\nIt is no config that works: `awslogin config check` says why\n"
+    about = f"{text.rstrip()}\n\n{consequences(subject.document)}"
     return ui.confirm(f"Trust {subject.path} as it is shown?", about=about)

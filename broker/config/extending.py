@@ -39,20 +39,31 @@ class Extended:
     references: list[Reference] = field(default_factory=list)
 
 
-def extended(document: Document, path: Path, environ: Mapping[str, str]) -> Extended:
-    """The document with what it extends; git's files come from the cache alone.
+def extended(
+    document: Document, path: Path, environ: Mapping[str, str], *, fetch: bool = False
+) -> Extended:
+    """The document with what it extends.
+
+    Args:
+        document: The nearest file, parsed.
+        path: Where it lies.
+        environ: Says where the cache of git's files lies.
+        fetch: Whether what is not in the cache may be fetched.
 
     Raises:
         ConfigError: A file is missing or wrong, not pinned, not fetched, or they run in a circle.
     """
     found = Extended(document)
-    found.document = _Reader(found, environ).read(document, path, (os.path.realpath(path),))
+    found.document = _Reader(found, environ, fetch=fetch).read(
+        document, path, (os.path.realpath(path),)
+    )
     return found
 
 
 class _Reader:
-    def __init__(self, found: Extended, environ: Mapping[str, str]) -> None:
+    def __init__(self, found: Extended, environ: Mapping[str, str], *, fetch: bool) -> None:
         self._found = found
+        self._fetch = fetch
         self._repositories = Repositories(environ)
 
     def read(self, document: Document, place: Path | Reference, above: tuple[str, ...]) -> Document:
@@ -78,6 +89,8 @@ class _Reader:
         if len(above) > MAX_DEPTH:
             raise ConfigError(f"more than {MAX_DEPTH} files extend one another")
         if isinstance(target, Reference):
+            if self._fetch:
+                self._repositories.fetch(target)
             content, shown = self._repositories.read(target), str(target)
             if target not in self._found.references:
                 self._found.references.append(target)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from broker.config.document import MAX_BYTES, Document, parse
+from broker.config.extending import extended
 from broker.config.loaded import Config
 from broker.config.models import FileModel
 from broker.config.problems import (
@@ -90,7 +91,9 @@ def of_document(
         SpoiledFile: It is wrong as a whole.
     """
     fingerprints = fingerprints or {}
-    subject = Subject(path, content, document)
+    whole = extended(document, path, environ)
+    document = whole.document
+    subject = Subject(path, content, document, whole.files)
     fingerprints |= {str(file): file_fingerprint(str(file)) for file in subject.files}
     trusted = given
     if not given:
@@ -156,8 +159,6 @@ def _model(document: Document, *, trusted: bool) -> FileModel:
     findings, model = validated(FileModel, document.data, document, ())
     findings += [found(error) for error in (*document.problems, *secrets_in(document))]
     if model is not None:
-        if model.extends is not None:
-            findings.append(found(document.error(("extends",), "`extends` is not supported yet")))
         findings += _option_findings(model, document, trusted=trusted)
     if findings or model is None:
         raise_spoiled(findings)

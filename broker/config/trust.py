@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from broker.config.commands import commands_in, files_of
 from broker.config.document import Document, parse
+from broker.config.extending import extended
 from broker.errors import ConfigError
 from broker.paths import data_dir, private_dir, read_or_none, read_own_or_none, write_private
 
@@ -23,25 +24,35 @@ class Subject:
     Args:
         path: The YAML.
         content: Its bytes.
-        document: The same, parsed.
+        document: The same, parsed, with all that it extends.
+        extended: The files that it extends, but for those of a pinned commit: the pin says them.
     """
 
-    def __init__(self, path: Path, content: bytes, document: Document) -> None:
+    def __init__(
+        self,
+        path: Path,
+        content: bytes,
+        document: Document,
+        extended: Mapping[Path, bytes] | None = None,
+    ) -> None:
         self.path = Path(os.path.realpath(path))
         self.content = content
+        self.document = document
+        self.extended = {**(extended or {})}
         named = {
             file
             for command in commands_in(document.data)
             for file in files_of(command, self.path.parent)
         }
-        self.files = sorted(named - {self.path})
+        self.files = sorted((named | self.extended.keys()) - {self.path})
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the path and the contents, each behind its length; 64 hex digits."""
         whole = hashlib.sha256()
+        read = {**self.extended, self.path: self.content}
         for path in (self.path, *self.files):
-            content = self.content if path == self.path else path.read_bytes()
+            content = read[path] if path in read else path.read_bytes()
             for part in (os.fsencode(path), content):
                 whole.update(b"%d:" % len(part) + part)
         return whole.hexdigest()
@@ -51,6 +62,7 @@ class Trust:
     """What this person trusts."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
         self.path = data_dir(environ) / "trusted.json"
 
     def holds(self, subject: Subject) -> bool:
@@ -69,8 +81,8 @@ class Trust:
 
     def carry_over(self, path: Path, before: bytes, after: bytes) -> None:
         """Trust what we ourselves make of a file, if the file was trusted before."""
-        if self.holds(subject_of(path, before)):
-            self.add(subject_of(path, after))
+        if self.holds(subject_of(path, before, self._environ)):
+            self.add(subject_of(path, after, self._environ))
 
     def before(self, path: Path) -> bytes | None:
         """The content that was trusted last at a place, or None."""
@@ -107,13 +119,26 @@ class Trust:
         return trusted
 
 
-def subject_of(path: Path, content: bytes) -> Subject:
-    """What trust in a file is asked for; of a broken YAML its content alone."""
+def subject_of(
+    path: Path, content: bytes, environ: Mapping[str, str], *, fetch: bool = False
+) -> Subject:
+    """What trust in a file is asked for; of a broken YAML its content alone.
+
+    Args:
+        path: The file.
+        content: Its bytes.
+        environ: Says where the cache of git's files lies.
+        fetch: Whether what it extends may be fetched.
+
+    Raises:
+        NetworkError: What it extends cannot be fetched.
+    """
     try:
         document = parse(content, str(path))
+        whole = extended(document, path, environ, fetch=fetch)
     except ConfigError:
-        document = Document(str(path), None)
-    return Subject(path, content, document)
+        return Subject(path, content, Document(str(path), None))
+    return Subject(path, content, whole.document, whole.files)
 
 
 def _plain(subject: Subject) -> str:

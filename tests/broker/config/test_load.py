@@ -70,7 +70,7 @@ def test_the_example_loads() -> None:
         (HEAD + "  a: {provider: keys, role_arn: 'arn:aws:iam::1:role/x'}\n", 8, "wrong form"),
         (HEAD + '  a: {provider: keys, external_id: "a\\nb"}\n', 8, "line breaks"),
         ("version: 2\n", 1, "version"),
-        ("version: 1\nextends: [x]\n", 2, "extends"),
+        ("version: 1\nextends: [x]\n", 2, "x cannot be read"),
         ("- a\n", 1, "mapping"),
         ("version: 1\nteam: [\n", 3, "broken YAML"),
         ("version: 1\n\tteam: x\n", 2, "broken YAML"),
