@@ -12,11 +12,13 @@ from broker.cli.app import App, command
 from broker.cli.config_update import update
 from broker.cli.trusting import agreed_to_trust
 from broker.config import Profile, SpoiledFile
+from broker.config.load import find
 from broker.config.models import json_schema
 from broker.config.problems import MAX_SHOWN
 from broker.config.trust import Trust, subject_of
 from broker.errors import ConfigError, UsageError
 from broker.schemas import PUBLISHED
+from broker.warm import working_directory
 
 
 @click.group()
@@ -82,7 +84,7 @@ def schema(app: App, *, what: str | None, plugins: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def trust(app: App, *, file: str | None, revoke: bool, yes: bool) -> None:
     """Trust a config file as it is now; after a change it asks again."""
-    path = Path(file).absolute() if file else app.config.path
+    path = Path(file).absolute() if file else _found(app)
     try:
         subject = subject_of(path, path.read_bytes(), app.environ, fetch=True)
     except OSError as error:
@@ -99,6 +101,12 @@ def trust(app: App, *, file: str | None, revoke: bool, yes: bool) -> None:
         app.say_json({"file": str(path), "trusted": agreed})
     else:
         app.say(f"{path}: {'trusted' if agreed else 'not trusted'}\n")
+
+
+def _found(app: App) -> Path:
+    """The config that counts here, whether all that it extends has been fetched or not."""
+    folder = Path(working_directory())
+    return find(app.config_option, app.environ, folder, app.found_option)[0]
 
 
 @command("path", group=config)

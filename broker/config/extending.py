@@ -54,9 +54,8 @@ def extended(
         ConfigError: A file is missing or wrong, not pinned, not fetched, or they run in a circle.
     """
     found = Extended(document)
-    found.document = _Reader(found, environ, fetch=fetch).read(
-        document, path, (os.path.realpath(path),)
-    )
+    reader = _Reader(found, environ, fetch=fetch)
+    found.document = reader.read(document, path, (os.path.realpath(path),))
     return found
 
 
