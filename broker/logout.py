@@ -48,8 +48,8 @@ def logout_all(broker: Broker) -> int:
                 _end_sign_in(broker, identity)
             except AwsLoginError as error:
                 failures.append(error.for_profile(identity.profile.name))
+    broker.agent.lock()  # it may hold the old sealing key, under several keychains' names
     forgotten = broker.cache.forget_all()
-    broker.agent.forget()
     if failures:
         raise failures[0]
     return forgotten

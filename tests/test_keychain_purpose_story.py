@@ -132,7 +132,11 @@ def test_old_keys_are_taken_over_once(upgraded: Home) -> None:
 
 def test_old_keys_that_are_for_something_else(upgraded: Home, sandbox: Sandbox) -> None:
     """A person who says no is not asked again, and nothing is lost."""
-    done = terminal.run([COMMAND, "dev"], env=upgraded.env(), answers=[("Is it for that.*", "n")])
+    done = terminal.run(
+        [COMMAND, "dev"],
+        env=upgraded.env(),
+        answers=[("Is it for that.*", "n"), ("Add an access key now.*", "n")],
+    )
     assert done.code == 7, done.screen
     assert upgraded.run("dev", "--output", "json").error["exit"] == 7
     assert OLD[0] in vault(upgraded).names()
@@ -189,3 +193,10 @@ def test_a_vault_that_is_damaged_is_a_keychain_that_fails(signed_up: Home) -> No
     path = signed_up.folder / "awslogin" / "vault"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"sealed": "AAAA"}))
     assert signed_up.run("dev", "--output", "json").error["exit"] == 7
+
+
+def test_a_password_as_a_mounted_secret_has_it(signed_up: Home, sandbox: Sandbox) -> None:
+    """With the line's end that an editor or a Kubernetes secret leaves behind it."""
+    signed_up.config(saml(sandbox.idp.url))
+    password = sandbox.world.people["ann"].password
+    assert signed_up.run("dev", env={"AWSLOGIN_PASSWORD": f"{password}\r\n"}).ok()

@@ -94,6 +94,11 @@ class Secrets:
         """
         return self._keychain.get(f"{self._prefix}{name}")
 
+    @property
+    def has_keychain(self) -> bool:
+        """Whether long-lived secrets can be kept here."""
+        return self._keychain.present
+
     def require(self, name: str, what: str, *, hint: str) -> Secret:
         """A long-lived secret without which nothing goes on.
 

@@ -158,11 +158,12 @@ class Static(KeyHolder):
         """The keys that sign; where there are none, a person may add them now."""
         profile = request.keys_profile or request.profile
         ui = self.ports.ui
-        if ui.interactive and self.held_keys(profile) is None:
+        found = self.held_keys(profile)
+        if found is None and ui.interactive and self.ports.secrets.has_keychain:
             about = f"The keychain holds no keys for {profile}."
             if ui.confirm("Add an access key now?", about=about):
                 self._add_keys(profile, request.region)
-        return self.user_keys(profile)
+        return found or self.user_keys(profile)
 
     def _add_keys(self, profile: str, region: str) -> None:
         """Ask for a pair, and store it once AWS has taken it."""
