@@ -13,6 +13,7 @@ from posix import (
     getcwd,
     geteuid,
     getppid,
+    isatty,
     lstat,
     open,  # noqa: A004 - as in `os`
     set_inheritable,
@@ -23,8 +24,8 @@ from posix import environ as _environ
 
 __all__ = [
     "O_RDWR", "_exit", "close", "devnull", "environ", "execv", "fsdecode", "fsencode", "fstat",
-    "getcwd", "geteuid", "getppid", "lstat", "name", "open", "path", "set_inheritable", "stat",
-    "write",
+    "getcwd", "geteuid", "getppid", "isatty", "lstat", "name", "open", "path",
+    "set_inheritable", "stat", "write",
 ]  # fmt: skip
 
 name = "posix"

@@ -33,7 +33,7 @@ FILE_NAME = "awslogin.yaml"
 FORMATS = ("json", "process", "env", "fish", "powershell", "cmd", "dotenv")
 """What the agent keeps ready: formats whose bytes are the same whoever asks, and when."""
 
-PATIENCE = 1.0
+PATIENCE = 1.5
 """Seconds for an agent that has nothing to wait for."""
 SAY_AFTER = 1.0
 """Seconds of waiting for another process's sign-in before the person is told."""
@@ -49,6 +49,9 @@ INTERRUPTED = (
 leader_connection: "socket | None" = None
 """The connection of the process that signs in for others; its end tells the agent of ours."""
 
+agent_is_silent = False
+"""Whether the agent did not answer in time; then this process asks it nothing more."""
+
 
 def answer(words: "list[str]", start_agent: "Callable[[str], socket]") -> "int | None":
     """The exit code where the agent had the answer; None where the full program must find it.
@@ -63,8 +66,10 @@ def answer(words: "list[str]", start_agent: "Callable[[str], socket]") -> "int |
     try:
         try:
             code = _ask(form, start_agent) if form else None
-        except (OSError, ValueError, IndexError):  # without an agent it works as well
+        except (OSError, ValueError, IndexError) as error:  # without an agent it works as well
             code = None
+            global agent_is_silent  # noqa: PLW0603 - as long as the process
+            agent_is_silent = isinstance(error, TimeoutError)
         if code is None:
             hold_interrupts()
     except KeyboardInterrupt:
@@ -341,10 +346,13 @@ def _ask(form: "Form", start_agent: "Callable[[str], socket]") -> "int | None":
         try:
             kind, *rest = receive(link) or [b"gone"]
         except TimeoutError:
-            if said or not until:
-                return _tell(5, _timeout_line(profile, seconds)) if until else None
+            if not until:
+                link.close()
+                raise
+            if said:
+                return _tell(5, _timeout_line(profile, seconds))
             said = True
-            _say(f"waiting for another awslogin that signs in for {profile}")
+            _say_to_person(f"waiting for another awslogin that signs in for {profile}")
             link.settimeout(seconds - SAY_AFTER)
             continue
         if kind == b"take":
@@ -401,6 +409,23 @@ def _say(line: str) -> None:
         os.write(2, f"{line}\n".encode())
     except OSError:
         pass
+
+
+def _say_to_person(line: str) -> None:
+    """On stderr; where that is no terminal, on the terminal too: an SDK shows it to nobody."""
+    _say(line)
+    if os.isatty(2):
+        return
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        return
+    try:
+        os.write(terminal, f"{line}\r\n".encode())
+    except OSError:
+        pass
+    finally:
+        os.close(terminal)
 
 
 def _timeout_line(profile: str, seconds: float) -> bytes:

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from broker import warm
 from broker.agent import messages
 from broker.errors import ConfigError, UsageError
 from broker.file_fingerprint import file_fingerprint
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 REFRESH_AHEAD = 300.0
 """Seconds before a session stops being fresh; at most an eighth of its life."""
 
-PATIENCE = 1.0
+PATIENCE = 1.5
 """Seconds for an answer; one that is late is the last that is waited for in this process."""
 STOP_WITHIN = 5.0
 """Seconds that a stopped agent may take to end."""
@@ -207,15 +208,19 @@ class AgentClient:
         if not self._may_ask:
             return []
         reply = self._tell(fields)
-        if not reply and start and self._may_start and self._folder not in _silent:
+        if not reply and start and self._may_start and not self._is_silent:
             self._may_start = False
             self.stop()  # one that runs and has not understood us is of another version
             reply = self._tell(fields) if self.start() else []
         return reply
 
+    @property
+    def _is_silent(self) -> bool:
+        return warm.agent_is_silent or self._folder in _silent
+
     def _tell(self, fields: list[bytes]) -> list[bytes]:
         """The reply of the agent that runs, or nothing."""
-        if os.name != "posix" or self._folder in _silent:
+        if os.name != "posix" or self._is_silent:
             return []
         try:
             link = connect(self._folder)
