@@ -14,7 +14,12 @@ from broker.arn import account_of, partition_of
 from broker.broker import Broker
 from broker.config import Profile
 from broker.credentials import Account, Credentials
-from broker.errors import AwsLoginError, ConfigError, RoleRefused, UnexpectedReply
+from broker.errors import (
+    AwsLoginError,
+    ConfigError,
+    RoleRefused,
+    UnexpectedReply,
+)
 from broker.identity import Identity
 from broker.ports.clock import to_text
 from broker.ports.parallel import in_parallel
@@ -214,7 +219,13 @@ class Login:
         if profile.source and profile.is_chained:
             source = self.session(profile.source, SessionRequirements(timeout=requirements.timeout))
             return self._broker.aws.assume_role(source.credentials(), request)
-        return self._broker.plugins.provider(identity).login(request)
+        try:
+            return self._broker.plugins.provider(identity).login(request)
+        except AwsLoginError as error:
+            passed_over = self._broker.plugins.passed_over(profile)
+            if passed_over and passed_over not in error.hint:  # one of those may have been meant
+                error.hint += f"; passed over: {passed_over}"
+            raise
 
     def _warn_if_not_kept(self) -> None:
         trouble = self._broker.sealed.unwritable

@@ -52,20 +52,31 @@ class Plugins:
         Raises:
             InteractionRequired: None of the list can.
         """
-        specs = [self._config.provider(name) for name in profile.root.provider_names]
-        if len(specs) == 1:
-            return specs[0]
-        reasons = []
-        for spec in specs:
-            reason = spec.plugin.cannot_work_here(spec.options, self._environ)
-            if reason is None:
-                return spec
-            reasons.append(f"{spec.name}: {reason}")
+        spec, reasons = self._first_that_can(profile)
+        if spec:
+            return spec
         raise InteractionRequired(
             f"no provider of {profile.name} can work here ({'; '.join(reasons)})",
             hint=f"`awslogin explain {profile.name}` shows them",
             profile=profile.name,
         )
+
+    def passed_over(self, profile: Profile) -> str:
+        """Why the providers before the one that runs could not work here; empty for none."""
+        return "; ".join(self._first_that_can(profile)[1])
+
+    def _first_that_can(self, profile: Profile) -> tuple[ProviderSpec | None, list[str]]:
+        """The first of the profile's providers that can work here, and why those before cannot."""
+        specs = [self._config.provider(name) for name in profile.root.provider_names]
+        if len(specs) == 1:
+            return specs[0], []
+        reasons: list[str] = []
+        for spec in specs:
+            reason = spec.plugin.cannot_work_here(spec.options, self._environ)
+            if reason is None:
+                return spec, reasons
+            reasons.append(f"{spec.name}: {reason}")
+        return None, reasons
 
     def likely_spec(self, profile: Profile) -> ProviderSpec:
         """The provider that would run, or the first of a list of which none can: for tables."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -182,13 +183,26 @@ def _found(options: WebIdentityOptions, environ: Mapping[str, str]) -> Secret:
         return _checked(environ[place.env], f"${place.env}")
     path = expanded(str(place.file))
     try:
-        with path.open(encoding="utf-8") as file:
-            return _checked(file.read(LONGEST + 2), str(path))
+        with path.open("rb") as file:
+            return _checked(_text(file.read(4 * LONGEST)), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise LoginRefused(
             f"the token file {path} cannot be read: {type(error).__name__}",
             hint="check the path and its mode",
         ) from None
+
+
+_MARKS = (
+    (BOM_UTF8, "utf-8"), (BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be"),
+)  # fmt: skip
+
+
+def _text(content: bytes) -> str:
+    """The text of a file, whatever byte order mark its writer put before it."""
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return content[len(mark) :].decode(encoding)
+    return content.decode()
 
 
 def _checked(text: str, where: str) -> Secret:

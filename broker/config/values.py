@@ -18,6 +18,8 @@ SESSION_NAME = r"[A-Za-z0-9_+=,.@-]{2,64}"
 """STS API Reference, RoleSessionName and SourceIdentity."""
 _IAM = "arn:aws[a-z-]*:iam::"
 _PATH = "[A-Za-z0-9_+=,.@/-]+"
+_ROLE = "([!-.0-~][!-~]*/)?[A-Za-z0-9_+=,.@-]+"
+"""A path may hold any printable character, a name may not (IAM API Reference, CreateRole)."""
 """IAM API Reference: names of roles and policies, with their path."""
 
 
@@ -51,8 +53,8 @@ AccountId = Annotated[
     BeforeValidator(_account, json_schema_input_type=str | int),
 ]
 Region = Annotated[str, StringConstraints(pattern=f"^{REGION}$")]
-RoleName = Annotated[str, StringConstraints(pattern=f"^{_PATH}$"), AfterValidator(_plain)]
-RoleArn = Annotated[str, StringConstraints(pattern=rf"^{_IAM}[0-9]{{12}}:role/{_PATH}$")]
+RoleName = Annotated[str, StringConstraints(pattern=f"^{_ROLE}$"), AfterValidator(_plain)]
+RoleArn = Annotated[str, StringConstraints(pattern=rf"^{_IAM}[0-9]{{12}}:role/{_ROLE}$")]
 PolicyArn = Annotated[str, StringConstraints(pattern=rf"^{_IAM}([0-9]{{12}}|aws):policy/{_PATH}$")]
 MfaSerial = Annotated[
     str,

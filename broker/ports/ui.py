@@ -286,10 +286,17 @@ class Ui:
     def _on_a_terminal(self) -> str:
         return f"`awslogin login {self._program_for or 'PROFILE'}` on a terminal"
 
-    def _given(self, what: str) -> str | None:
+    def variable_of(self, what: str) -> str | None:
+        """The variable that gives this provider a `USERNAME`, `PASSWORD` or `MFA_CODE`, or None."""
+        return next((name for name in self._variables(what) if self._environ.get(name)), None)
+
+    def _variables(self, what: str) -> list[str]:
         suffix = (self._provider or "").upper().replace("-", "_")
-        names = [f"AWSLOGIN_{what}_{suffix}"] if suffix else []
-        for name in [*names, f"AWSLOGIN_{what}"]:
+        own = [f"AWSLOGIN_{what}_{suffix}"] if suffix else []
+        return [*own, f"AWSLOGIN_{what}"]
+
+    def _given(self, what: str) -> str | None:
+        for name in self._variables(what):
             given = self._environ.get(name, "").rstrip("\r\n")  # as mounted secrets end
             if given and _has_other_bytes(given):
                 raise UsageError(f"{name} is not UTF-8 text")

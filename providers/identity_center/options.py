@@ -21,7 +21,7 @@ def plain_start_url(url: str) -> str:
     Raises:
         ValueError: No address of that kind.
     """
-    parts = urlsplit(url)
+    parts = urlsplit(url.strip().replace("\\", ""))  # a shell's or a wiki's `/\#/`
     if not parts.hostname or parts.scheme not in {"https", "http"}:
         raise ValueError("an address such as https://corp.awsapps.com/start")
     if parts.scheme == "http" and not is_loopback(parts.hostname):

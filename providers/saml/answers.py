@@ -88,10 +88,11 @@ class Answers:
     def send_password(self, page: Page, form: Form) -> Reply:
         """Post the password; the same form again means that it was refused."""
         if self.password_sent:
-            self._person.password_was_refused()
+            source = self._person.password_was_refused()
             raise LoginRefused(
                 self.news(page) or "the identity provider refused the password",
-                hint="check the user name and the password, and whether the account is locked",
+                hint="check the user name and the password, and whether the account is locked"
+                + source,
             )
         require_target(form, self._allowed, "password")
         if form.code:

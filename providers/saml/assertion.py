@@ -30,7 +30,8 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
 
 _AWS = re.compile(r"urn:amazon:webservices|signin\.(aws\.amazon|amazonaws)[a-z-]*\.")
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/(?:[!-~]{1,510}/)?[\w+=,.@-]+", re.ASCII)
+"""A path may hold any printable character, a name may not (IAM API Reference, CreateRole)."""
 _PROVIDER = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:saml-provider/[\w._-]+", re.ASCII)
 
 
@@ -162,13 +163,14 @@ def _require_success(root: ET.Element) -> None:
 
 
 def _roles(assertion: ET.Element) -> tuple[Role, ...]:
-    """Values `role,provider` in either order; a malformed one spoils itself alone."""
+    """Pairs of role and provider, in either order; a malformed one spoils itself alone."""
     found = set()
     for value in _attribute(assertion, "Role"):
-        parts = [part.strip() for part in value.split(",")]
-        for one, other in (parts, parts[::-1]) if len(parts) == 2 else ():
-            if _ROLE.fullmatch(one) and _PROVIDER.fullmatch(other):
-                found.add(Role(one, other))
+        arns = re.split(r"\s*[,;\s]\s*(?=arn:)", value.strip())
+        for pair in zip(arns[::2], arns[1::2], strict=len(arns) % 2 == 0):
+            for one, other in (pair, pair[::-1]):
+                if _ROLE.fullmatch(one) and _PROVIDER.fullmatch(other):
+                    found.add(Role(one, other))
     return tuple(sorted(found))
 
 

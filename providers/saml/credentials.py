@@ -65,11 +65,16 @@ class Person:
         self._given.append(given.reveal())
         return given
 
-    def password_was_refused(self) -> None:
-        """A kept password that does not work is not tried again."""
+    def password_was_refused(self) -> str:
+        """A kept password that does not work is not tried again; where it came from, for a hint."""
         self._typed = None
+        variable = self._ports.ui.variable_of("PASSWORD")
+        if variable:
+            return f"; {variable} of the environment gave it"
         if self._kept:
             self._ports.secrets.delete(self._entry())
+            return "; the keychain gave it, and has dropped it"
+        return ""
 
     def password_was_taken(self) -> None:
         """Offer to keep a typed password that worked, where the YAML wants that."""

@@ -55,6 +55,11 @@ class SamlOptions(ProviderOptions):
     executable: str | None = None
     headless: Literal["auto", True, False] = "auto"
 
+    @field_validator("url", mode="before")
+    @classmethod
+    def _without_blanks(cls, url: object) -> object:
+        return url.strip() if isinstance(url, str) else url
+
     @field_validator("url")
     @classmethod
     def _is_safe(cls, url: str | None) -> str | None:

@@ -8,6 +8,9 @@ from broker.ports.ui import Ui
 from broker.provider import Account, Request
 from providers.saml.assertion import Assertion, Role
 
+MOST_NAMED = 8
+"""Roles in a message."""
+
 
 def choose(assertion: Assertion, request: Request, provider_arn: str | None, ui: Ui) -> Role:
     """The role that the request names, else the only one, else the person's pick.
@@ -33,8 +36,10 @@ def choose(assertion: Assertion, request: Request, provider_arn: str | None, ui:
     held = [role for role in assertion.roles if provider_arn in {None, role.provider_arn}]
     wanted = [role for role in held if _is_wanted(role, request)]
     if not wanted:
-        names = ", ".join(role.role_arn for role in held) or "none at all"
         near = _nearest(request, held)
+        names = ", ".join(role.role_arn for role in held[:MOST_NAMED]) or "none at all"
+        if len(held) > MOST_NAMED:
+            names += f" and {len(held) - MOST_NAMED} more (`awslogin discover PROVIDER` lists them)"
         raise RoleRefused(
             f"the sign-in does not hold {_words(request)}; it holds {names}",
             hint=f"did you mean {near}?" if near else "ask for the role, or name one of those",

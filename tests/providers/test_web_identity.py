@@ -194,8 +194,24 @@ def test_strange_claims_are_stss_to_judge(ci: Home, claims: str) -> None:
     assert (error["exit"], "InvalidIdentityToken" in error["message"]) == (3, True)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_with_a_byte_order_mark(ci: Home, sandbox: Sandbox, encoding: str) -> None:
+    (ci.folder / "token").write_text(f"{sandbox.issuer.token()}\r\n", encoding=encoding)
+    config(ci, f"{{file: {ci.folder}/token}}")
+    ci.run("deploy").ok()
+
+
+def test_providers_that_were_passed_over_are_told_when_the_last_one_fails(ci: Home) -> None:
+    """In a GitHub job without the permission the list falls through to a person's sign-in."""
+    config(ci, "github")
+    job = {"GITHUB_ACTIONS": "true"}
+    error = ci.run("prod", "--output", "json", env=job).error
+    assert "ci: ACTIONS_ID_TOKEN_REQUEST_URL is not set" in error["hint"]
+    assert "permissions: {id-token: write}" in error["hint"]
+
+
 def test_a_file_that_is_no_text(ci: Home) -> None:
-    (ci.folder / "token").write_bytes(b"\xff\xfe")
+    (ci.folder / "token").write_bytes(b"\xfd\xfe")
     config(ci, f"{{file: {ci.folder}/token}}")
     error = ci.run("deploy", "--output", "json").error
     assert (error["exit"], "cannot be read" in error["message"]) == (3, True)

@@ -6,6 +6,7 @@ Source: AD FS 2012 R2 to 2022, `/adfs/ls/`; Microsoft Learn, "AD FS and Azure MF
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from bs4 import Tag
 
@@ -30,6 +31,18 @@ class Adfs(FormIdp):
     """`url` is the IdP-initiated address, or the federation server's host."""
 
     START = "/adfs/ls/IdpInitiatedSignOn.aspx?loginToRp=urn:amazon:webservices"
+
+    @property
+    def start(self) -> str:
+        """With AWS as the party to sign in to, where the address does not name one."""
+        start = super().start
+        parts = urlsplit(start)
+        if not parts.path.lower().endswith("/idpinitiatedsignon.aspx"):
+            return start
+        if "logintorp=" in parts.query.lower():
+            return start
+        query = f"{parts.query}&loginToRp=urn:amazon:webservices".lstrip("&")
+        return parts._replace(query=query).geturl()
 
 
 class AdfsPages(PageReader):

@@ -81,11 +81,11 @@ class _Step:
 
     def _sign_in(self) -> Reply:
         if self._config.error:
-            if self._config.error in {"50126", "50034", "50056"}:
-                self._walk.person.password_was_refused()
+            is_wrong = self._config.error in {"50126", "50034", "50056"}
+            source = self._walk.person.password_was_refused() if is_wrong else ""
             raise LoginRefused(
                 f"Microsoft refused the sign-in: {self._config.said}",
-                hint="check the user name and the password",
+                hint=f"check the user name and the password{source}",
             )
         user = self._walk.person.username()
         known = self._credential_type(user)

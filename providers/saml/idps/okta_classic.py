@@ -121,11 +121,12 @@ class Classic:
         try:
             return self._authn.post(link(answer, "next") or "/api/v1/authn", body)
         except RefusedError as refused:
-            if refused.code == "E0000004":
-                self._person.password_was_refused()
+            is_wrong = refused.code == "E0000004"
+            source = self._person.password_was_refused() if is_wrong else ""
             raise LoginRefused(
                 f"Okta refused the sign-in: {refused.said or refused.code}",
-                hint="check the user name and the password; a locked account looks the same",
+                hint="check the user name and the password; a locked account looks the same"
+                + source,
             ) from None
 
     def _skip_warning(self, answer: Answer) -> Answer:

@@ -6,6 +6,7 @@ its v1, which wrap all in `status` and `data`, are read too.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -89,19 +90,15 @@ class OneLogin(IdentityProvider):
         answer = _flat(api.answer(reply))
         if reply.status < 400:
             return answer
+        hint = "check `app_id` and `subdomain` of the provider"
         if reply.status == 401:
-            self.person.password_was_refused()
-        raise LoginRefused(
-            f"OneLogin refused the sign-in: {_said(answer)}",
-            hint="check the user name and the password"
-            if reply.status == 401
-            else "check `app_id` and `subdomain` of the provider",
-        )
+            hint = f"check the user name and the password{self.person.password_was_refused()}"
+        raise LoginRefused(f"OneLogin refused the sign-in: {_said(answer)}", hint=hint)
 
     # Second factors
 
     def _verified(self, answer: Answer) -> Answer:
-        devices = [self._factor(device) for device in api.objects(answer.get("devices"))]
+        devices = self._takers([_factor(device) for device in api.objects(answer.get("devices"))])
         chosen = factors.choose(devices, self.options.mfa, self.ports.ui)
         state = {"token": str(answer["state_token"])}
         if chosen.kind == "push":
@@ -152,15 +149,20 @@ class OneLogin(IdentityProvider):
             )
         return answer
 
-    def _factor(self, device: Answer) -> Factor:
-        """One device. OneLogin Protect shows codes too: `mfa: totp` takes those."""
-        label = api.words(device.get("device_type"), 60) or "unknown device"
-        kind = next((kind for part, kind in _KINDS if part in label.lower()), "totp")
-        if kind == "push" and self.options.mfa == "totp":
-            kind = "totp"
-        named = api.words(device.get("user_display_name") or device.get("device_name"), 40)
-        number = api.words(device.get("device_id"), 40)
-        return Factor(kind, f"{label} {named or number}", device.get("device_id"), number)
+    def _takers(self, devices: list[Factor]) -> list[Factor]:
+        """OneLogin Protect shows codes too: it takes them where `mfa: totp` finds nothing else."""
+        if self.options.mfa != "totp" or any(device.kind == "totp" for device in devices):
+            return devices
+        return [replace(one, kind="totp") if one.kind == "push" else one for one in devices]
+
+
+def _factor(device: Answer) -> Factor:
+    """One device; it is told from others of its type by its name, else by its number."""
+    label = api.words(device.get("device_type"), 60) or "unknown device"
+    kind = next((kind for part, kind in _KINDS if part in label.lower()), "totp")
+    named = api.words(device.get("user_display_name") or device.get("device_name"), 40)
+    number = api.words(device.get("device_id"), 40)
+    return Factor(kind, f"{label} {named or number}", device.get("device_id"), number)
 
 
 def _flat(answer: Answer) -> Answer:

@@ -55,10 +55,10 @@ class Shibboleth(FormIdp):
             only_to=self.options.password_origins(),
         )
         if reply.status in {401, 403}:
-            self.person.password_was_refused()
+            source = self.person.password_was_refused()
             raise LoginRefused(
                 "the identity provider refused the password",
-                hint="check the user name and the password",
+                hint=f"check the user name and the password{source}",
             )
         encoded = _response_in(reply.text)
         if not encoded:

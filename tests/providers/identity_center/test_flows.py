@@ -11,6 +11,7 @@ import requests
 from broker.errors import ConfigError, LoginRefused, NetworkError, UnexpectedReply, UsageError
 from broker.ports import browser_reachability
 from broker.testing import FakeClock, MemorySecrets, ScriptedUi
+from providers.identity_center.options import IdentityCenterOptions
 from tests.providers.identity_center.conftest import STAGE, Make, Visitor
 from tests.sandbox import Sandbox
 
@@ -255,3 +256,9 @@ def test_a_hostile_verification_address_is_not_opened(make: Make, sandbox: Sandb
     with pytest.raises(Exception, match="web address"):
         make(ui=ui).login(STAGE)
     assert ui.browsed == []
+
+
+@pytest.mark.parametrize("end", ["/", "/#/", "/\\#/", " ", "/?tab=accounts#x"])
+def test_a_start_url_as_people_paste_it(sandbox: Sandbox, end: str) -> None:
+    options = IdentityCenterOptions(start_url=f"{sandbox.start_url}{end}", region="eu-west-1")
+    assert options.start_url == sandbox.start_url

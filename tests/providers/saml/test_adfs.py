@@ -113,3 +113,9 @@ def test_several_methods_and_nobody_to_choose(sandbox: Sandbox) -> None:
     with pytest.raises(InteractionRequired, match="VIP passcode") as needed:
         Walk(sandbox, "adfs", sandbox.adfs.url, "otto").arn()
     assert "mfa" in needed.value.hint
+
+
+def test_a_start_address_that_names_no_party(sandbox: Sandbox) -> None:
+    bare = sandbox.adfs.url.partition("?")[0]
+    assert Walk(sandbox, "adfs", bare).arn() == ANN
+    assert Walk(sandbox, "adfs", f" {bare}?client-request-id=1 ").arn() == ANN

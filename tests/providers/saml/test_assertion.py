@@ -249,3 +249,19 @@ def test_one_role_through_two_providers() -> None:
     assert "saml_provider_arn" in needed.value.hint
     assert choose(ADMIN, one, other, provider_arn=other.provider_arn) == other
     assert choose(ADMIN, one, other, answers=["saml-provider/old"]) == other
+
+
+def test_several_pairs_in_one_value_and_odd_paths() -> None:
+    odd = role("team!(x),y/Dev"), role("Plain,er")
+    pairs = [f"{one.role_arn},{one.provider_arn}" for one in (role("A"), role("B"))]
+    backwards = f"{odd[0].provider_arn} , {odd[0].role_arn}"
+    values = [",".join(pairs), f"{backwards};{odd[1].role_arn},{odd[1].provider_arn}"]
+    assert read(response(*values), NOW).roles == tuple(sorted([role("A"), role("B"), *odd]))
+    assert read(response(f"{pairs[0]},arn:aws:iam::x"), NOW).roles == (role("A"),)
+
+
+def test_a_wrong_role_among_hundreds_is_a_short_message() -> None:
+    held = [role(f"Role{number:03}") for number in range(300)]
+    with pytest.raises(RoleRefused, match=r"and 292 more") as refused:
+        choose(Request(profile="x", region="eu-west-1", account=PROD, role="Role1234"), *held)
+    assert len(refused.value.message) < 1000

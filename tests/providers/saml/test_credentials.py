@@ -98,3 +98,9 @@ def test_a_seed_may_be_a_whole_address() -> None:
     address = pyotp.TOTP(SEED, digits=8).provisioning_uri(name="ann", issuer_name="corp")
     secrets = MemorySecrets(clock, MemoryKeychain({"team/provider/totp/ann": address}))
     assert person(clock, secrets).code(HERE).reveal() == pyotp.TOTP(SEED, digits=8).at(clock.now())
+
+
+def test_a_stale_password_of_the_environment_is_named(sandbox: Sandbox) -> None:
+    with pytest.raises(LoginRefused) as refused:
+        Walk(sandbox, "form", sandbox.idp.url, password="an old one").arn()
+    assert "AWSLOGIN_PASSWORD of the environment gave it" in refused.value.hint

@@ -336,3 +336,11 @@ def test_options() -> None:
         options.model_validate({"idp": "okta"})
     with pytest.raises(ValidationError, match="goes with `idp: okta"):
         options.model_validate({"idp": "form", "url": "https://x.example", "client_id": "x"})
+
+
+@pytest.mark.parametrize("path", ["", "/", "/app/UserHome", "/home/amazon_aws_sso/0oa1/272"])
+def test_an_address_that_opens_no_app_of_aws(sandbox: Sandbox, path: str) -> None:
+    sign_in = SignIn(sandbox, {"idp": "okta", "url": sandbox.okta.url + path})
+    error = refusal(sign_in, ConfigError)
+    assert ("identity-center" if "sso" in path else "/home/amazon_aws/0oa") in error.hint
+    assert sandbox.okta.passwords_seen == 0

@@ -103,6 +103,21 @@ def test_the_code_of_onelogin_protect(sandbox: Sandbox) -> None:
     assert sandbox.onelogin.pushes == 0
 
 
+def test_codes_come_from_the_authenticator_beside_onelogin_protect(sandbox: Sandbox) -> None:
+    otto = sandbox.world.people["otto"]
+    assert otto.totp
+    sandbox.onelogin.devices["otto"] = [PROTECT, TOTP]
+    code = {"AWSLOGIN_MFA_CODE": otto.totp.code(sandbox.world.now())}
+    assert onelogin(sandbox, "otto", mfa="totp", environ=code).login() == f"{ADMIN_ARN}/otto"
+    assert sandbox.calls("onelogin", VERIFY)[0].json["device_id"] == "666667"
+
+
+def test_a_device_is_named_by_its_id(sandbox: Sandbox) -> None:
+    sandbox.onelogin.devices["ann"] = [PROTECT, PROTECT]
+    assert onelogin(sandbox, mfa="666667").login() == f"{ADMIN_ARN}/ann"
+    assert sandbox.calls("onelogin", VERIFY)[0].json["device_id"] == "666667"
+
+
 def test_a_machine_sends_a_wrong_code_once(sandbox: Sandbox) -> None:
     sandbox.onelogin.devices["otto"] = [TOTP]
     error = refusal(onelogin(sandbox, "otto", environ={"AWSLOGIN_MFA_CODE": "000000"}))

@@ -510,3 +510,33 @@ def test_an_unknown_page_keeps_a_copy_without_secrets(site: Site) -> None:
         assert secret not in page
     for kept in ("Wartung", 'id="x"', 'name="h"', "execution=", "Hallo", "var c"):
         assert kept in page
+
+
+EQUAL = (
+    "<form method=post action=/code><label><input type=radio name=device value=d1>unnamed</label>"
+    "<label><input type=radio name=device value=d2>unnamed</label><input name=otp></form>"
+)
+
+
+@pytest.mark.parametrize(
+    ("mfa", "device"), [("unnamed (2)", "d2"), ("d2", "d2"), ("unnamed", "d1"), ("d1", "d1")]
+)
+def test_devices_with_equal_names_are_told_apart(site: Site, mfa: str, device: str) -> None:
+    site.login()
+    site.pages |= {"/login": EQUAL, "/code": site.done()}
+    assert site.walk(mfa=mfa, code="123456").arn() == ANN
+    assert site.posts("/code")[0]["device"] == device
+
+
+def test_the_right_code_goes_to_the_device_that_was_chosen(site: Site) -> None:
+    """A person picks the second of two that have one name, and corrects a code."""
+    site.login()
+    site.pages["/login"] = EQUAL
+    site.pages["/code"] = lambda asked: (
+        site.done() if asked.form["otp"] == "222222" else f"<p role=alert>No</p>{EQUAL}"
+    )
+    walk = site.walk(answers=["unnamed (2)", "111111", "222222"])
+    assert walk.arn() == ANN
+    assert [post["device"] for post in site.posts("/code")] == ["d2", "d2"]
+    with pytest.raises(InteractionRequired, match=r"unnamed, unnamed \(2\)"):
+        site.walk(code="123456").arn()
