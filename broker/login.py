@@ -219,13 +219,7 @@ class Login:
         if profile.source and profile.is_chained:
             source = self.session(profile.source, SessionRequirements(timeout=requirements.timeout))
             return self._broker.aws.assume_role(source.credentials(), request)
-        try:
-            return self._broker.plugins.provider(identity).login(request)
-        except AwsLoginError as error:
-            passed_over = self._broker.plugins.passed_over(profile)
-            if passed_over and passed_over not in error.hint:  # one of those may have been meant
-                error.hint += f"; passed over: {passed_over}"
-            raise
+        return self._broker.plugins.credentials(identity, request)
 
     def _warn_if_not_kept(self) -> None:
         trouble = self._broker.sealed.unwritable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from broker.config import Config, Profile, ProviderSpec
-from broker.errors import InteractionRequired
+from broker.errors import AwsLoginError, InteractionRequired
 from broker.identity import Identity, session_id, sign_in_id
 from broker.paths import state_dir
 from broker.ports import LaterHttp, Ports
@@ -17,7 +17,7 @@ from broker.ports.entry_index import EntryIndex
 from broker.ports.secrets import Keychain, Secrets
 from broker.ports.ui import Ui
 from broker.ports.used_codes import UsedCodes
-from broker.provider import KeyHolder, Provider
+from broker.provider import Credentials, KeyHolder, Provider, Request
 from broker.seal import SealedFiles
 
 
@@ -61,9 +61,15 @@ class Plugins:
             profile=profile.name,
         )
 
-    def passed_over(self, profile: Profile) -> str:
-        """Why the providers before the one that runs could not work here; empty for none."""
-        return "; ".join(self._first_that_can(profile)[1])
+    def credentials(self, identity: Identity, request: Request) -> Credentials:
+        """What the provider gives; a failure says which others were passed over, and why."""
+        try:
+            return self.provider(identity).login(request)
+        except AwsLoginError as error:
+            passed_over = "; ".join(self._first_that_can(identity.profile)[1])
+            if passed_over and passed_over not in error.hint:  # one of those may have been meant
+                error.hint += f"; passed over: {passed_over}"
+            raise
 
     def _first_that_can(self, profile: Profile) -> tuple[ProviderSpec | None, list[str]]:
         """The first of the profile's providers that can work here, and why those before cannot."""
