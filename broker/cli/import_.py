@@ -34,7 +34,9 @@ NAMES_SHOWN = 8
 
 
 @command("import")
-@click.argument("source", required=False, type=click.Choice([CREDENTIALS, *SOURCES]))
+@click.argument(
+    "source", required=False, metavar="[SOURCE]", type=click.Choice([CREDENTIALS, *SOURCES])
+)
 @click.argument("names", nargs=-1, metavar="[NAME…]")
 @click.option("--dry-run", is_flag=True, help="Print the YAML that would be added, change nothing.")
 @click.option("--no-keys", is_flag=True, help="Leave the keys of its keychain where they are.")
@@ -58,9 +60,11 @@ def import_(
 ) -> int | None:
     """Take over another tool's set-up as providers and profiles of the config.
 
-    SOURCE is the tool; without one it says what is here. NAME… limits it to these profiles of the
-    tool's. aws-credentials moves plain-text keys of ~/.aws/credentials into the keychain: NAME… are
-    sections, each of which goes to the static profile of its name.
+    SOURCE is aws-config (the AWS CLI's profiles), aws-vault, saml2aws, aws-sso-cli, granted,
+    gimme-aws-creds, okta-aws-cli, aws-azure-login or atmos; without one it says what is here.
+    NAME… limits it to these profiles of the tool's. aws-credentials moves plain-text keys of
+    ~/.aws/credentials into the keychain: NAME… are sections, each of which goes to the static
+    profile of its name.
     """
     if (profile or remove is not None) and source != CREDENTIALS:
         raise UsageError("--as, --remove and --keep go with aws-credentials")

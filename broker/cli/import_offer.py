@@ -25,7 +25,7 @@ def offered(app: App, here: Here) -> str | None:
             continue
         if found.files and found.is_in_use:
             there[source] = found
-            rows.append(_counted(source, found))
+            rows.append(_counted(source, found, here))
     if app.output == "json":
         app.say_json(rows)
         return None
@@ -50,14 +50,18 @@ def _keys(here: Here) -> Found:
     return Found(files=[path] if keys else [], key_names=[*keys])
 
 
-def _counted(source: str, found: Found) -> dict[str, Any]:
+def _counted(source: str, found: Found, here: Here) -> dict[str, Any]:
+    """What would come over into a config that has nothing yet."""
+    from broker.importing.merging import EMPTY, merge
+
+    merged = merge(EMPTY, here.folder / "awslogin.yaml", found, here.environ)
     return {
         "source": source,
         "files": [str(path) for path in found.files],
-        "providers": len(found.providers),
-        "profiles": len(found.profiles),
+        "providers": len(merged.providers),
+        "profiles": len(merged.profiles),
         "keys": len(found.key_names),
-        "left_out": len({one.source for one in found.left_out if not one.key}),
+        "left_out": len(merged.left_out),
     }
 
 
