@@ -54,7 +54,6 @@ LONG = dict.fromkeys(
         "broker/ports/ui.py:Ui",
         "providers/saml/credentials.py:Person",
         "providers/saml/walk.py:Walk",
-        "providers/static/provider.py:Static",
     ],
     "until it is split",
 ) | {

@@ -44,6 +44,12 @@ class ProfileEntry:
         section = _value_of(yaml.compose(self._text, Loader=_LOADER), _SECTION)
         pairs = section.value if isinstance(section, yaml.MappingNode) else []
         found = [pair for pair in pairs if pair[0].value == name]
+        if not found:
+            raise ConfigError(
+                f"profile `{name}` stands in another file, which this one extends",
+                file=file,
+                hint="change it there: `--config FILE` names that file",
+            )
         if len(found) != 1 or not isinstance(found[0][1], yaml.MappingNode):
             raise self._error("is not written as an entry of its own")
         self._key, self._value = found[0]

@@ -112,10 +112,7 @@ def taken_up(broker: Broker, profile: Profile, *, quiet_days: float) -> Plan | N
     session = login.Login(broker).session(profile, login.SessionRequirements())
     arn = _proven(broker, session, profile.account or account_of(user_arn) or "")
     migration = _migration(broker, holder, profile, keys.access_key_id, user_arn)
-    text = ProfileEntry(broker.config.content, migration.file, profile.name).text
-    migration = replace(
-        migration, to=session.provider, before=text, after=text, quiet_days=quiet_days
-    )
+    migration = replace(migration, to=session.provider, quiet_days=quiet_days)
     remarks = _differences(broker, session, user_arn, arn)
     return Plan(migration, broker.config.content, arn, tuple(remarks))
 

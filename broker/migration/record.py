@@ -34,7 +34,8 @@ class Migration:
         region: The profile's.
         mfa_serial: The device that the keys go with, or None.
         file: The config file.
-        before: The profile's lines before the change, for `--undo`.
+        before: The profile's lines before the change, for `--undo`; empty as `after` is, where
+            somebody else has changed the config.
         after: The same after it.
         stage: What was done last.
         since: When the wait for the next step began.

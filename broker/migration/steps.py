@@ -112,6 +112,8 @@ class Steps:
             ConfigError: The lines of the profile have been changed since.
         """
         config = self._broker.config
+        if migration.before == migration.after:  # another person has changed it
+            return config.content
         entry = ProfileEntry(config.content, str(config.path), migration.profile)
         if entry.text == migration.before:
             return config.content
@@ -126,6 +128,8 @@ class Steps:
     def _finish_switching(self, migration: Migration) -> Taken:
         """The run before was killed: the change is made, or it is not."""
         config = self._broker.config
+        if migration.before == migration.after:  # another person has changed it
+            return self._switched(migration)
         entry = ProfileEntry(config.content, str(config.path), migration.profile)
         if entry.text != migration.after:
             if entry.text != migration.before:

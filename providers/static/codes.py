@@ -107,6 +107,8 @@ def _is_code(text: str) -> bool:
 
 def _is_about_a_code(error: LoginRefused) -> bool:
     words = r"multi.?factor|mfa|one.?time|pass ?code"
+    if re.search(r"verify your mfa serial", error.message, re.IGNORECASE):
+        return False  # the device is wrong, not the code
     return re.search(words, error.message, re.IGNORECASE) is not None
 
 

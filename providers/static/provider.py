@@ -9,27 +9,19 @@ the roles that demand it.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from broker.durations import HOUR
-from broker.errors import ConfigError, LoginRefused, RoleRefused
+from broker.errors import ConfigError
 from broker.ports.aws import credentials_of
-from broker.ports.clock import from_text, to_text
 from broker.provider import Credentials, KeyHolder, ProviderOptions, Request, Rotation, access_key
 from broker.secret import Secret
-from providers.static.codes import Codes, seed_entry
+from providers.static.codes import seed_entry
 from providers.static.rotation import key_created, rotate
+from providers.static.sessions import SESSION, WORTH_GIVING, UserSessions
 from providers.static.store import KeyStore
-
-SESSION = 12 * HOUR
-"""Seconds; AWS's own default for GetSessionToken."""
-USABLE = timedelta(minutes=1)
-"""What must be left of the MFA session for one more AssumeRole."""
-WORTH_GIVING = timedelta(hours=1)
-"""What must be left of it to be given out as the user's session."""
 
 
 class StaticOptions(ProviderOptions):
@@ -43,7 +35,7 @@ class Static(KeyHolder):
 
     def __init__(self, name: str, options: Any, ports: Any) -> None:
         super().__init__(name, options, ports)
-        self._one_code_at_a_time = threading.RLock()
+        self._sessions = UserSessions(self.ports)
 
     @property
     def _store(self) -> KeyStore:
@@ -75,16 +67,13 @@ class Static(KeyHolder):
                     " GetSessionToken takes none"
                 )
             if request.mfa_serial and request.duration is None and not request.force:
-                return self._mfa_session(keys, request, WORTH_GIVING)
-            return self._session(keys, request, request.duration or SESSION)
+                return self._sessions.with_mfa(keys, request, WORTH_GIVING)
+            return self._sessions.session(keys, request, request.duration or SESSION)
         if self.signs_with_a_session(request):
-            return self._role_with_mfa_session(keys, request)
+            return self._sessions.role_by_mfa_session(keys, request)
         if not request.mfa_serial:
             return self.ports.aws.assume_role(keys, request)
-        with self._one_code_at_a_time:
-            return Codes(self.ports, request).use(
-                lambda code: self.ports.aws.assume_role(keys, request, mfa_code=code)
-            )
+        return self._sessions.role_by_code(keys, request)
 
     def federate(self, request: Request) -> Credentials:
         """GetFederationToken: what the console takes of a user. MFA has no place in it."""
@@ -144,7 +133,7 @@ class Static(KeyHolder):
         return self._signer(self.user_keys(request.keys_profile or request.profile), request)
 
     def _signer(self, keys: Credentials, request: Request) -> Credentials:
-        return self._mfa_session(keys, request) if request.mfa_serial else keys
+        return self._sessions.with_mfa(keys, request) if request.mfa_serial else keys
 
     def key_created(self, request: Request) -> datetime | None:
         """When IAM made the keys; None where it does not say without MFA."""
@@ -171,78 +160,3 @@ class Static(KeyHolder):
         pair = access_key(key_id, self.ports.ui.ask("Secret access key", secret=True))
         self.ports.aws.caller_identity(Credentials(*pair), region)
         self.store_keys(profile, *pair)
-
-    def _role_with_mfa_session(self, keys: Credentials, request: Request) -> Credentials:
-        """The role; a kept session that AWS does not take any more is replaced once."""
-        kept = self.ports.secrets.recall("mfa-session") or {}
-        session = self._mfa_session(keys, request)
-        try:
-            return self.ports.aws.assume_role(session, request)
-        except LoginRefused:
-            if session.access_key_id != kept.get("access_key_id"):
-                raise
-        session = self._mfa_session(keys, request, instead_of=session)
-        return self.ports.aws.assume_role(session, request)
-
-    def _mfa_session(
-        self,
-        keys: Credentials,
-        request: Request,
-        least: timedelta = USABLE,
-        instead_of: Credentials | None = None,
-    ) -> Credentials:
-        """The user's session with MFA: the one that still holds, else one for a code.
-
-        Args:
-            keys: The user's own.
-            request: The device.
-            least: What must be left of it.
-            instead_of: One that AWS refused.
-        """
-        refused = instead_of.access_key_id if instead_of else None
-        with self._one_code_at_a_time:
-            kept = self.ports.secrets.recall("mfa-session")
-            if (
-                not kept
-                or kept["access_key_id"] == refused
-                or from_text(kept["expires_at"]) - self.ports.clock.now() <= least
-            ):
-                return self._session(keys, request, SESSION)
-        return Credentials(
-            access_key_id=kept["access_key_id"],
-            secret_access_key=Secret(kept["secret_access_key"]),
-            session_token=Secret(kept["session_token"]),
-            expires_at=from_text(kept["expires_at"]),
-        )
-
-    def _session(self, keys: Credentials, request: Request, duration: int) -> Credentials:
-        """GetSessionToken; the longest with MFA is kept, for it serves all roles of these keys."""
-        if not request.mfa_serial:
-            return self._get_session_token(keys, request, duration, None)
-        with self._one_code_at_a_time:
-            session = Codes(self.ports, request).use(
-                lambda code: self._get_session_token(keys, request, duration, code)
-            )
-        assert session.session_token
-        assert session.expires_at
-        document = {
-            "access_key_id": session.access_key_id,
-            "secret_access_key": session.secret_access_key.reveal(),
-            "session_token": session.session_token.reveal(),
-            "expires_at": to_text(session.expires_at),
-        }
-        kept = self.ports.secrets.recall("mfa-session")
-        if not kept or from_text(kept["expires_at"]) < session.expires_at:
-            self.ports.secrets.remember("mfa-session", document, until=session.expires_at)
-        return session
-
-    def _get_session_token(
-        self, keys: Credentials, request: Request, duration: int, code: str | None
-    ) -> Credentials:
-        mfa = {"SerialNumber": request.mfa_serial, "TokenCode": code} if code else {}
-        client = self.ports.aws.client("sts", request.region, keys, once=code is not None)
-        try:
-            with self.ports.aws.errors("GetSessionToken"):
-                return credentials_of(client.get_session_token(DurationSeconds=duration, **mfa))
-        except RoleRefused as error:  # there is no role here: the sign-in itself is denied
-            raise LoginRefused(error.message, hint="check the code and `mfa_serial`") from error

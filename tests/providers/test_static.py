@@ -24,6 +24,7 @@ from broker.testing import (
     make_ports,
 )
 from providers.static import Static
+from providers.static.codes import Codes
 from tests.sandbox import DEV, Sandbox
 
 MFA = f"arn:aws:iam::{DEV}:mfa/ann"
@@ -300,3 +301,15 @@ def test_spent_codes_survive_damage_and_are_forgotten_in_time(tmp_path: Path) ->
     for path in tmp_path.iterdir():
         path.write_text("{damaged")
     assert codes.spend("device", "123456")
+
+
+def test_a_wrong_device_is_no_wrong_code(machine: Machine) -> None:
+    """AWS says of a serial that is not the user's that it must be verified: once is enough."""
+    provider = machine.process("111111", "222222", "333333")
+
+    def refuse(code: str) -> None:
+        raise LoginRefused("unable to validate MFA code. Please verify your MFA serial number")
+
+    with pytest.raises(LoginRefused, match="serial"):
+        Codes(provider.ports, ask()).use(refuse)
+    assert len(ui_of(provider).asked) == 1

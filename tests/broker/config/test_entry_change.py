@@ -72,6 +72,7 @@ def test_a_change_and_back(before: str, after: str, mark: bytes) -> None:
         "base: &x {provider: keys}\nprofiles:\n  dev:\n    <<: *x\n",
         "profiles:\n  dev: 1\n",
         "profiles: {}\n",
+        "profiles:\n  other: {provider: keys}\n",
     ],
 )
 def test_what_cannot_be_changed_safely(text: str) -> None:
