@@ -123,16 +123,14 @@ class Static(KeyHolder):
             self.ports,
             self._store,
             request,
-            lambda keys: self._signer(keys, request),
+            lambda _: self.signer(request),
             others,
             keep_inactive=keep_inactive,
         )
 
     def signer(self, request: Request) -> Credentials:
         """The MFA session where there is a device, else the keys."""
-        return self._signer(self.user_keys(request.keys_profile or request.profile), request)
-
-    def _signer(self, keys: Credentials, request: Request) -> Credentials:
+        keys = self.user_keys(request.keys_profile or request.profile)
         return self._sessions.with_mfa(keys, request) if request.mfa_serial else keys
 
     def key_created(self, request: Request) -> datetime | None:
@@ -151,12 +149,13 @@ class Static(KeyHolder):
         if found is None and ui.interactive and self.ports.secrets.has_keychain:
             about = f"The keychain holds no keys for {profile}."
             if ui.confirm("Add an access key now?", about=about):
-                self._add_keys(profile, request.region)
+                self.store_keys(profile, *_asked_for(self.ports, request.region))
         return found or self.user_keys(profile)
 
-    def _add_keys(self, profile: str, region: str) -> None:
-        """Ask for a pair, and store it once AWS has taken it."""
-        key_id = self.ports.ui.ask("Access key id")
-        pair = access_key(key_id, self.ports.ui.ask("Secret access key", secret=True))
-        self.ports.aws.caller_identity(Credentials(*pair), region)
-        self.store_keys(profile, *pair)
+
+def _asked_for(ports: Any, region: str) -> tuple[str, Secret]:
+    """A pair that a person types, once AWS has taken it."""
+    key_id = ports.ui.ask("Access key id")
+    pair = access_key(key_id, ports.ui.ask("Secret access key", secret=True))
+    ports.aws.caller_identity(Credentials(*pair), region)
+    return pair
