@@ -24,3 +24,9 @@ def agreed(app: App, change: str, *, yes: bool) -> bool:
     if yes or not app.ui.interactive:
         return True
     return app.ui.confirm("Write this?", about=change)
+
+
+def read_config_again(app: App) -> None:
+    """Forget the config, whose file this command has changed, and what was made of it."""
+    for part in ("config", "idle_broker", "login"):
+        vars(app).pop(part, None)

@@ -17,14 +17,17 @@ _COLOURS = {"ok": "green", "info": "cyan", "warning": "yellow", "error": "red"}
 
 @command()
 @click.option("--fix", is_flag=True, help="Run the commands of awslogin's own, after showing them.")
+@click.option("--only-wrong", is_flag=True, help="Show warnings and errors alone.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def doctor(app: App, *, fix: bool, yes: bool) -> int:
+def doctor(app: App, *, fix: bool, only_wrong: bool, yes: bool) -> int:
     """What is wrong on this machine, and the command that mends it."""
     machine = Machine(app.environ, Path(working_directory()), lambda: app.config)
     findings = examine(machine)
     if fix and _fixed(app, findings, yes=yes):
         machine = Machine(app.environ, Path(working_directory()), lambda: app.config)
         findings = examine(machine)
+    if only_wrong:
+        findings = [one for one in findings if one.severity in {"warning", "error"}]
     if app.output == "json":
         app.say_json({"findings": [_as_json(finding) for finding in findings]})
     else:

@@ -14,7 +14,7 @@ import click
 
 from broker.aws_files import write_back
 from broker.cli.app import App, command
-from broker.cli.change import agreed, diff
+from broker.cli.change import agreed, diff, read_config_again
 from broker.cli.import_keys import from_credentials, taken_over
 from broker.cli.import_offer import CREDENTIALS, offered
 from broker.cli.keys import holder_of
@@ -141,7 +141,7 @@ class _Import:
         if before is not None:
             Trust(app.environ).carry_over(self._path, before, merged.content)
         write_back(self._path, merged.content)
-        _read_config_again(app)
+        read_config_again(app)
         return True
 
     def _keys(
@@ -247,12 +247,6 @@ def _without_keys(app: App, ours: dict[str, str]) -> tuple[list[str], list[AwsLo
             error.profile = error.profile or name
             problems.append(error)
     return wanted, problems
-
-
-def _read_config_again(app: App) -> None:
-    """Forget the config, whose file this command has changed, and what was made of it."""
-    for part in ("config", "idle_broker"):
-        vars(app).pop(part, None)
 
 
 def _left_out(all_of_them: list[LeftOut]) -> list[str]:

@@ -46,6 +46,7 @@ COMMANDS = {
     "completion": "broker.cli.completion:completion",
     "report": "broker.cli.identity_report:report",
     "events": "broker.cli.events:events",
+    "init": "broker.cli.init:init",
     "doctor": "broker.cli.doctor:doctor",
     "uninstall": "broker.cli.uninstall:uninstall",
     "providers": "broker.cli.show:providers",
