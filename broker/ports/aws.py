@@ -18,7 +18,7 @@ from broker.arn import account_of
 from broker.credentials import Credentials, Request
 from broker.durations import HOUR
 from broker.errors import ConfigError, UnexpectedReply
-from broker.ports.aws_endpoints import SERVICES, endpoint_override
+from broker.ports.aws_endpoints import SERVICES, endpoint_override, has_fips
 from broker.ports.aws_errors import translated
 from broker.ports.aws_sender import TRIES, Sender
 from broker.ports.route import ca_file, require_proxy
@@ -57,6 +57,7 @@ class Aws:
         credentials: Credentials | None = None,
         *,
         once: bool = False,
+        dual_stack: bool | None = None,
     ) -> Any:
         """A boto3 client.
 
@@ -66,6 +67,7 @@ class Aws:
             credentials: Signs with these; None sends unsigned requests.
             once: Never repeat a request: it carries a one-time code, a refresh token, or creates
                 a key.
+            dual_stack: Whether its dual-stack host is asked; None leaves it to the environment.
         """
         session = self._boto3()
         from botocore import UNSIGNED
@@ -99,6 +101,8 @@ class Aws:
                     parameter_validation=False,  # AWS is the judge; its rules change first
                     ignore_configured_endpoint_urls=True,
                     proxies={} if own_machine else None,  # None: those of the environment
+                    use_fips_endpoint=False if endpoint or not has_fips(service, region) else None,
+                    use_dualstack_endpoint=False if endpoint else dual_stack,
                 ),
                 **keys,
             )

@@ -17,6 +17,15 @@ SERVICES = {
 """AWS's services that are used here, and what their variables call them."""
 
 
+def has_fips(service: str, region: str) -> bool:
+    """Whether there is a host of its own for FIPS, as AWS_USE_FIPS_ENDPOINT asks for one.
+
+    Identity Center and the sign-in service have none (GovCloud's ordinary hosts are FIPS hosts),
+    STS has them in the regions of the USA. Source: botocore's `endpoints.json`.
+    """
+    return service == "iam" or (service == "sts" and region.startswith("us-"))
+
+
 def endpoint_override(service: str, environ: Mapping[str, str]) -> str | None:
     """The endpoint that the environment sets for a service of `SERVICES`.
 

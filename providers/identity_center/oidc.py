@@ -142,7 +142,12 @@ class Oidc:
 
     def _client(self, *, once: bool) -> Any:
         if once not in self._clients:
-            made = self._ports.aws.client("sso-oidc", self._options.region, once=once)
+            made = self._ports.aws.client(
+                "sso-oidc",
+                self._options.region,
+                once=once,
+                dual_stack=self._options.dual_stack,
+            )
             made.meta.events.register("before-parse.sso-oidc.*", _name_the_error)
             self._clients[once] = made
         return self._clients[once]

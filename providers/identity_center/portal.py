@@ -140,7 +140,9 @@ class Portal:
         """One client for all threads: making one costs more than a call."""
         with self._lock:
             if self._made is None:
-                self._made = self._ports.aws.client("sso", self._options.region, once=True)
+                self._made = self._ports.aws.client(
+                    "sso", self._options.region, once=True, dual_stack=self._options.dual_stack
+                )
             return self._made
 
     @contextmanager

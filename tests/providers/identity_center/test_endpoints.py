@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from broker.testing import make_ports
+from providers.identity_center import IdentityCenter
 from providers.identity_center.oidc import Oidc
 from providers.identity_center.options import IdentityCenterOptions
 
@@ -78,3 +79,56 @@ def test_the_region_that_a_start_url_names() -> None:
     assert named("https://ssoins-1.eu-west-1.portal.amazonaws.com") == "eu-west-1"
     assert named("https://my-own-1.awsapps.com/start") is None
     assert named("https://corp.awsapps.com/start") is None
+
+
+@pytest.mark.parametrize(
+    ("start_url", "oidc", "portal"),
+    [
+        (
+            "https://ssoins-1.portal.us-east-2.app.aws",
+            "oidc.us-east-2.api.aws",
+            "portal.sso.us-east-2.api.aws",
+        ),
+        (
+            "https://ssoins-1.us-east-2.portal.amazonaws.com",
+            "oidc.us-east-2.amazonaws.com",
+            "portal.sso.us-east-2.amazonaws.com",
+        ),
+    ],
+)
+@pytest.mark.parametrize("flow", ["pkce", "device"])
+def test_a_dual_stack_portal_has_dual_stack_endpoints(
+    monkeypatch: pytest.MonkeyPatch, *, start_url: str, oidc: str, portal: str, flow: str
+) -> None:
+    """The region stands in the host, and need not be given."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL_SSO_OIDC"):
+        monkeypatch.delenv(name, raising=False)
+    options = IdentityCenterOptions.model_validate({"start_url": start_url, "flow": flow})
+    assert options.region == "us-east-2"
+    center = IdentityCenter("corp", options, make_ports({}))
+    calls = center._token._oidc
+    assert urlsplit(calls.authorize_url(CLIENT, "r", "s", "c")).netloc == oidc
+    assert calls._client(once=True).meta.endpoint_url == f"https://{oidc}"
+    assert center._portal._client().meta.endpoint_url == f"https://{portal}"
+
+
+def test_a_region_that_nobody_tells() -> None:
+    with pytest.raises(ValidationError, match="`region` is needed"):
+        IdentityCenterOptions.model_validate({"start_url": "https://corp.awsapps.com/start"})
+
+
+@pytest.mark.parametrize("region", ["us-gov-west-1", "eu-west-1", "us-east-1"])
+def test_fips_asks_no_host_that_does_not_exist(
+    monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    """One rule for the browser's address and the calls."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL_SSO_OIDC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    options = IdentityCenterOptions(start_url="https://x.awsapps.com/start", region=region)
+    ports = make_ports({})
+    page = Oidc("corp", options, ports).authorize_url(CLIENT, "r", "s", "c")
+    assert urlsplit(page).netloc == f"oidc.{region}.amazonaws.com"
+    sts = {"us-east-1": "sts-fips"}.get(region, "sts")
+    assert ports.aws.host("sts", region) == f"{sts}.{region}.amazonaws.com"
+    assert ports.aws.host("sso", region) == f"portal.sso.{region}.amazonaws.com"
