@@ -8,14 +8,19 @@ us alone is.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import NoReturn, TypeVar
 
 from broker import hardening
+
+T = TypeVar("T")
 
 SENT_ON = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
@@ -59,12 +64,16 @@ def run(
     """
     if sys.platform == "win32":
         return _run_on_windows(words, environ, meanwhile)
-    child = subprocess.Popen(
-        list(words),
-        env=dict(environ),
-        close_fds=False,
-        preexec_fn=_in_the_child(mask),  # noqa: PLW1509 - no thread runs yet
-    )
+
+    def spawn(words: Sequence[str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            list(words),
+            env=dict(environ),
+            close_fds=False,
+            preexec_fn=_in_the_child(mask),  # noqa: PLW1509 - no thread runs yet
+        )
+
+    child = _as_shells_do(spawn, words, environ)
     meanwhile()
     child.returncode = _wait(child.pid)
     return child.returncode
@@ -87,6 +96,30 @@ def _in_the_child(mask: set[int]) -> Callable[[], None]:
             os.kill(os.getpid(), signal.SIGTERM)
 
     return prepare
+
+
+def become(words: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Replace this process by a command.
+
+    Raises:
+        OSError: The command is missing or cannot be run.
+    """
+    give_signals_back()
+    _as_shells_do(lambda words: os.execvpe(words[0], list(words), environ), words, environ)
+    raise AssertionError
+
+
+def _as_shells_do(
+    start: Callable[[Sequence[str]], T], words: Sequence[str], environ: Mapping[str, str]
+) -> T:
+    """Start a command; a file that names no interpreter is a script of the plain shell."""
+    try:
+        return start(words)
+    except OSError as error:
+        script = shutil.which(words[0], path=environ.get("PATH"))
+        if error.errno != errno.ENOEXEC or not script:
+            raise
+        return start(["/bin/sh", script, *words[1:]])
 
 
 def give_signals_back() -> None:

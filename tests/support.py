@@ -15,6 +15,7 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from broker.cli.report import EVAL_FAILS
 from tests import preloaded
 
 PATIENCE = 120.0
@@ -57,7 +58,7 @@ class Result:
     @property
     def error(self) -> dict[str, Any]:
         """The one JSON line on stderr of a failed machine-readable command."""
-        assert self.out == "", self.out
+        assert self.out in {"", *EVAL_FAILS.values()}, self.out
         (line,) = [line for line in self.err.splitlines() if line.startswith("{")]
         document: dict[str, Any] = json.loads(line)["error"]
         return document

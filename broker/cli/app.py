@@ -289,6 +289,7 @@ def command(
         for option in reversed(_options_everywhere(formats)):
             run_it = option(run_it)
         made: click.Command = group.command(name)(run_it)
+        made.params.sort(key=lambda param: param.name in _EVERYWHERE)  # its own options first
         return made
 
     return decorate

@@ -23,6 +23,8 @@ from broker.warm import place_of
 SHELLS = ("bash", "zsh", "fish", "powershell")
 VARIABLE = "_AWSLOGIN_COMPLETE"
 """Where click looks for what a shell asks."""
+COMPINIT = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }"
+"""zsh's own completion, where the person's start-up files have not begun it."""
 KEPT = 8
 """Configs whose names are kept."""
 
@@ -59,6 +61,8 @@ def completion(app: App, *, shell: str) -> None:
         group = click.get_current_context().find_root().command
         made = kind(group, {}, "awslogin", VARIABLE)
         script = made.source_template % made.source_vars()
+    if shell == "zsh":
+        script = script.replace("    compdef ", f"    {COMPINIT}\n    compdef ")
     if app.output == "json":
         app.say_json({"shell": shell, "script": script})
     else:

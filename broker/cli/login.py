@@ -10,7 +10,8 @@ from broker import render
 from broker.cli.app import FORMATS, App, command, login_options
 from broker.cli.completion import profile_argument
 from broker.cli.report import report
-from broker.errors import AwsLoginError, UsageError, worst
+from broker.errors import AwsLoginError, ConfigError, UsageError, worst
+from broker.nearest import nearest
 from broker.warm import calling_shell
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def login(
     requirements: SessionRequirements,
 ) -> int | None:
     """Get a session, from the cache when it is fresh, and print it."""
+    _require_known(app)
     if every or tags or len(profiles) > 1:
         return _login_several(
             app, _chosen(app, profiles, tags, every=every, duration=duration), requirements
@@ -42,6 +44,28 @@ def login(
         session = app.session(profile, requirements)
     app.say_exactly(render.one(session, app.output, app.environ))
     return None
+
+
+def _require_known(app: App) -> None:
+    """A first word that is neither a command nor a profile ends all, before anything is printed.
+
+    Raises:
+        ConfigError: So it is; the nearest command and profile are named.
+    """
+    root = click.get_current_context().find_root()
+    word = root.obj
+    if not word or word in app.config:
+        return
+    try:
+        app.config.profile(word)
+    except ConfigError as error:
+        assert isinstance(root.command, click.Group)
+        command = nearest(word, root.command.list_commands(root), cutoff=0.6)
+        if command:
+            profile = nearest(word, app.config.names)
+            or_profile = f", or `awslogin {profile}`" if profile else ""
+            error.hint = f"did you mean `awslogin {command}`{or_profile}?"
+        raise
 
 
 def _login_several(

@@ -17,9 +17,9 @@ import click
 
 from broker import __version__
 from broker.cli.app import FORMATS
-from broker.cli.report import as_ours, report, report_interrupt
+from broker.cli.report import EVAL_FAILS, as_ours, fail_eval, report, report_interrupt
 from broker.errors import EXIT_INTERRUPTED
-from broker.warm import hold_interrupts, keep_descriptors
+from broker.warm import calling_shell, hold_interrupts, keep_descriptors
 
 COMMANDS = {
     "login": "broker.cli.login:login",
@@ -53,8 +53,52 @@ COMMANDS = {
 }
 """Name → `module:attribute`, in the order of the help; a module is loaded when it is asked for."""
 
+TASKS = {
+    "Sign in": ("login", "env", "exec", "shell", "creds", "console", "whoami", "logout"),
+    "Look": ("list", "status", "explain", "events", "providers"),
+    "Set up": ("discover", "setup", "import", "config", "agent", "completion"),
+    "Static keys": ("add", "remove", "rotate"),
+    "Mend": ("doctor", "uninstall"),
+}
+"""The commands by what people do, as the help lists them; those of no task come last."""
+
+EXAMPLES = {
+    "login": "awslogin prod --duration 2h",
+    "env": 'eval "$(awslogin env prod)"',
+    "creds": "awslogin creds prod",
+    "exec": "awslogin exec prod -- aws s3 ls",
+    "shell": "awslogin shell prod",
+    "list": "awslogin list --tag tier=prod",
+    "status": "awslogin status --output json",
+    "console": "awslogin console prod --service ec2",
+    "whoami": "awslogin whoami prod",
+    "explain": "awslogin explain prod",
+    "logout": "awslogin logout --all",
+    "add": "awslogin add dev",
+    "remove": "awslogin remove dev",
+    "rotate": "awslogin rotate dev",
+    "import": "awslogin import aws-credentials",
+    "discover": "awslogin discover corp --write",
+    "setup": "awslogin setup --dry-run",
+    "completion": 'eval "$(awslogin completion bash)"',
+    "doctor": "awslogin doctor",
+    "events": "awslogin events",
+    "uninstall": "awslogin uninstall",
+    "providers": "awslogin providers",
+}
+"""A line to begin with, for each command's help."""
+
 GROUPS = ("config", "agent")
 """Commands that have commands of their own."""
+
+OTHER_WORDS = {"help": "--help", "version": "--version"}
+"""Words that stand for an option; what follows `help` is the command that is asked about."""
+
+COMPLETE = "_AWSLOGIN_COMPLETE"
+"""Where a shell that completes a line asks."""
+
+MAX_SUMMARY = 200
+"""Letters of a command's summary in the help: all of it."""
 
 _TAKE_VALUES = {
     "--config",
@@ -81,11 +125,29 @@ class Root(click.Group):
             return None
         module, attribute = place.split(":")
         loaded: click.Command = getattr(importlib.import_module(module), attribute)
+        if cmd_name in EXAMPLES:
+            loaded.epilog = f"Example: {EXAMPLES[cmd_name]}"
         return loaded
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by task, each with its whole summary."""
+        listed = {name for names in TASKS.values() for name in names}
+        rest = tuple(name for name in COMMANDS if name not in listed)
+        for task, names in {**TASKS, "More": rest}.items():
+            loaded = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [
+                (name, found.get_short_help_str(MAX_SUMMARY)) for name, found in loaded if found
+            ]
+            if rows:
+                with formatter.section(task):
+                    formatter.write_dl(rows)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102
         if ctx.resilient_parsing and not any(not arg.startswith("-") for arg in args):
             return args  # a shell completes the first word: commands and profiles
+        _, rest = _leading_options(args)
+        if not rest or rest[0] not in COMMANDS:
+            ctx.obj = rest[0] if rest else ""
         return super().parse_args(ctx, _command_first(args))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
@@ -105,7 +167,9 @@ class Root(click.Group):
 def _command_first(args: list[str]) -> list[str]:
     """Options may stand before the command; without a command, `login` is meant."""
     options, rest = _leading_options(args)
-    if not rest and {"--help", "--version"} & set(options):
+    if rest and rest[0] in OTHER_WORDS and "--" not in args:
+        return [*rest[1:], OTHER_WORDS[rest[0]]]
+    if not rest and {"-h", "--help", "--version"} & set(options):
         return options
     if rest and rest[0] in GROUPS:
         more, own = _leading_options(rest[1:])
@@ -126,7 +190,7 @@ def _leading_options(args: list[str]) -> tuple[list[str], list[str]]:
 @click.group(
     cls=Root,
     name="awslogin",
-    context_settings={"help_option_names": ["--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="awslogin")
 def root() -> None:
@@ -150,8 +214,16 @@ def run(args: list[str]) -> int:
     """The error boundary: run a command line and return its exit code."""
     gc.set_threshold(1_000_000)  # a command ends before its garbage matters
     _keep_streams()
-    machine = _wants_json(args)
+    output = _output_of(args)
+    machine = _is_machine(output, args)
     verbose = "--verbose" in _own(args)
+    code = _run(args, machine=machine, verbose=verbose)
+    if code and not os.environ.get(COMPLETE):
+        fail_eval(output)
+    return code
+
+
+def _run(args: list[str], *, machine: bool, verbose: bool) -> int:
     try:
         _let_interrupts_in()
         code = _invoke(args)
@@ -164,6 +236,8 @@ def run(args: list[str]) -> int:
         _drop_stdout()
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the boundary: what is not ours is a bug
+        if os.environ.get(COMPLETE):
+            return 1  # a word there would stand in the person's line
         if isinstance(error, OSError):
             _drop_stdout()
         return report(as_ours(error), machine=machine, verbose=verbose)
@@ -172,7 +246,7 @@ def run(args: list[str]) -> int:
 
 def _invoke(args: list[str]) -> object:
     """What click's own `main` does, but for its ways with Ctrl-C and a pipe that is closed."""
-    asked = os.environ.get("_AWSLOGIN_COMPLETE")
+    asked = os.environ.get(COMPLETE)
     if asked:
         from broker.cli.completion import answer
 
@@ -209,8 +283,8 @@ def _own(args: list[str]) -> list[str]:
     return args[: args.index("--")] if "--" in args else args
 
 
-def _wants_json(args: list[str]) -> bool:
-    """Whether failures are JSON lines; told by the words, as parsing them may be what fails."""
+def _output_of(args: list[str]) -> str:
+    """The format of the result; told by the words, as parsing them may be what fails."""
     words = _own(args)
     chosen = "text"
     for place, word in enumerate(words):
@@ -218,7 +292,17 @@ def _wants_json(args: list[str]) -> bool:
             chosen = word.partition("=")[2]
         elif word == "--output" and place + 1 < len(words):
             chosen = words[place + 1]
-    if chosen != "text":
-        return chosen in FORMATS
+    if chosen in FORMATS and chosen != "text":
+        return chosen
     first = next((word for word in _command_first(words) if not word.startswith("-")), "")
-    return first in {"creds", "env"}
+    if chosen == "text" and first == "env":
+        return calling_shell()
+    return "process" if chosen == "text" and first == "creds" else "text"
+
+
+def _is_machine(output: str, args: list[str]) -> bool:
+    """Whether failures are JSON lines; on a terminal those of `env` and `creds` are readable."""
+    if output == "text":
+        return False
+    at_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return not (at_terminal and (output in EVAL_FAILS or "creds" in args[:1]))

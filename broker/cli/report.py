@@ -18,6 +18,14 @@ from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
 from broker.secret import masked
 from broker.terminal_text import to_stderr
 
+EVAL_FAILS = {
+    "env": "false\n",
+    "fish": "false\n",
+    "powershell": "throw 'awslogin failed'\n",
+    "cmd": "cmd /c exit 1\n",
+}
+"""The shell formats, and what fails in each shell."""
+
 
 def report(
     error: AwsLoginError, *, machine: bool, verbose: bool = False, one_of_several: bool = False
@@ -39,6 +47,14 @@ def report(
         message, hint = " → ".join(" ".join(text.split()) for text in (message, hint) if text), ""
     _report(error.code, error.exit_code, message, hint, error.profile, machine=machine)
     return error.exit_code
+
+
+def fail_eval(output: str) -> None:
+    """On stdout, what makes the `eval` of a shell fail: without it the old session would stay."""
+    if output in EVAL_FAILS:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.write(EVAL_FAILS[output])
+            sys.stdout.flush()
 
 
 def report_interrupt(*, machine: bool) -> int:
@@ -86,6 +102,8 @@ def _tell_those_who_wait(exit_code: int, line: str) -> None:
 def _usage(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "awslogin"
+    if context and context.find_root().obj is not None:  # no command was named
+        path = "awslogin"
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return UsageError(f"`{path}` has commands of its own: which one?", hint=f"`{path} --help`")
     return UsageError(" ".join(error.format_message().split()), hint=f"`{path} --help`")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from broker import child, shells
 from broker.cli.app import App, command, login_options
@@ -29,17 +32,66 @@ CANNOT_RUN = 126
 
 
 class _WithCommand(click.Command):
-    """Splits the words at `--`: what follows is the command, whatever it looks like."""
+    """Parts our words from the command's: behind `--`, or behind the profile if that is plain."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if "--" not in args:
-            if "--help" not in args:
-                raise click.UsageError("the command stands behind `--`", ctx)
-            return super().parse_args(ctx, args)
-        place = args.index("--")
-        rest = super().parse_args(ctx, args[:place])
-        ctx.params["words"] = args[place + 1 :]
+        ours, words = self._parted(ctx, args)
+        rest = super().parse_args(ctx, ours)
+        ctx.params["words"] = words
+        if words is not None:  # what is completed now is not the profile
+            ctx.set_parameter_source("profile", ParameterSource.COMMANDLINE)
         return rest
+
+    def _parted(self, ctx: click.Context, args: list[str]) -> tuple[list[str], list[str] | None]:
+        """Our words and the command's; None where no command has begun.
+
+        Raises:
+            UsageError: An option could be either's.
+        """
+        if "--" in args:
+            place = args.index("--")
+            return args[:place], args[place + 1 :]
+        takes_value = {
+            option: not param.is_flag
+            for param in self.get_params(ctx)
+            if isinstance(param, click.Option)
+            for option in param.opts
+        }
+        place, plain = 0, 0
+        while place < len(args) and plain < 2:
+            if args[place].startswith("-"):
+                place += 1 + takes_value.get(args[place], False)
+            elif (plain := plain + 1) < 2:
+                place += 1
+        ours, words = args[:place], args[place:]
+        either = [word for word in words if word.partition("=")[0] in takes_value]
+        if either and not ctx.resilient_parsing:
+            raise UsageError(
+                f"is {either[0]} awslogin's or {words[0]}'s? The command stands behind `--`",
+                hint=f"`{shlex.join(['awslogin', 'exec', *ours, '--', *words])}`",
+            )
+        return ours, words or None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Behind the profile: commands, then files."""
+        words = ctx.params.get("words")
+        if words is None and (incomplete.startswith("-") or not ctx.params.get("profile")):
+            return super().shell_complete(ctx, incomplete)
+        found = [] if words or "/" in incomplete else _commands(incomplete)
+        return [*map(CompletionItem, found), CompletionItem(incomplete, type="file")]
+
+
+def _commands(incomplete: str) -> list[str]:
+    """The programs on PATH that begin so."""
+    found: set[str] = set()
+    for folder in os.get_exec_path():
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            found |= {
+                entry.name
+                for entry in entries
+                if entry.name.startswith(incomplete) and os.access(entry.path, os.X_OK)
+            }
+    return sorted(found)
 
 
 class _Commands(click.Group):
@@ -47,15 +99,15 @@ class _Commands(click.Group):
 
 
 @command("exec", group=_Commands())
-@profile_argument(required=True)
+@profile_argument()
 @click.option("--server", is_flag=True, help="Serve the session, renewed, instead of its keys.")
 @click.option("--no-session", is_flag=True, help="A static profile's own keys, without a session.")
 @login_options
 def exec_(
     app: App,
     *,
-    profile: str,
-    words: list[str],
+    profile: str | None,
+    words: list[str] | None,
     server: bool,
     no_session: bool,
     duration: int | None,
@@ -63,7 +115,10 @@ def exec_(
 ) -> int:
     """Run a command with the session: `awslogin exec PROFILE -- CMD…`."""
     if not words:
-        raise UsageError("no command after `--`", hint="`awslogin exec PROFILE -- aws s3 ls`")
+        example = f"{profile or 'PROFILE'} -- aws s3 ls"
+        if profile and words is None and profile not in app.config:
+            example = f"PROFILE -- {profile}"
+        raise UsageError("no command after `--`", hint=f"`awslogin exec {example}`")
     if not words[0]:
         return _cannot_start("''", FileNotFoundError())
     if server and no_session:
@@ -124,8 +179,7 @@ def _run(
     try:
         if sys.platform == "win32":
             return child.run(words, environ, mask=set())
-        child.give_signals_back()
-        os.execvpe(words[0], words, environ)
+        child.become(words, environ)
     except OSError as error:
         return _cannot_start(words[0], error)
 
