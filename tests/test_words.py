@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import pytest
 from tests.configs import config
 from tests.sandbox import Sandbox
 from tests.support import COMMAND, Home
-from tests.terminal import Terminal
 
 
 @pytest.fixture
@@ -80,14 +80,26 @@ def test_a_failure_fails_in_the_shell_that_evaluates_it(team: Home, shell: str) 
     assert done.returncode == 1
 
 
+def on_screen(home: Home, *words: str) -> str:
+    """What a command writes to a stderr that is a terminal."""
+    screen, stderr = os.openpty()
+    with subprocess.Popen(
+        [COMMAND, *words], env=home.env(), cwd=home.work, stdout=subprocess.DEVNULL, stderr=stderr
+    ) as process:
+        os.close(stderr)
+        process.wait(60)
+    text = os.read(screen, 1 << 16).decode()
+    os.close(screen)
+    return text
+
+
 def test_failures_of_env_and_creds_are_readable_on_a_terminal(team: Home) -> None:
     for words in (("env", "nosuch"), ("creds", "nosuch"), ("nosuch", "--output", "fish")):
         assert team.run(*words).error["exit"] == 2
-        shown = Terminal(team, *words).finish()
-        assert "awslogin: " in shown.err
-        assert '"error"' not in shown.err
-    shown = Terminal(team, "nosuch", "--output", "json").finish()
-    assert '"error"' in shown.err
+        shown = on_screen(team, *words)
+        assert "awslogin: " in shown
+        assert '"error"' not in shown
+    assert '"error"' in on_screen(team, "nosuch", "--output", "json")
 
 
 def completed(home: Home, line: str) -> list[str]:

@@ -236,10 +236,10 @@ def _run(args: list[str], *, machine: bool, verbose: bool) -> int:
         _drop_stdout()
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the boundary: what is not ours is a bug
-        if os.environ.get(COMPLETE):
-            return 1  # a word there would stand in the person's line
         if isinstance(error, OSError):
             _drop_stdout()
+        if os.environ.get(COMPLETE):
+            return as_ours(error).exit_code  # words would stand in the person's line
         return report(as_ours(error), machine=machine, verbose=verbose)
     return code if isinstance(code, int) else 0
 
