@@ -33,6 +33,9 @@ FILE_NAME = "awslogin.yaml"
 FORMATS = ("json", "process", "env", "fish", "powershell", "cmd", "dotenv")
 """What the agent keeps ready: formats whose bytes are the same whoever asks, and when."""
 
+OTHER_SHELLS = ("csh", "tcsh", "nu", "xonsh", "elvish")
+"""Shells that read none of these formats."""
+
 PATIENCE = 1.5
 """Seconds for an agent that has nothing to wait for."""
 SAY_AFTER = 1.0
@@ -73,7 +76,8 @@ def answer(words: "list[str]", start_agent: "Callable[[str], socket]") -> "int |
         if code is None:
             hold_interrupts()
     except KeyboardInterrupt:
-        return _tell(130, INTERRUPTED)
+        hold_interrupts()  # it may be pressed again
+        return _tell(130, INTERRUPTED, form[1] if form else "")
     return code
 
 
@@ -166,7 +170,10 @@ def as_found(words: "list[str]") -> "list[str]":
 
 
 def calling_shell() -> str:
-    """The format of the shell that called us: its process's name, else what the system says."""
+    """The format of the shell that called us: its process's name, else what the system says.
+
+    A shell that none of ours is for is named itself.
+    """
     if os.name == "nt":
         return "powershell" if os.environ.get("PSModulePath") else "cmd"
     name = os.environ.get("SHELL", "sh").rpartition("/")[2]
@@ -175,7 +182,8 @@ def calling_shell() -> str:
             name = file.read(64).decode().strip()
     except (OSError, ValueError):
         pass
-    return {"fish": "fish", "pwsh": "powershell"}.get(name, "env")
+    known = {"fish": "fish", "pwsh": "powershell"}
+    return name if name in OTHER_SHELLS else known.get(name, "env")
 
 
 def working_directory() -> str:
@@ -350,7 +358,7 @@ def _ask(form: "Form", start_agent: "Callable[[str], socket]") -> "int | None":
                 link.close()
                 raise
             if said:
-                return _tell(5, _timeout_line(profile, seconds))
+                return _tell(5, _timeout_line(profile, seconds), output)
             said = True
             _say_to_person(f"waiting for another awslogin that signs in for {profile}")
             link.settimeout(seconds - SAY_AFTER)
@@ -359,7 +367,7 @@ def _ask(form: "Form", start_agent: "Callable[[str], socket]") -> "int | None":
             _print(rest[0])
         if kind == b"failed":
             can_ask = rest[0] == b"4" and may_ask and _has_terminal()
-            return None if can_ask else _tell(int(rest[0]), rest[1])
+            return None if can_ask else _tell(int(rest[0]), rest[1], output)
         if kind == b"ask":
             send(link, *[_value(name) for name in rest])
         elif kind == b"wait":
@@ -399,8 +407,15 @@ def _print(text: bytes) -> None:
     os._exit(0)  # noqa: SLF001
 
 
-def _tell(code: int, line: bytes) -> int:
-    _say(os.fsdecode(line))
+def _tell(code: int, line: bytes, output: str = "") -> int:
+    """Say another process's failure for who reads it here; the exit code."""
+    from broker.failure_line import EVAL_FAILS, retold
+
+    _say(retold(os.fsdecode(line), output, "creds" if output == "process" else ""))
+    try:
+        os.write(1, EVAL_FAILS.get(output, "").encode())
+    except OSError:
+        pass
     return code
 
 

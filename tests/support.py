@@ -15,7 +15,7 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from broker.cli.report import EVAL_FAILS
+from broker.failure_line import EVAL_FAILS
 from tests import preloaded
 
 PATIENCE = 120.0

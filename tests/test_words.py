@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.configs import config
+from tests.configs import config, identity_center
 from tests.sandbox import Sandbox
 from tests.support import COMMAND, Home
 
@@ -100,6 +101,38 @@ def test_failures_of_env_and_creds_are_readable_on_a_terminal(team: Home) -> Non
         assert "awslogin: " in shown
         assert '"error"' not in shown
     assert '"error"' in on_screen(team, "nosuch", "--output", "json")
+
+
+@pytest.mark.parametrize("name", ["tcsh", "csh", "nu", "xonsh", "elvish"])
+def test_a_shell_without_a_format_is_told_so_before_any_sign_in(
+    team: Home, tmp_path: Path, name: str
+) -> None:
+    shell = tmp_path / name
+    shell.symlink_to("/bin/dash")
+    done = subprocess.run(
+        [shell, "-c", f"{COMMAND} env dev; exit $?"],
+        env=team.env(), cwd=team.work, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "false\n")
+    assert name in done.stderr
+    assert "--output json" in done.stderr
+    assert "SECRET" not in done.stdout
+
+
+def test_an_sdk_shows_one_sentence_that_ends_in_the_command(
+    signed_up: Home, sandbox: Sandbox
+) -> None:
+    corp = identity_center(sandbox.start_url, "region: eu-west-1, flow: device")
+    signed_up.config(config("stage", providers={"corp": corp}))
+    signed_up.run("setup").ok()
+    ask = "import boto3; boto3.Session(profile_name='stage').client('sts').get_caller_identity()"
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        env=signed_up.env(), cwd="/", check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr.rstrip().endswith("run awslogin login stage")
+    assert "{" not in done.stderr.splitlines()[-1]
+    assert "AWSLOGIN_PASSWORD" not in done.stderr
 
 
 def completed(home: Home, line: str) -> list[str]:

@@ -135,10 +135,16 @@ def env(
     requirements: SessionRequirements,
 ) -> None:
     """Print the session for `eval` in the calling shell."""
+    output = calling_shell() if app.output == "text" else app.output
+    if output not in FORMATS:
+        raise UsageError(
+            f"{output} reads none of the formats for shells",
+            hint="`--output json` gives its values; `awslogin shell PROFILE` a shell with them;"
+            " others: env (sh, bash, zsh), fish, powershell, cmd, dotenv",
+        )
     chosen = app.profile(profile, duration)
     with app.naming(chosen.name):
         session = app.session(chosen, requirements)
-        output = calling_shell() if app.output == "text" else app.output
         if server:
             endpoint = app.broker.agent.endpoint(app.broker.plugins.identity(chosen).session_id)
             app.say_exactly(render.served(session, endpoint, output))

@@ -17,8 +17,9 @@ import click
 
 from broker import __version__
 from broker.cli.app import FORMATS
-from broker.cli.report import EVAL_FAILS, as_ours, fail_eval, report, report_interrupt
+from broker.cli.report import as_ours, fail_eval, report, report_interrupt
 from broker.errors import EXIT_INTERRUPTED
+from broker.failure_line import is_readable
 from broker.warm import calling_shell, hold_interrupts, keep_descriptors
 
 COMMANDS = {
@@ -215,7 +216,7 @@ def run(args: list[str]) -> int:
     gc.set_threshold(1_000_000)  # a command ends before its garbage matters
     _keep_streams()
     output = _output_of(args)
-    machine = _is_machine(output, args)
+    machine = not is_readable(output, "creds" if "creds" in args[:1] else "")
     verbose = "--verbose" in _own(args)
     code = _run(args, machine=machine, verbose=verbose)
     if code and not os.environ.get(COMPLETE):
@@ -296,13 +297,6 @@ def _output_of(args: list[str]) -> str:
         return chosen
     first = next((word for word in _command_first(words) if not word.startswith("-")), "")
     if chosen == "text" and first == "env":
-        return calling_shell()
+        shell = calling_shell()
+        return shell if shell in FORMATS else "env"
     return "process" if chosen == "text" and first == "creds" else "text"
-
-
-def _is_machine(output: str, args: list[str]) -> bool:
-    """Whether failures are JSON lines; on a terminal those of `env` and `creds` are readable."""
-    if output == "text":
-        return False
-    at_terminal = sys.stderr is not None and sys.stderr.isatty()
-    return not (at_terminal and (output in EVAL_FAILS or "creds" in args[:1]))

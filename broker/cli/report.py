@@ -15,16 +15,9 @@ from typing import Any
 import click
 
 from broker.errors import EXIT_INTERRUPTED, AwsLoginError, Bug, UsageError
+from broker.failure_line import EVAL_FAILS, for_sdk, in_words, is_for_sdk
 from broker.secret import masked
 from broker.terminal_text import to_stderr
-
-EVAL_FAILS = {
-    "env": "false\n",
-    "fish": "false\n",
-    "powershell": "throw 'awslogin failed'\n",
-    "cmd": "cmd /c exit 1\n",
-}
-"""The shell formats, and what fails in each shell."""
 
 
 def report(
@@ -84,9 +77,9 @@ def _report(
         line = json.dumps({"error": document})
         _tell_those_who_wait(exit_code, line)
     else:
-        prefix = f"{profile}: " if profile and profile not in message else ""
-        mend = f"\n  → {masked(hint)}" if hint else ""
-        line = f"awslogin: {prefix}{masked(message)}{mend}"
+        line = in_words(masked(message), masked(hint), profile)
+    if is_for_sdk():
+        line = for_sdk(exit_code, masked(message), masked(hint), profile)
     to_stderr(line)
 
 
