@@ -17,6 +17,7 @@ import click
 
 from broker import __version__
 from broker.cli.app import FORMATS
+from broker.cli.help import EXAMPLES, write_by_task
 from broker.cli.report import as_ours, fail_eval, report, report_interrupt
 from broker.errors import EXIT_INTERRUPTED
 from broker.failure_line import is_readable
@@ -54,41 +55,6 @@ COMMANDS = {
 }
 """Name → `module:attribute`, in the order of the help; a module is loaded when it is asked for."""
 
-TASKS = {
-    "Sign in": ("login", "env", "exec", "shell", "creds", "console", "whoami", "logout"),
-    "Look": ("list", "status", "explain", "events", "providers"),
-    "Set up": ("discover", "setup", "import", "config", "agent", "completion"),
-    "Static keys": ("add", "remove", "rotate"),
-    "Mend": ("doctor", "uninstall"),
-}
-"""The commands by what people do, as the help lists them; those of no task come last."""
-
-EXAMPLES = {
-    "login": "awslogin prod --duration 2h",
-    "env": 'eval "$(awslogin env prod)"',
-    "creds": "awslogin creds prod",
-    "exec": "awslogin exec prod -- aws s3 ls",
-    "shell": "awslogin shell prod",
-    "list": "awslogin list --tag tier=prod",
-    "status": "awslogin status --output json",
-    "console": "awslogin console prod --service ec2",
-    "whoami": "awslogin whoami prod",
-    "explain": "awslogin explain prod",
-    "logout": "awslogin logout --all",
-    "add": "awslogin add dev",
-    "remove": "awslogin remove dev",
-    "rotate": "awslogin rotate dev",
-    "import": "awslogin import aws-credentials",
-    "discover": "awslogin discover corp --write",
-    "setup": "awslogin setup --dry-run",
-    "completion": 'eval "$(awslogin completion bash)"',
-    "doctor": "awslogin doctor",
-    "events": "awslogin events",
-    "uninstall": "awslogin uninstall",
-    "providers": "awslogin providers",
-}
-"""A line to begin with, for each command's help."""
-
 GROUPS = ("config", "agent")
 """Commands that have commands of their own."""
 
@@ -97,9 +63,6 @@ OTHER_WORDS = {"help": "--help", "version": "--version"}
 
 COMPLETE = "_AWSLOGIN_COMPLETE"
 """Where a shell that completes a line asks."""
-
-MAX_SUMMARY = 200
-"""Letters of a command's summary in the help: all of it."""
 
 _TAKE_VALUES = {
     "--config",
@@ -132,16 +95,8 @@ class Root(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by task, each with its whole summary."""
-        listed = {name for names in TASKS.values() for name in names}
-        rest = tuple(name for name in COMMANDS if name not in listed)
-        for task, names in {**TASKS, "More": rest}.items():
-            loaded = [(name, self.get_command(ctx, name)) for name in names]
-            rows = [
-                (name, found.get_short_help_str(MAX_SUMMARY)) for name, found in loaded if found
-            ]
-            if rows:
-                with formatter.section(task):
-                    formatter.write_dl(rows)
+        loaded = {name: self.get_command(ctx, name) for name in COMMANDS}
+        write_by_task({name: found for name, found in loaded.items() if found}, formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102
         if ctx.resilient_parsing and not any(not arg.startswith("-") for arg in args):
