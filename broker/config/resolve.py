@@ -27,7 +27,7 @@ from broker.config.variables import expanded
 from broker.errors import ConfigError, UsageError
 from broker.nearest import Suggestions
 from broker.provider import KeyHolder
-from broker.regions import REGION
+from broker.regions import REGION, flaw_in_region
 
 _OWN = ProfileModel.model_fields.keys() - {"provider", "source", "duration", "region"}
 
@@ -232,7 +232,38 @@ class Resolver:
     def _region(
         self, name: str, model: ProfileModel, source: Profile | None, specs: list[ProviderSpec]
     ) -> tuple[str, Origin]:
-        """The profile's region: its own, the defaults', the environment's, the provider's."""
+        """The profile's region; one that is not its own gives way to the role's partition."""
+        region, origin = self._named_region(name, model, source, specs)
+        flaw = flaw_in_region(region)
+        if flaw:
+            raise ConfigError(
+                f"profile `{name}`: {flaw}", file=origin.file, line=origin.line, profile=name
+            )
+        partition = partition_of(region, model.role_arn)
+        if source and source.role_arn and model.role_arn:
+            theirs = partition_of(source.region, source.role_arn)
+            if theirs != partition:
+                raise self._spoiled(
+                    name,
+                    "role_arn",
+                    f"its role is in {partition}, that of its source `{source.name}` in {theirs}",
+                    hint="AWS takes no role of another partition",
+                )
+        if partition == partition_of(region):
+            return region, origin
+        if model.region:
+            raise self._spoiled(
+                name,
+                "region",
+                f"its role is in {partition}, {region} in {partition_of(region)}",
+                hint=f"leave `region` out, or name one such as {region_for(model.role_arn)}",
+            )
+        return region_for(model.role_arn, region), Origin()
+
+    def _named_region(
+        self, name: str, model: ProfileModel, source: Profile | None, specs: list[ProviderSpec]
+    ) -> tuple[str, Origin]:
+        """Its own region, the defaults', the source's, the environment's, the provider's."""
         if model.region:
             return model.region, self._document.origin(("profiles", name, "region"))
         if self._model.defaults.region:

@@ -49,16 +49,25 @@ _KEYS = (
 )
 _TRY_AGAIN = (
     "Throttling ThrottlingException ThrottledException RequestThrottled TooManyRequestsException"
-    " RequestLimitExceeded SlowDown IDPCommunicationError ServiceUnavailable"
+    " RequestLimitExceeded SlowDown IDPCommunicationError ServiceUnavailable RequestTimeout"
+    " RequestTimeoutException InternalFailure InternalError"
 )
+_CLOCK = "this machine's clock is off: set it"
 
 _TABLE = (
     _Row(NetworkError, _TRY_AGAIN, "AWS is throttling or failing: try again later"),
     _Row(
+        NetworkError,
+        "InvalidIdentityToken",
+        "AWS cannot reach the identity provider's keys just now: try again later",
+        said="couldn.t retrieve verification key",
+    ),
+    _Row(LoginRefused, _KEYS, _CLOCK, said=r"signature (expired|not yet current)"),
+    _Row(LoginRefused, "RequestExpired RequestTimeTooSkewed RequestInTheFuture", _CLOCK),
+    _Row(
         LoginRefused,
-        _KEYS,
-        "this machine's clock is off: set it",
-        said=r"signature (expired|not yet current)",
+        "OptInRequired",
+        "the account has not been activated for this: finish its sign-up, or use another account",
     ),
     _Row(
         LoginRefused,
@@ -78,6 +87,12 @@ _TABLE = (
     _Row(
         LoginRefused,
         "AccessDenied",
+        "`mfa_serial` must be the ARN of a device of this user: `aws iam list-mfa-devices` tells",
+        said="verify your mfa serial",
+    ),
+    _Row(
+        LoginRefused,
+        "AccessDenied",
         "wait for the next one-time code and try again",
         said="multifactorauthentication failed",
     ),
@@ -93,7 +108,7 @@ _TABLE = (
     ),
     _Row(
         RoleRefused,
-        "AccessDenied AccessDeniedException ForbiddenException",
+        "AccessDenied AccessDeniedException ForbiddenException NotAuthorized",
         "check the role's name and its trust policy",
     ),
     _Row(RoleRefused, "ValidationError", "set a shorter `duration`", said="duration"),

@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from broker.durations import HOUR
-from broker.errors import AwsLoginError
+from broker.errors import AwsLoginError, NetworkError
 from broker.ports import Ports
 from broker.ports.aws import credentials_of
 from broker.ports.aws_errors import error_code
 from broker.provider import Credentials, Request
 from broker.secret import Secret
 from broker.terminal_text import one_line
+
+PAUSES = (1.0, 3.0)
+"""Seconds before one more try where AWS could not fetch the issuer's keys."""
 
 
 def credentials_for(ports: Ports, request: Request, token: Secret) -> Credentials:
@@ -31,19 +34,33 @@ def credentials_for(ports: Ports, request: Request, token: Secret) -> Credential
         "Policy": request.policy,
         "PolicyArns": [{"arn": arn} for arn in request.policy_arns],
     }
-    try:
+
+    def exchange() -> Credentials:
         with ports.aws.errors(f"AssumeRoleWithWebIdentity {request.role_arn}"):
-            reply = client.assume_role_with_web_identity(
-                RoleArn=request.role_arn,
-                RoleSessionName=request.session_name,
-                WebIdentityToken=token.reveal(),
-                DurationSeconds=request.duration or HOUR,
-                **{name: value for name, value in arguments.items() if value},
+            return credentials_of(
+                client.assume_role_with_web_identity(
+                    RoleArn=request.role_arn,
+                    RoleSessionName=request.session_name,
+                    WebIdentityToken=token.reveal(),
+                    DurationSeconds=request.duration or HOUR,
+                    **{name: value for name, value in arguments.items() if value},
+                )
             )
+
+    try:
+        for pause in PAUSES:
+            try:
+                return exchange()
+            except NetworkError as error:
+                if error_code(error.__cause__) != "InvalidIdentityToken":
+                    raise
+                ports.clock.sleep(pause)  # AWS could not fetch the issuer's keys: that passes
+        return exchange()
+    except NetworkError:
+        raise
     except AwsLoginError as error:
         error.hint = _mend(error, claims_of(token)) or error.hint
         raise
-    return credentials_of(reply)
 
 
 def claims_of(token: Secret) -> dict[str, Any]:

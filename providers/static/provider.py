@@ -72,7 +72,7 @@ class Static(KeyHolder):
         if self.signs_with_a_session(request):
             return self._sessions.role_by_mfa_session(keys, request)
         if not request.mfa_serial:
-            return self.ports.aws.assume_role(keys, request)
+            return self._sessions.role_without_mfa(keys, request)
         return self._sessions.role_by_code(keys, request)
 
     def federate(self, request: Request) -> Credentials:

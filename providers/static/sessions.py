@@ -33,6 +33,14 @@ class UserSessions:
         self._ports = ports
         self._one_code_at_a_time = threading.RLock()
 
+    def role_without_mfa(self, keys: Credentials, request: Request) -> Credentials:
+        """A role with the keys alone; where it is refused, MFA may be what it asks for."""
+        try:
+            return self._ports.aws.assume_role(keys, request)
+        except RoleRefused as error:
+            error.hint = f"{error.hint}; if it asks for MFA, set `mfa_serial`".lstrip("; ")
+            raise
+
     def role_by_code(self, keys: Credentials, request: Request) -> Credentials:
         """A role that lasts longer than an hour: with the keys, and a code of its own."""
         with self._one_code_at_a_time:

@@ -8,10 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from broker.arn import account_of, partition_of
+from broker.arn import account_of, partition_of, region_for
 from broker.errors import AwsLoginError, ConfigError, NetworkError, UnexpectedReply
 from broker.ports.aws import Aws
 from broker.provider import Credentials, Request
+from broker.regions import flaw_in_region
 from broker.secret import Secret
 from tests.sandbox import listening
 
@@ -156,6 +157,72 @@ def test_an_endpoint_that_is_none(url: str) -> None:
 def test_a_region_that_is_none() -> None:
     with pytest.raises(ConfigError, match="region"):
         Aws({}).client("sts", "no region!")
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("eu-west-1", "aws"), ("mx-central-1", "aws"), ("cn-northwest-1", "aws-cn"),
+        ("us-gov-east-1", "aws-us-gov"), ("us-iso-east-1", "aws-iso"), ("eu-south-9", "aws"),
+        ("us-isob-east-1", "aws-iso-b"), ("eu-isoe-west-1", "aws-iso-e"),
+        ("us-isof-south-1", "aws-iso-f"), ("eusc-de-east-1", "aws-eusc"), ("xx-east-1", "aws"),
+    ],
+)  # fmt: skip
+def test_partitions_by_botocores_data(region: str, partition: str) -> None:
+    assert partition_of(region) == partition
+
+
+def test_a_region_in_the_partition_of_a_role() -> None:
+    role = "arn:aws-us-gov:iam::111122223333:role/R"
+    assert region_for(role, "eu-west-1") == "us-gov-west-1"
+    assert region_for(role, "us-gov-east-1") == "us-gov-east-1"
+    assert region_for(role.replace("-us-gov", "-cn")) == "cn-north-1"
+    assert region_for(role.replace("-us-gov", "-iso-e")) == "eu-isoe-west-1"
+
+
+@pytest.mark.parametrize(
+    ("region", "hint"),
+    [("eu-wst-1", "`eu-west-1`"), ("ue-west-1", "no region ue-west-1"), ("us-est-2", "no region")],
+)
+def test_regions_that_aws_has_not(region: str, hint: str) -> None:
+    assert hint in str(flaw_in_region(region))
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "eu-west-7", "us-gov-west-1", "eu-isoe-west-1"])
+def test_regions_that_aws_has_or_may_have(region: str) -> None:
+    assert flaw_in_region(region) is None
+
+
+ERROR = (
+    "<ErrorResponse><Error><Code>{}</Code><Message>{}</Message></Error>"
+    "<RequestId>1</RequestId></ErrorResponse>"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence", "exit_code", "hint"),
+    [
+        ("RequestExpired", "Request has expired", 3, "clock"),
+        ("RequestTimeTooSkewed", "The difference is too large", 3, "clock"),
+        ("OptInRequired", "You are not subscribed to this service", 3, "account"),
+        ("NotAuthorized", "You do not have permission", 8, "trust policy"),
+        ("RequestTimeout", "Your socket connection was not read", 5, "later"),
+        ("InvalidIdentityToken", "Couldn't retrieve verification key from it", 5, "later"),
+        ("InvalidIdentityToken", "Incorrect token audience", 3, "registration"),
+        ("AccessDenied", "MultiFactorAuthentication failed: verify your MFA serial number", 3,
+         "mfa_serial"),
+        ("AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code", 3,
+         "next one-time code"),
+        ("Strange", "?", 6, ""),
+    ],
+)  # fmt: skip
+def test_what_awss_codes_mean(
+    sts: Sts, code: str, sentence: str, exit_code: int, hint: str
+) -> None:
+    sts.status, sts.body = 400, ERROR.format(code, sentence).encode()
+    with pytest.raises(AwsLoginError) as failed:
+        sts.aws.caller_identity(KEYS, "eu-west-1")
+    assert (failed.value.exit_code, hint in failed.value.hint) == (exit_code, True)
 
 
 def test_arns_of_any_make() -> None:

@@ -95,6 +95,9 @@ def test_all_errors_of_a_file_are_kept(tmp_path: Path) -> None:
     assert all(error.column for error in failed.value.errors)
 
 
+CN = "arn:aws-cn:iam::111122223333:role/x"
+
+
 @pytest.mark.parametrize(
     ("profiles", "words"),
     [
@@ -111,6 +114,11 @@ def test_all_errors_of_a_file_are_kept(tmp_path: Path) -> None:
         ("  a: {provider: keys, duration: 10m}\n", "at least 15 minutes"),
         ("  a: {provider: keys, duration: 37h}\n", "at most 36 hours"),
         ("  a: {provider: keys, mfa_serial: 'arn:aws:iam::111122223333:u2f/k'}\n", "security key"),
+        ("  a: {provider: keys, region: eu-wst-1}\n", "did you mean `eu-west-1`"),
+        (
+            f"  a: {{provider: keys, region: eu-west-1, role_arn: '{CN}'}}\n",
+            "eu-west-1 in aws",
+        ),
         ("  a: {provider: keys, session_name: 'a b'}\n", "session_name"),
         ("  a: {provider: keys, transitive_tags: [x]}\n", "session_tags"),
         ("  a: {provider: keys, session_name: '${AWSLOGIN_VAR_NO_SUCH}'}\n", "NO_SUCH is not set"),
@@ -121,6 +129,13 @@ def test_what_spoils_one_profile_alone(tmp_path: Path, profiles: str, words: str
     error = problem(tmp_path, profiles)
     assert error.line == 9
     assert words in f"{error.message} {error.hint}"
+
+
+def test_roles_of_two_partitions_make_no_chain(tmp_path: Path) -> None:
+    role = "arn:{}:iam::111122223333:role/x"
+    first = f"  b: {{provider: keys, role_arn: '{role.format('aws-us-gov')}'}}\n"
+    error = problem(tmp_path, f"{first}  a: {{source: b, role_arn: '{role.format('aws')}'}}\n")
+    assert "its source `b` in aws-us-gov" in error.message
 
 
 ROLE = "role_arn: 'arn:aws:iam::111122223333:role/x'"
