@@ -20,7 +20,7 @@ from broker.config.document import Path as Keys
 from broker.config.models import FileModel, ProfileModel, ProviderModel
 from broker.config.problems import SpoiledFile, raise_spoiled, validated
 from broker.config.profile import LONGEST_CHAINED, Profile, ProviderSpec
-from broker.config.rules import flaw_in
+from broker.config.rules import flaw_in, misfit_of_partitions
 from broker.config.unloaded import plugin_of
 from broker.config.values import SESSION_NAME
 from broker.config.variables import expanded
@@ -239,26 +239,11 @@ class Resolver:
             raise ConfigError(
                 f"profile `{name}`: {flaw}", file=origin.file, line=origin.line, profile=name
             )
-        partition = partition_of(region, model.role_arn)
-        if source and source.role_arn and model.role_arn:
-            theirs = partition_of(source.region, source.role_arn)
-            if theirs != partition:
-                raise self._spoiled(
-                    name,
-                    "role_arn",
-                    f"its role is in {partition}, that of its source `{source.name}` in {theirs}",
-                    hint="AWS takes no role of another partition",
-                )
-        if partition == partition_of(region):
-            return region, origin
-        if model.region:
-            raise self._spoiled(
-                name,
-                "region",
-                f"its role is in {partition}, {region} in {partition_of(region)}",
-                hint=f"leave `region` out, or name one such as {region_for(model.role_arn)}",
-            )
-        return region_for(model.role_arn, region), Origin()
+        misfit = misfit_of_partitions(model, region, source)
+        if misfit:
+            raise self._spoiled(name, misfit.key, misfit.message, hint=misfit.hint)
+        fitting = region_for(model.role_arn, region)
+        return fitting, origin if fitting == region else Origin()
 
     def _named_region(
         self, name: str, model: ProfileModel, source: Profile | None, specs: list[ProviderSpec]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from broker.arn import account_of
+from broker.arn import account_of, partition_of, region_for
 from broker.config.models import ProfileModel
+from broker.config.profile import Profile
 
 
 class Flaw(NamedTuple):
@@ -34,4 +35,24 @@ def flaw_in(model: ProfileModel) -> Flaw | None:
     missing = set(model.transitive_tags) - set(model.session_tags)
     if missing:
         return Flaw("transitive_tags", f"`{min(missing)}` is not among `session_tags`")
+    return None
+
+
+def misfit_of_partitions(model: ProfileModel, region: str, source: Profile | None) -> Flaw | None:
+    """A role that its own region or its source's role cannot meet: AWS's partitions are apart."""
+    partition = partition_of(region, model.role_arn)
+    if source and source.role_arn and model.role_arn:
+        theirs = partition_of(source.region, source.role_arn)
+        if theirs != partition:
+            return Flaw(
+                "role_arn",
+                f"its role is in {partition}, that of its source `{source.name}` in {theirs}",
+                "AWS takes no role of another partition",
+            )
+    if model.region and partition != partition_of(region):
+        return Flaw(
+            "region",
+            f"its role is in {partition}, {region} in {partition_of(region)}",
+            f"leave `region` out, or name one such as {region_for(model.role_arn)}",
+        )
     return None
