@@ -234,13 +234,11 @@ class Resolver:
     ) -> tuple[str, Origin]:
         """The profile's region; one that is not its own gives way to the role's partition."""
         region, origin = self._named_region(name, model, source, specs)
-        flaw = flaw_in_region(region)
-        if flaw:
+        if flaw := flaw_in_region(region):
             raise ConfigError(
                 f"profile `{name}`: {flaw}", file=origin.file, line=origin.line, profile=name
             )
-        misfit = misfit_of_partitions(model, region, source)
-        if misfit:
+        if misfit := misfit_of_partitions(model, region, source):
             raise self._spoiled(name, misfit.key, misfit.message, hint=misfit.hint)
         fitting = region_for(model.role_arn, region)
         return fitting, origin if fitting == region else Origin()
