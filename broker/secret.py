@@ -12,6 +12,8 @@ from urllib.parse import quote, quote_plus
 _MASKED_IN_WORDS = 6
 """Letters of a secret that is masked inside other words too; a shorter one only stands alone."""
 _seen: set[str] = set()
+_BYTES = "surrogateescape"
+"""How Python keeps bytes of the environment that are not UTF-8."""
 
 
 def masked(text: str) -> str:
@@ -37,7 +39,13 @@ def _spellings(values: Iterable[str]) -> Iterator[str]:
     for value in sorted(filter(None, values), key=len, reverse=True):
         strings = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
         markup = {escape(one, quote=marks) for one in strings for marks in (True, False)}
-        yield from {*strings, *markup, quote(value, safe=""), quote(value), quote_plus(value)}
+        yield from {
+            *strings,
+            *markup,
+            quote(value, safe="", errors=_BYTES),
+            quote(value, errors=_BYTES),
+            quote_plus(value, errors=_BYTES),
+        }
 
 
 class Secret:
@@ -78,7 +86,7 @@ class Secret:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and hmac.compare_digest(
-            self._value.encode(), other._value.encode()
+            self._value.encode(errors=_BYTES), other._value.encode(errors=_BYTES)
         )
 
     def __hash__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -180,3 +181,19 @@ def test_where_secrets_go_is_asked_before_the_sign_in(
     assert done.code == 0, done.screen
     assert (signed_up.folder / "awslogin" / "vault").exists() is (choice == "1")
     assert ("is short" in done.screen) is (choice == "1")
+
+
+def test_a_passphrase_that_is_not_text(team: Home, sandbox: Sandbox) -> None:
+    """The environment may hold any bytes: they open nothing, and spoil nothing."""
+    environ = {os.fsencode(name): os.fsencode(text) for name, text in team.env().items()}
+    done = subprocess.run(
+        [COMMAND, "dev", "--output", "json"],
+        env=environ | {b"AWSLOGIN_PASSPHRASE": b"\xff\xfe"},
+        cwd=team.work,
+        capture_output=True,
+        timeout=60,
+        start_new_session=True,
+        check=False,
+    )
+    error = Result(done.returncode, done.stdout.decode(), done.stderr.decode()).error
+    assert (error["exit"], "does not open" in error["message"]) == (7, True)

@@ -249,7 +249,7 @@ def _identity(environ: Mapping[str, str]) -> str:
     """Which keychain an environment opens, and with which passphrase, as something else than it."""
     names = ("AWSLOGIN_KEYRING", "PYTHON_KEYRING_BACKEND", "AWSLOGIN_PASSPHRASE")
     told = "\0".join(f"{name}={environ.get(name)}" for name in names)
-    return hashlib.sha256(told.encode()).hexdigest()
+    return hashlib.sha256(os.fsencode(told)).hexdigest()
 
 
 def _decoded(kind: type[M], reply: list[bytes]) -> M | None:
