@@ -36,6 +36,8 @@ MAX_SIGN_IN = 3600.0
 """Seconds that a client may wait for its credentials; SDKs give up long before."""
 WORKERS = 8
 """Threads that get credentials; one may wait for a sign-in."""
+LOOK_SECONDS = 0.1
+"""Between two looks for clients that have had their time."""
 NO_ROOM = 0.1
 """Seconds until the next try where file descriptors have run out."""
 
@@ -129,8 +131,9 @@ class CredentialsEndpoint:
             self._asked.put(None)
 
     def _run(self) -> None:
+        look_at = 0.0
         while not self._over:
-            for key, _ in self._selector.select(self._pause()):
+            for key, _ in self._selector.select(LOOK_SECONDS if self._clients else None):
                 if key.fileobj is self._listener:
                     self._accept()
                 elif key.fileobj is self._woken:
@@ -140,35 +143,33 @@ class CredentialsEndpoint:
             while not self._replies.empty():
                 self._send(*self._replies.get())
             now = time.monotonic()
-            for client in [late for late in self._clients.values() if late.until <= now]:
-                self._give_up(client)
+            if now >= look_at:
+                look_at = now + LOOK_SECONDS
+                for client in [late for late in self._clients.values() if late.until <= now]:
+                    self._give_up(client)
         for client in list(self._clients.values()):
             self._close(client)
         for closing in (self._selector, self._listener, self._woken):
             closing.close()
 
-    def _pause(self) -> float:
-        """Seconds until the next client is given up, a minute at most."""
-        now = time.monotonic()
-        return max(min((c.until - now for c in self._clients.values()), default=60.0), 0)
-
     def _accept(self) -> None:
-        try:
-            link, _ = self._listener.accept()
-        except BlockingIOError:
-            return
-        except OSError:  # out of file descriptors, for a while
-            time.sleep(NO_ROOM)
-            return
-        if not peer.is_ours(link):
-            link.close()
-            return
-        link.setblocking(False)
-        client = self._clients[link.fileno()] = _Client(link)
-        self._selector.register(link, selectors.EVENT_READ)
-        if len(self._clients) >= MAX_CONNECTIONS:
-            self._selector.unregister(self._listener)
-        self._read(client)
+        """Take the connections that wait, as far as there is room."""
+        while len(self._clients) < MAX_CONNECTIONS:
+            try:
+                link, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError:  # out of file descriptors, for a while
+                time.sleep(NO_ROOM)
+                return
+            if not peer.is_ours(link):
+                link.close()
+                continue
+            link.setblocking(False)
+            client = self._clients[link.fileno()] = _Client(link)
+            self._selector.register(link, selectors.EVENT_READ)
+            self._read(client)
+        self._selector.unregister(self._listener)
 
     def _read(self, client: _Client) -> None:
         try:
