@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -20,7 +23,7 @@ LIFETIME = 12
 """Seconds that each session lasts; the clients start one after the other, so nobody waits long."""
 CONFIG = config("dev")
 ROLE = "arn:aws:iam::111122223333:role/Deploy"
-ROUTES = ("credential_process", "endpoint")
+ROUTES = ("credential_process", "endpoint", "serve")
 PAIRS = [(client, route) for client in clients.NAMES for route in ROUTES]
 
 
@@ -58,11 +61,35 @@ def team(signed_up: Home, sandbox: Sandbox) -> Home:
     return signed_up
 
 
-def started(home: Home, client: str, route: str) -> Running:
+@contextmanager
+def served(home: Home) -> Iterator[dict[str, dict[str, str]]]:
+    """The variables of each client's profile, from one `serve` for all of them."""
+    names = [f"{client}-serve" for client in clients.NAMES]
+    with home.start("serve", *names, "--output", "json") as process:
+        assert process.stdout
+        text = "".join(iter(process.stdout.readline, "}\n")) + "}"
+        yield {
+            row["profile"]: {
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": row["uri"],
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN": row["authorization_token"],
+                "AWS_REGION": row["region"],
+                "AWS_DEFAULT_REGION": row["region"],
+                "AWS_CONFIG_FILE": os.devnull,
+                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            }
+            for row in json.loads(text)["profiles"]
+        }
+        process.terminate()
+        process.communicate()
+
+
+def started(home: Home, client: str, route: str, addresses: dict[str, dict[str, str]]) -> Running:
     name, words = f"{client}-{route}", clients.command(client)
-    more = {"AWS_PROFILE": name, "AWSLOGIN_CONFIG": None}
+    more: dict[str, str | None] = {"AWS_PROFILE": name, "AWSLOGIN_CONFIG": None}
     if route == "endpoint":
         words, more = [COMMAND, "exec", name, "--server", "--", *words], {}
+    if route == "serve":
+        more = {**addresses[name]}
     process = subprocess.Popen(
         words,
         env=clients.environ(home.env(more)),
@@ -90,18 +117,22 @@ def test_every_client_signs_in_and_again_when_its_session_has_ended(
 ) -> None:
     sandbox.world.lifetime = LIFETIME
     running: dict[tuple[str, str], Running] = {}
-    try:
-        for client, route in PAIRS:
-            running[client, route] = started(team, client, route)
-            running[client, route].ask()
-        first = {pair: used(sandbox, *pair)[-1] for pair in PAIRS}
-        time.sleep(
-            max(0, *((keys.expires or 0) - sandbox.world.now() for keys in first.values())) + 0.1
-        )
-        for each in running.values():
-            each.ask()
-    finally:
-        errors = {pair: each.process.communicate(timeout=60)[1] for pair, each in running.items()}
+    with served(team) as addresses:
+        try:
+            for client, route in PAIRS:
+                running[client, route] = started(team, client, route, addresses)
+                running[client, route].ask()
+            first = {pair: used(sandbox, *pair)[-1] for pair in PAIRS}
+            time.sleep(
+                max(0, *((keys.expires or 0) - sandbox.world.now() for keys in first.values()))
+                + 0.1
+            )
+            for each in running.values():
+                each.ask()
+        finally:
+            errors = {
+                pair: each.process.communicate(timeout=60)[1] for pair, each in running.items()
+            }
     for (client, route), each in running.items():
         arn = f"arn:aws:sts::111122223333:assumed-role/Deploy/{client}-{route}"
         assert each.answers == [{"arn": arn}, {"arn": arn}], errors[client, route]
