@@ -307,7 +307,8 @@ def memory_of(pid: int) -> bytes:
             first, last = (int(part, 16) for part in place.split("-"))
             if mode.startswith("rw"):
                 memory.seek(first)
-                found += memory.read(last - first)
+                with contextlib.suppress(OSError):  # a thread's stack has gone meanwhile
+                    found += memory.read(last - first)
     return found
 
 

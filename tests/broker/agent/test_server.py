@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from broker import isolated
 from broker.agent import messages
 from broker.agent.messages import decode, encode
 from broker.agent.server import AgentServer
@@ -90,10 +91,10 @@ def test_a_used_session_is_refreshed_once_in_a_child(
     agent.tick()
     agent.tick()
     (child,) = children
-    assert child["words"][1:] == [
-        "-P", "-m", "broker.cli", "creds", "dev", "--force", "--no-input",
-        "--config", "/team/config.yaml",
-    ]  # fmt: skip
+    assert child["words"] == [
+        *isolated.command("broker.cli"),
+        *("creds", "dev", "--force", "--no-input", "--config", "/team/config.yaml"),
+    ]
     assert child["env"][b"AWS_REGION"] == b"eu-west-1"
     assert b"AWSLOGIN_PASSPHRASE" not in child["env"]
     assert child["stdout"] == child["stdin"] == child["stderr"] == subprocess.DEVNULL
