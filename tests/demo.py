@@ -9,10 +9,13 @@ import json
 import shlex
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import requests
+
 from tests.configs import PROFILES, config
-from tests.sandbox import Sandbox
+from tests.sandbox import Sandbox, openid
 from tests.support import Home, Result
 from tests.terminal import Terminal
 
@@ -29,14 +32,32 @@ class Demo:
                 "stage",
                 "audit",
                 sandbox=sandbox,
-                providers={"ci": "type: web-identity, token: {env: AWS_OIDC_TOKEN}"},
+                providers={
+                    "ci": "type: web-identity, token: {env: AWS_OIDC_TOKEN}",
+                    "people": f'type: oidc, issuer: "{sandbox.openid.url}", flow: device,'
+                    f" client_id: {openid.CLIENT}",
+                    "at-aws": "type: aws-login, flow: code",
+                    "tool": f"type: process, command: [cat, {folder / 'printed.json'}]",
+                },
                 head="team: payments\ndefault_profile: dev\n"
                 "defaults: {region: eu-west-1, duration: 1h}\n",
                 dev=PROFILES["ann"],
                 prod='provider: [ci, sso], account: "444455556666", role: Admin',
                 deploy='provider: ci, account: "111122223333", role: CiDeploy',
+                team='provider: people, account: "111122223333", role: People',
+                root='provider: at-aws, account: "444455556666", role: Admin',
+                other="provider: tool",
             )
         )
+        session = sandbox.world.issue(sandbox.bob.arn, 3600, kind="session")
+        printed = {
+            "Version": 1,
+            "AccessKeyId": session.key_id,
+            "SecretAccessKey": session.secret,
+            "SessionToken": session.token,
+        }
+        self._printed = folder / "printed.json"
+        self._printed.write_text(json.dumps(printed))
 
     def say(self, text: str) -> None:
         """A heading."""
@@ -48,12 +69,24 @@ class Demo:
         print(f"$ {' '.join(shown)}", flush=True)
         return self._show(self._home.run(*words, stdin=stdin, env=env))
 
-    def type_and_confirm(self, *words: str) -> Result:
+    def type_and_confirm(self, *words: str, confirm: Callable[[str], object]) -> Result:
         """Run a command that shows a code, and confirm the code as the person would."""
         print(f"$ awslogin {' '.join(words)}", flush=True)
         terminal = Terminal(self._home, *words)
-        self._sandbox.approve(terminal.wait_for(r"the code (\S+)").group(1))
+        confirm(terminal.wait_for(r"the code (\S+)").group(1))
         return self._show(terminal.finish())
+
+    def type_and_paste(self, *words: str) -> Result:
+        """Run a command that shows an address, and paste what its last page shows."""
+        print(f"$ awslogin {' '.join(words)}", flush=True)
+        terminal = Terminal(self._home, *words)
+        page = requests.get(terminal.wait_for(r"(http://\S+/v1/authorize\S+)\s")[1], timeout=20)
+        terminal.answer("Authorization code", page.text.partition("authorization>")[2].partition("<")[0])
+        return self._show(terminal.finish())
+
+    def forget_printed(self) -> None:
+        """The other tool's session is not ours: its file goes before ours are looked at."""
+        self._printed.unlink()
 
     def _show(self, done: Result) -> Result:
         print((done.err + done.out).rstrip(), flush=True)
@@ -73,15 +106,21 @@ def main() -> None:
         demo.type("add", "dev", "--stdin", stdin=sandbox.ann.json)
         demo.type("dev", AWSLOGIN_MFA_CODE=sandbox.code("ann"))
         demo.say("IAM Identity Center: the device flow")
-        demo.type_and_confirm("stage")
+        demo.type_and_confirm("stage", confirm=sandbox.approve)
         demo.say("SAML: a form, an assertion, a role; and a role chained from it")
         demo.type("prod")
         demo.type("audit")
         demo.say("Web identity: a CI job's own token; `prod` has two providers")
         demo.type("deploy", AWS_OIDC_TOKEN=sandbox.issuer.token())
         demo.type("explain", "prod")
+        demo.say("A person's OpenID sign-in, by a code")
+        demo.type_and_confirm("team", confirm=lambda code: sandbox.openid.confirm(code, "ann"))
+        demo.say("The console's own sign-in, its account and role pinned")
+        demo.type_and_paste("root")
+        demo.say("Another tool's credential_process")
+        demo.type("other")
         demo.say("Every kind gives the same session")
-        for profile in ("dev", "stage", "prod"):
+        for profile in ("dev", "stage", "prod", "team", "root", "other"):
             session = json.loads(demo_json(demo, profile))
             print({name: session[name] for name in ("profile", "type", "from_cache")})
         demo.say("Use it")
@@ -89,7 +128,11 @@ def main() -> None:
         demo.type("exec", "prod", "--", "sh", "-c", 'echo "in $AWS_REGION as $AWS_ACCESS_KEY_ID"')
         demo.type("setup", "--dry-run")
         demo.type("status")
+        demo.say("What was done, and what is there to mend")
+        demo.type("events")
+        demo.type("report")
         demo.say("Nothing of it lies in plain text on disk")
+        demo.forget_printed()
         found = demo._home.holds_in_plain(sandbox.secrets())
         print("files that hold a secret:", [str(path) for path in found])
         demo.type("logout", "--all")
