@@ -81,7 +81,8 @@ class Demo:
         print(f"$ awslogin {' '.join(words)}", flush=True)
         terminal = Terminal(self._home, *words)
         page = requests.get(terminal.wait_for(r"(http://\S+/v1/authorize\S+)\s")[1], timeout=20)
-        terminal.answer("Authorization code", page.text.partition("authorization>")[2].partition("<")[0])
+        shown = page.text.partition("authorization>")[2].partition("<")[0]
+        terminal.answer("Authorization code", shown)
         return self._show(terminal.finish())
 
     def forget_printed(self) -> None:
