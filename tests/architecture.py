@@ -40,26 +40,18 @@ FLOORS = {
     "start": "broker.entry broker.launch broker.__main__",
 }
 """From the lowest: the modules and packages on each floor; `docs/architecture.md` shows them."""
-MENDING = {"broker.cli.completion"}
-"""Modules that are still being taken apart: their imports may lead upwards and in circles."""
 LONGEST_FILE = 300
 MOST_METHODS = 15
-LONG = dict.fromkeys(
-    [
-        "broker/agent/client.py:AgentClient",
-        "broker/agent/endpoint.py:CredentialsEndpoint",
-        "broker/cli/app.py",
-        "broker/ports/browser.py",
-        "broker/ports/http.py",
-        "broker/ports/ui.py",
-        "broker/ports/ui.py:Ui",
-        "providers/saml/credentials.py:Person",
-        "providers/saml/walk.py:Walk",
-    ],
-    "until it is split",
-) | {
-    "broker/warm.py": "the warm path in one file: each further one costs 0.3 ms of some 10",
+LONG = {
+    "broker/agent/client.py:AgentClient": "one short method a message of the agent",
+    "broker/agent/endpoint.py:CredentialsEndpoint": "one thread's loop over sockets, whose parts"
+    " share all of its state",
     "broker/cli/app.py:App": "what all commands share, a few lines each",
+    "broker/ports/ui.py": "every way to ask and tell a person, beside one another",
+    "broker/ports/ui.py:Ui": "every way to ask and tell a person, beside one another",
+    "broker/warm.py": "the warm path in one file: each further one costs 0.3 ms of some 10",
+    "providers/saml/credentials.py:Person": "every answer that a page may want of one person",
+    "providers/saml/walk.py:Walk": "five methods for page readers, and the steps behind them",
 }
 """Files and classes over the bounds, with the reason."""
 
@@ -113,6 +105,11 @@ def graph() -> Mapping[str, set[str]]:
 
 def _imported(path: Path) -> Iterator[str]:
     """Our modules among a file's imports; `from package import module` is the module alone."""
+    for node in ast.walk(tree(path)):  # tables of `module:name`, which are imported by `importlib`
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            module, colon, _ = node.value.partition(":")
+            if colon and module in sources():
+                yield module
     for package, name in imports(path, also_for_types=False):
         full = f"{package}.{name}"
         if full in sources():
@@ -123,7 +120,7 @@ def _imported(path: Path) -> Iterator[str]:
 
 def circles() -> list[list[str]]:
     """Ways that lead back to where they began, the shortest for each module that is on one."""
-    edges = {m: targets - MENDING for m, targets in graph().items() if m not in MENDING}
+    edges = graph()
     ways = [way for module in edges if (way := _way_back(edges, module))]
     return [way for way in ways if way[0] == min(way)]
 
@@ -163,7 +160,7 @@ def upward() -> list[tuple[str, str]]:
         (module, target)
         for module, targets in graph().items()
         for target in sorted(targets)
-        if not {module, target} & MENDING and (floor_of(module) or 0) < (floor_of(target) or 0)
+        if (floor_of(module) or 0) < (floor_of(target) or 0)
     ]
 
 

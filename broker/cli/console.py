@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from broker.cli.app import App, command, login_options
+from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
+from broker.cli.login_options import login_options
 from broker.errors import UsageError
 from broker.provider import KeyHolder
 

@@ -9,8 +9,9 @@ import click
 
 from broker import user_keys
 from broker.cli import key_input
-from broker.cli.app import App, Duration, command
+from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
+from broker.cli.login_options import Duration
 from broker.cli.report import report
 from broker.credentials import Credentials
 from broker.errors import AwsLoginError, InteractionRequired, UsageError, worst

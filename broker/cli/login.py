@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from broker import render
-from broker.cli.app import FORMATS, App, command, login_options
+from broker.cli.app import FORMATS, App, command
 from broker.cli.completion import profile_argument
+from broker.cli.login_options import login_options
 from broker.cli.report import report
 from broker.errors import AwsLoginError, ConfigError, UsageError, worst
 from broker.nearest import nearest

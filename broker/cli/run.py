@@ -14,8 +14,9 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from broker import child, shells
-from broker.cli.app import App, command, login_options
+from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
+from broker.cli.login_options import login_options
 from broker.environment import for_child, for_served_child
 from broker.errors import UsageError
 from broker.provider import KeyHolder

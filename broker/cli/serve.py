@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from broker.cli.app import App, Duration, command, login_options
+from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
+from broker.cli.login_options import Duration, login_options
 from broker.errors import AwsLoginError, UsageError
 
 if TYPE_CHECKING:

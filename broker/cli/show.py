@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from broker.arn import account_of
-from broker.cli.app import App, command, login_options
+from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
+from broker.cli.login_options import login_options
 from broker.ports.clock import to_text
 from broker.render import duration_words
 

@@ -23,14 +23,10 @@ from urllib.parse import unquote, urlsplit
 
 from broker import isolated
 from broker.errors import (
-    AwsLoginError,
     ConfigError,
-    InteractionRequired,
-    LoginRefused,
-    NetworkError,
-    UnexpectedReply,
 )
 from broker.paths import expanded, private_dir, state_dir
+from broker.ports.browser_failures import failure, no_display
 
 PATIENCE = 300.0
 """Seconds that a person has."""
@@ -133,7 +129,7 @@ class Browser:
             return InterceptedPost(outcome["value"], outcome.get("state"))
         if outcome["outcome"] == "person":
             return None
-        raise _error(outcome, program, urlsplit(url).netloc)
+        raise failure(outcome, program, urlsplit(url).netloc, PATIENCE)
 
     def _done(self, job: Mapping[str, Any]) -> dict[str, Any]:
         process = subprocess.Popen(
@@ -204,45 +200,7 @@ class Browser:
     def _require_display(self) -> None:
         needs_one = sys.platform not in {"win32", "darwin"}
         if needs_one and not any(map(self._environ.get, ("DISPLAY", "WAYLAND_DISPLAY"))):
-            raise _no_display()
-
-
-def _no_display() -> InteractionRequired:
-    return InteractionRequired(
-        "a person must sign in in a browser window, and there is no display to open it on",
-        hint="run it on a desktop, or forward a display (ssh -X)",
-    )
-
-
-def _error(outcome: Mapping[str, Any], program: str, host: str) -> AwsLoginError:
-    why = str(outcome.get("why", ""))
-    kind = outcome["outcome"]
-    if kind == "closed":
-        return LoginRefused("the browser was closed before the sign-in was done")
-    if kind == "late":
-        return LoginRefused(f"nobody signed in at {host} within {PATIENCE / 60:.0f} minutes")
-    if kind == "unreachable":
-        return _unreachable(why, host)
-    if kind == "undisplayed":
-        return _no_display()
-    return UnexpectedReply(
-        f"{program} {'did not start' if kind == 'unstarted' else 'broke'}: {why or kind}",
-        hint="start it by hand to see why, or name another one by `browser` or `executable`",
-    )
-
-
-def _unreachable(why: str, host: str) -> NetworkError:
-    if "ERR_CERT" in why:
-        return NetworkError(
-            f"{host} shows a certificate that the browser does not trust",
-            hint="add your organisation's CA to the trust store that the browser uses",
-        )
-    error = next((word.removeprefix("net::") for word in why.split() if "net::" in word), None)
-    said = error or ("no answer in time" if "Timeout" in why else why)
-    return NetworkError(
-        f"{host} does not serve the browser ({said})",
-        hint="check the network, the proxy and the address, then try again",
-    )
+            raise no_display()
 
 
 def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
