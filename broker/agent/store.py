@@ -248,7 +248,9 @@ class SessionStore:
             digest, plain_digest = self._digests(variant.vary, values)
             if digest == variant.digest:
                 return variant
-            guessed |= variant.has_secrets and plain_digest == variant.plain_digest
+            secrets = (values[name] for name in variant.vary if not is_plain(name))
+            if variant.has_secrets and any(value != b"-" for value in secrets):
+                guessed |= plain_digest == variant.plain_digest
         if guessed:
             self.guesses.note_wrong()
         return None

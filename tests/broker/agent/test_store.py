@@ -206,6 +206,15 @@ def test_guesses_of_a_secret_variable_are_bounded(world: World) -> None:
     assert guess(b"secret") == Take(b"the session")
 
 
+def test_who_gives_no_secret_guesses_nothing(world: World) -> None:
+    without = VALUES | {b"AWSLOGIN_PASSPHRASE": b"-"}
+    for _ in range(2 * MAX_GUESSES):
+        found = world.ask(9, without)
+        assert isinstance(found, SignIn)
+        world.store.end(found.login)
+    assert world.ask() == Take(b"the session")
+
+
 def test_who_differs_in_more_than_a_secret_guesses_nothing(world: World) -> None:
     other = VALUES | {b"AWSLOGIN_PASSPHRASE": b"+other", b"CI": b"+true"}
     for _ in range(2 * MAX_GUESSES):
