@@ -7,6 +7,7 @@ file's mode and a symlink. Our sections of `config` are `aws_config`'s.
 from __future__ import annotations
 
 import configparser
+import contextlib
 import errno
 import re
 from collections.abc import Collection, Mapping
@@ -37,6 +38,20 @@ def profiles_with_keys(content: bytes) -> set[str]:
     except configparser.Error:
         return set()
     return {name for name in parser.sections() if parser[name].get("aws_access_key_id")}
+
+
+def users_of(names: Collection[str], *files: bytes) -> dict[str, list[str]]:
+    """Of these sections, those whose keys others use by `source_profile`, with who does."""
+    found: dict[str, list[str]] = {}
+    for content in files:
+        parser = configparser.RawConfigParser(default_section="\0", strict=False)
+        with contextlib.suppress(configparser.Error):
+            parser.read_string(content.decode("utf-8", errors="replace"))
+        for section in parser.sections():
+            source = parser[section].get("source_profile")
+            if source in names and source:
+                found.setdefault(source, []).append(f"[{section}]")
+    return found
 
 
 @dataclass(frozen=True)

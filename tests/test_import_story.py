@@ -105,6 +105,15 @@ def test_a_symlink_stays_one(team: Home, file: Path) -> None:
     assert target.read_bytes() == without(before, "dev")
 
 
+def test_profiles_that_live_on_the_keys_are_named_before_these_go(team: Home, file: Path) -> None:
+    config = file.with_name("config")
+    config.write_text("[profile role]\nrole_arn = x\nsource_profile = dev\n")
+    kept = team.run("import", "aws-credentials", "dev", "--keep").ok()
+    assert "source_profile" not in kept.err
+    done = team.run("import", "aws-credentials", "dev", "--yes").ok()
+    assert "[profile role] say `source_profile = dev`" in done.err
+
+
 def test_keep_wins_over_yes(team: Home, file: Path) -> None:
     before = file.read_bytes()
     team.run("import", "aws-credentials", "--keep", "--yes").ok()

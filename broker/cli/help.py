@@ -10,7 +10,7 @@ TASKS = {
     "Sign in": ("login", "env", "exec", "shell", "creds", "console", "serve", "whoami", "logout"),
     "Look": ("list", "status", "explain", "events", "report", "providers"),
     "Set up": ("init", "discover", "setup", "import", "config", "agent", "completion"),
-    "Static keys": ("add", "remove", "rotate"),
+    "Static keys": ("add", "remove", "rotate", "migrate"),
     "Mend": ("doctor", "uninstall"),
 }
 """The commands by what people do, as the help lists them; those of no task come last."""

@@ -174,6 +174,12 @@ def _removed(
     if not wanted:
         return False
     after = aws_files.without_keys(content, sections, str(path))
+    config = aws_files.read(aws_files.config_path(app.environ)) or b""
+    for section, users in aws_files.users_of(sections, config, content).items():
+        app.ui.warn(
+            f"{', '.join(users)} say `source_profile = {section}`: they find no keys once those of"
+            f" [{section}] are gone; `awslogin setup --take-over` lets awslogin give them"
+        )
     if app.ui.interactive and not yes:
         app.ui.show(f"These keys are in the keychain now. They still lie in plain text in {path}:")
         for section in sections:

@@ -9,7 +9,7 @@ import click
 from broker import render
 from broker.cli.app import FORMATS, App, command
 from broker.cli.completion import profile_argument
-from broker.cli.login_options import login_options
+from broker.cli.login_options import login_options, tag_pair
 from broker.cli.report import report
 from broker.errors import AwsLoginError, ConfigError, UsageError, worst
 from broker.nearest import nearest
@@ -96,7 +96,7 @@ def _chosen(
     app: App, names: tuple[str, ...], tags: tuple[str, ...], *, every: bool, duration: int | None
 ) -> list[Profile | AwsLoginError]:
     """The profiles that are named or tagged; one that is spoiled is its error."""
-    wanted = [_pair(tag) for tag in tags]
+    wanted = [tag_pair(tag) for tag in tags]
     chosen: dict[str, Profile | AwsLoginError] = {}
     for name in app.config.names if every or wanted else names:
         try:
@@ -114,13 +114,6 @@ def _chosen(
     if not chosen:
         raise UsageError(f"no profile has {' and '.join(tags) or 'a name'}", hint="`awslogin list`")
     return list(chosen.values())
-
-
-def _pair(tag: str) -> tuple[str, str]:
-    key, equals, value = tag.partition("=")
-    if not equals:
-        raise UsageError(f"--tag takes KEY=VALUE, not {tag}")
-    return key, value
 
 
 @command(formats=FORMATS)

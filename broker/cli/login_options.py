@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from broker.cli.app import App
-from broker.errors import AwsLoginError, UnexpectedReply
+from broker.errors import AwsLoginError, UnexpectedReply, UsageError
 from broker.secret import masked
 from broker.whole_files import write_new
 
@@ -85,3 +85,15 @@ def _save_page(error: AwsLoginError, path: str | None) -> None:
         except OSError as trouble:
             told = f"the page could not be saved to {path}: {trouble.strerror}"
         error.hint = f"{error.hint}; {told}".lstrip("; ")
+
+
+def tag_pair(tag: str) -> tuple[str, str]:
+    """Key and value of `--tag`.
+
+    Raises:
+        UsageError: It is no pair.
+    """
+    key, equals, value = tag.partition("=")
+    if not equals:
+        raise UsageError(f"--tag takes KEY=VALUE, not {tag}")
+    return key, value

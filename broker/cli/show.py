@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from broker.arn import account_of
 from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
-from broker.cli.login_options import login_options
+from broker.cli.login_options import login_options, tag_pair
 from broker.ports.clock import to_text
 from broker.render import duration_words
 
@@ -19,14 +21,29 @@ if TYPE_CHECKING:
 
 
 @command("list")
-def list_(app: App) -> None:
-    """Profiles with provider, account, role, and the age of their keys."""
-    rows = [_row(app, profile) | _key_age(app, profile) for profile in app.sound_profiles()]
+@click.argument("word", required=False)
+@click.option("--tag", "tags", metavar="K=V", multiple=True, help="Profiles with this tag.")
+def list_(app: App, *, word: str | None, tags: tuple[str, ...]) -> None:
+    """Profiles with provider, account, role, tags, and the age of their keys; those with WORD."""
+    wanted = [tag_pair(tag) for tag in tags]
+    rows = [
+        _row(app, profile) | _key_age(app, profile)
+        for profile in app.sound_profiles()
+        if all(profile.tags.get(key) == value for key, value in wanted)
+    ]
+    if word:
+        rows = [row for row in rows if word.lower() in _searched(row)]
     if app.output == "json":
         app.say_json(rows)
+    elif not rows and (word or wanted):
+        app.say("no profile is like that; `awslogin list` shows all\n")
     else:
         columns = ["profile", "provider", "type", "account_id", "role", "source", "region"]
         cells = _cells(rows, columns)
+        if any(row["tags"] for row in rows):
+            columns.append("tags")
+            for row, line in zip(rows, cells, strict=True):
+                line.append(_tags(row))
         if any("key_age_days" in row for row in rows):
             columns.append("key_age")
             for row, line in zip(rows, cells, strict=True):
@@ -110,6 +127,16 @@ def _row(app: App, profile: Profile) -> dict[str, Any]:
         "region": profile.region,
         "tags": dict(profile.tags),
     }
+
+
+def _tags(row: dict[str, Any]) -> str:
+    return " ".join(f"{key}={value}" for key, value in row["tags"].items())
+
+
+def _searched(row: dict[str, Any]) -> str:
+    """What a word is looked for in."""
+    values = (row["profile"], row["provider"], row["account_id"], row["role"], _tags(row))
+    return " ".join(filter(None, values)).lower()
 
 
 def _key_age(app: App, profile: Profile) -> dict[str, Any]:

@@ -22,6 +22,10 @@ PROGRAM_SECONDS = 45.0
 """Where an SDK waits, which gives a credential process a minute."""
 
 
+MAX_SHOWN = 15
+"""Options that are listed at once; more are reached by typing a part of them."""
+
+
 class Ui:
     """Asks and tells.
 
@@ -183,15 +187,21 @@ class Ui:
         with self._terminal(title, hint) as opened:
             while True:
                 lines = [f"{place:3}  {options[index]}" for place, index in enumerate(shown, 1)]
+                if len(lines) > MAX_SHOWN:
+                    lines[MAX_SHOWN:] = [f"     and {len(lines) - MAX_SHOWN} more"]
                 terminal.write(opened, escape_controls("\n".join([title, *lines, ""])))
                 answer = terminal.read_line(
                     opened, "Number, or part of the name: ", secret=False
                 ).strip()
                 if answer.isdigit() and 1 <= int(answer) <= len(shown):
                     return shown[int(answer) - 1]
+                if "\x1b" in answer:  # Esc
+                    raise KeyboardInterrupt
                 found = _matching(answer, options)
                 if len(found) == 1:
                     return found[0]
+                if not found:
+                    terminal.write(opened, escape_controls(f"nothing is like “{answer}”\n"))
                 shown = found or list(range(len(options)))
 
     def show(self, message: str) -> None:
