@@ -83,6 +83,12 @@ class Request(RoleParameters):
     force: bool = False
 
     @property
+    def further_trust(self) -> list[str]:
+        """Actions that the role's trust policy must allow beside taking it."""
+        tags = ["sts:TagSession"] if self.session_tags else []
+        return [*tags, *(["sts:SetSourceIdentity"] if self.source_identity else [])]
+
+    @property
     def keys(self) -> str | None:
         """The older name of `keys_profile`, for plugins that were written against it."""
         return self.keys_profile

@@ -53,6 +53,10 @@ __all__ = [
 ]
 
 
+TrustStatement = tuple[dict[str, Any], str]
+"""A statement of a role's trust policy, and what is to be said about it (or empty)."""
+
+
 class ProviderOptions(BaseModel):
     """Base of every provider's options: an unknown key in the YAML is an error."""
 
@@ -136,6 +140,20 @@ class Provider(ABC):
     def check(cls, options: Any, request: Request) -> str | None:
         """What the profile lacks or has too much for this provider, or None; contacts nobody."""
         del options, request
+        return None
+
+    @classmethod
+    def trusted_by(
+        cls, options: Any, request: Request, environ: Mapping[str, str]
+    ) -> TrustStatement | None:
+        """What the trust policy of the request's role must allow; None where it is not ours.
+
+        Args:
+            options: The provider's options.
+            request: Its `role_arn` is the role.
+            environ: A CI job's own variables, or what the person says in their place.
+        """
+        del options, request, environ
         return None
 
     @classmethod

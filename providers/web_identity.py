@@ -11,16 +11,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from broker.errors import InteractionRequired, LoginRefused, UnexpectedReply
+from broker.errors import InteractionRequired, LoginRefused, UnexpectedReply, UsageError
 from broker.paths import expanded
-from broker.ports.web_identity import claims_of, credentials_for, listed, shown
-from broker.provider import Credentials, Provider, ProviderOptions, Request
+from broker.ports.web_identity import (
+    claims_of,
+    credentials_for,
+    github_subjects,
+    listed,
+    shown,
+    trust_statement,
+)
+from broker.provider import Credentials, Provider, ProviderOptions, Request, TrustStatement
 from broker.secret import Secret
 
 AUDIENCE = "sts.amazonaws.com"
@@ -29,6 +37,12 @@ LONGEST = 20_000
 GITHUB_URL, GITHUB_SECRET = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 GITLAB_TOKENS = ("AWS_OIDC_TOKEN", "GITLAB_OIDC_TOKEN", "CI_JOB_JWT_V2")
 """Names for the job's `id_tokens` entry: our guide's, GitLab's own guide's, and the old one."""
+
+
+_OLD_FORM_ALONE = (
+    "this allows GitHub's old subjects alone; those of newer repositories have numbers"
+    " (repo:OWNER@ID/NAME@ID:…): give --repository-id and --owner-id to allow them too"
+)
 
 
 class TokenPlace(ProviderOptions):
@@ -96,6 +110,40 @@ class WebIdentity(Provider):
         return hashlib.sha256(json.dumps(who).encode()).hexdigest()
 
     @classmethod
+    def trusted_by(
+        cls, options: Any, request: Request, environ: Mapping[str, str]
+    ) -> TrustStatement | None:
+        """The CI's issuer, for this repository's jobs; of a token that lies here, its own words."""
+        repository = environ.get("GITHUB_REPOSITORY", "")
+        place, audience = options.token, options.audience
+        if place == "github":
+            _require(repository, "--repository OWNER/NAME")
+            ids = [environ.get(f"GITHUB_REPOSITORY{part}", "") for part in ("_ID", "_OWNER_ID")]
+            numbers = [number if number.isdecimal() else "" for number in ids]
+            subjects = github_subjects(repository, *numbers)
+            note = "" if len(subjects) > 1 else _OLD_FORM_ALONE
+            issuer = "https://token.actions.githubusercontent.com"
+            return trust_statement(request, issuer, audience, subjects), note
+        if place == "gitlab":
+            project = repository or environ.get("CI_PROJECT_PATH", "")
+            _require(project, "--repository GROUP/PROJECT")
+            issuer = environ.get("CI_SERVER_URL") or "https://gitlab.com"
+            subjects = [f"project_path:{project}:*"]
+            return trust_statement(request, issuer, audience, subjects), ""
+        try:
+            claims = claims_of(_found(options, environ))
+        except (LoginRefused, KeyError):
+            claims = {}
+        issuer, subject = str(claims.get("iss") or ""), str(claims.get("sub") or "")
+        if not issuer:
+            raise UsageError(
+                "the token is not here, so its issuer and subject are not known",
+                hint="run it where the token is",
+            )
+        audience = next(iter(listed(claims.get("aud"))), audience)
+        return trust_statement(request, issuer, audience, [subject] if subject else []), ""
+
+    @classmethod
     def check(cls, options: Any, request: Request) -> str | None:
         """A role is needed: a token alone is no session."""
         del options
@@ -146,6 +194,11 @@ class WebIdentity(Provider):
         if not isinstance(value, str):
             raise UnexpectedReply(f"GitHub's token service answered {reply.status} without a token")
         return _checked(value, "GitHub's token service")
+
+
+def _require(text: str, option: str) -> None:
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)+", text, re.ASCII):
+        raise UsageError("whose jobs may take the role is not known", hint=f"give {option}")
 
 
 def _missing(options: WebIdentityOptions, environ: Mapping[str, str]) -> str | None:

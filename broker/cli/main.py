@@ -51,6 +51,7 @@ COMMANDS = {
     "init": "broker.cli.init:init",
     "doctor": "broker.cli.doctor:doctor",
     "uninstall": "broker.cli.uninstall:uninstall",
+    "trust-policy": "broker.cli.trust_policy:trust_policy",
     "providers": "broker.cli.show:providers",
 }
 """Name → `module:attribute`, in the order of the help; a module is loaded when it is asked for."""

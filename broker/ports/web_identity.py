@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from broker.arn import account_of, partition_of
 from broker.durations import HOUR
 from broker.errors import AwsLoginError, NetworkError
 from broker.ports import Ports
@@ -63,6 +65,44 @@ def credentials_for(ports: Ports, request: Request, token: Secret) -> Credential
         raise
 
 
+def trust_statement(
+    request: Request, issuer: str, audience: str, subjects: Sequence[str]
+) -> dict[str, Any]:
+    """What a role's trust policy must allow for an issuer's tokens.
+
+    Args:
+        request: Its `role_arn` is the role, in whose account IAM's OIDC provider is.
+        issuer: As the tokens say it.
+        audience: Whom they are for.
+        subjects: Those that may; `*` stands for anything. Empty for anybody of that audience.
+    """
+    role, name = str(request.role_arn), issuer.partition("://")[2].rstrip("/")
+    account = account_of(role)
+    provider = f"arn:{partition_of(request.region, role)}:iam::{account}:oidc-provider/{name}"
+    condition: dict[str, Any] = {"StringEquals": {f"{name}:aud": audience}}
+    if subjects:
+        condition["StringLike"] = {
+            f"{name}:sub": subjects[0] if len(subjects) == 1 else list(subjects)
+        }
+    return {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": ["sts:AssumeRoleWithWebIdentity"],
+        "Condition": condition,
+    }
+
+
+def github_subjects(repository: str, repository_id: str, owner_id: str) -> list[str]:
+    """A repository's subjects: the old form, and the one with numbers that is since 2026-07-15."""
+    owner, _, name = repository.partition("/")
+    old = f"repo:{owner}/{name}:*"
+    return (
+        [old, f"repo:{owner}@{owner_id}/{name}@{repository_id}:*"]
+        if repository_id and owner_id
+        else [old]
+    )
+
+
 def claims_of(token: Secret) -> dict[str, Any]:
     """What a token says of itself, unverified, for messages and names; empty where unreadable."""
     body = token.reveal().split(".")[1]
@@ -89,8 +129,22 @@ def _mend(error: AwsLoginError, claims: Mapping[str, Any]) -> str | None:
     if code == "IDPRejectedClaim":
         return f"{issuer} no longer stands by this token: take a fresh one"
     if code == "AccessDenied":
-        return f"the role's trust policy must accept {issuer} with aud {audience} and sub {subject}"
+        told = f"the role's trust policy must accept {issuer} with aud {audience} and sub {subject}"
+        return (
+            told + _of_github(str(claims.get("sub") or "")) + "; `awslogin trust-policy` writes it"
+        )
     return None
+
+
+def _of_github(subject: str) -> str:
+    """That a policy written for the one form of GitHub's subjects refuses the other."""
+    new = re.match(r"repo:([^/@:]+)@\d+/([^/@:]+)@\d+:", subject)
+    if new:
+        return (
+            " (GitHub's new form with numbers; a policy for the old one,"
+            f" repo:{new[1]}/{new[2]}:…, refuses it)"
+        )
+    return " (GitHub's old form, without numbers)" if subject.startswith("repo:") else ""
 
 
 def listed(value: object) -> list[str]:

@@ -17,8 +17,8 @@ from pydantic import AfterValidator, Field
 from broker.arn import account_of
 from broker.errors import InteractionRequired, LoginRefused, UnexpectedReply, UsageError
 from broker.ports.urls import require_safe
-from broker.ports.web_identity import claims_of, credentials_for, listed
-from broker.provider import Account, Credentials, Provider, ProviderOptions, Request
+from broker.ports.web_identity import claims_of, credentials_for, listed, trust_statement
+from broker.provider import Account, Credentials, Provider, ProviderOptions, Request, TrustStatement
 from broker.secret import Secret
 from providers.oidc.issuer import Issuer, SignInOver, Tokens
 
@@ -77,6 +77,15 @@ class OidcProvider(Provider):
     def login(self, request: Request) -> Credentials:
         """The request's role, for the signed-in person's ID token."""
         return credentials_for(self.ports, request, self._token())
+
+    @classmethod
+    def trusted_by(
+        cls, options: OidcOptions, request: Request, environ: Mapping[str, str]
+    ) -> TrustStatement | None:
+        """The issuer's tokens for our client."""
+        del environ
+        note = "anybody whom the issuer gives a token for this client may take the role"
+        return trust_statement(request, options.issuer, options.client_id, []), note
 
     def discover(self) -> list[Account]:
         """The roles that `roles_claim` lists, by account."""

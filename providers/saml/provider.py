@@ -7,17 +7,26 @@ serves all its roles until it runs out.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from broker.arn import region_for
+from broker.arn import account_of, partition_of, region_for
 from broker.durations import HOUR
 from broker.errors import LoginRefused, RoleRefused
 from broker.ports.aws import credentials_of
 from broker.ports.clock import to_text
-from broker.provider import Account, Credentials, Provider, Request
+from broker.provider import Account, Credentials, Provider, Request, TrustStatement
 from providers.saml.idp import load
 from providers.saml.options import SamlOptions
+
+SIGN_IN_HOSTS = {
+    "aws": "signin.aws.amazon.com",
+    "aws-cn": "signin.amazonaws.cn",
+    "aws-us-gov": "signin.amazonaws-us-gov.com",
+    "aws-eusc": "signin.amazonaws-eusc.eu",
+}
+"""Of each partition; each region's own has the region before it."""
 
 
 class Saml(Provider):
@@ -46,6 +55,27 @@ class Saml(Provider):
         """By user: one device serves all roles."""
         del request
         return f"totp/{self.ports.ui.username(self.options.username)}"
+
+    @classmethod
+    def trusted_by(
+        cls, options: SamlOptions, request: Request, environ: Mapping[str, str]
+    ) -> TrustStatement | None:
+        """The SAML provider in the role's account, for AWS's own audience."""
+        del environ
+        role = str(request.role_arn)
+        partition = partition_of(request.region, role)
+        provider, note = options.saml_provider_arn, ""
+        if provider is None:
+            provider = f"arn:{partition}:iam::{account_of(role)}:saml-provider/NAME"
+            note = "NAME stands for IAM's SAML provider: set `saml_provider_arn` to name it"
+        host = SIGN_IN_HOSTS.get(partition, SIGN_IN_HOSTS["aws"])
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Federated": provider},
+            "Action": ["sts:AssumeRoleWithSAML", *request.further_trust],
+            "Condition": {"StringEquals": {"SAML:aud": f"https://{host}/saml"}},
+        }
+        return statement, note
 
     def discover(self) -> list[Account]:
         """The accounts and roles that the assertion holds."""
