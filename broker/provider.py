@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from broker.arn import account_of, partition_of
 from broker.credentials import (
     Account,
     Credentials,
@@ -181,6 +182,28 @@ class Provider(ABC):
 
 class KeyHolder(Provider):
     """A provider whose profiles have a user's own keys in the keychain."""
+
+    @classmethod
+    def trusted_by(
+        cls, options: Any, request: Request, environ: Mapping[str, str]
+    ) -> TrustStatement | None:
+        """The user's account, with MFA where the profile has it."""
+        del options, environ
+        role = str(request.role_arn)
+        account = account_of(request.mfa_serial)
+        note = "" if account else "the account of the keys is not known: check `Principal`"
+        principal = f"arn:{partition_of('', role)}:iam::{account or account_of(role)}:root"
+        conditions: dict[str, Any] = {}
+        if request.mfa_serial:
+            conditions["Bool"] = {"aws:MultiFactorAuthPresent": "true"}
+        if request.external_id:
+            conditions["StringEquals"] = {"sts:ExternalId": request.external_id}
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"AWS": principal},
+            "Action": ["sts:AssumeRole", *request.further_trust],
+        }
+        return statement | ({"Condition": conditions} if conditions else {}), note
 
     @abstractmethod
     def user_keys(self, profile: str) -> Credentials:

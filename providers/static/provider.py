@@ -9,11 +9,10 @@ the roles that demand it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from broker.arn import account_of, partition_of
 from broker.durations import HOUR
 from broker.errors import ConfigError
 from broker.ports.aws import credentials_of
@@ -23,7 +22,6 @@ from broker.provider import (
     ProviderOptions,
     Request,
     Rotation,
-    TrustStatement,
     access_key,
 )
 from broker.secret import Secret
@@ -60,28 +58,6 @@ class Static(KeyHolder):
                 " register a TOTP device for this user and name that one"
             )
         return None
-
-    @classmethod
-    def trusted_by(
-        cls, options: Any, request: Request, environ: Mapping[str, str]
-    ) -> TrustStatement | None:
-        """The user's account, with MFA where the profile has it."""
-        del options, environ
-        role = str(request.role_arn)
-        account = account_of(request.mfa_serial)
-        note = "" if account else "the account of the keys is not known: check `Principal`"
-        principal = f"arn:{partition_of('', role)}:iam::{account or account_of(role)}:root"
-        conditions: dict[str, Any] = {}
-        if request.mfa_serial:
-            conditions["Bool"] = {"aws:MultiFactorAuthPresent": "true"}
-        if request.external_id:
-            conditions["StringEquals"] = {"sts:ExternalId": request.external_id}
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"AWS": principal},
-            "Action": ["sts:AssumeRole", *request.further_trust],
-        }
-        return statement | ({"Condition": conditions} if conditions else {}), note
 
     @classmethod
     def signs_with_a_session(cls, request: Request) -> bool:
