@@ -36,6 +36,25 @@ def team(signed_up: Home, sandbox: Sandbox) -> Home:
     return signed_up
 
 
+def test_a_region_from_the_command_line(team: Home, sandbox: Sandbox) -> None:
+    words = ("deploy", "--region", "ap-south-1")
+    inside = team.run("exec", *words, "--", sys.executable, "-c", SHOW).ok().json
+    assert inside["AWS_REGION"] == inside["AWS_DEFAULT_REGION"] == "ap-south-1"
+    assert team.run(*words, "--output", "json").ok().json["from_cache"]
+    assert team.run("deploy", "--output", "json").ok().json["region"] == "eu-west-1"
+    assert "cn-north-1 is in aws-cn" in team.run("deploy", "--region=cn-north-1").err
+    assert team.run("deploy", "--region=eu-wst-1").code == 2
+
+
+def test_a_region_of_the_environment_that_gives_way_is_told(team: Home) -> None:
+    south = {"AWS_REGION": "ap-south-1"}
+    done = team.run("exec", "deploy", "--", "true", env=south).ok()
+    assert "ap-south-1 gives way to eu-west-1 of deploy" in done.err
+    assert "gives way" not in team.run("exec", "deploy", "--region=ap-south-1", "--", "true",
+                                       env=south).ok().err  # fmt: skip
+    assert "gives way" not in team.run("exec", "deploy", "--", "true").ok().err
+
+
 def test_nothing_stale_is_inherited(team: Home) -> None:
     shown = team.run("exec", "deploy", "--", sys.executable, "-c", SHOW, env=STALE).ok()
     inside = shown.json

@@ -68,6 +68,7 @@ class App:
         self.environ = RecordingEnviron(os.environ)
         self.no_input = no_input or self.environ.get("CI", "").lower() == "true"
         self.no_browser = no_browser
+        self.region: str | None = None
         self.verbose = verbose
         self.quiet = quiet or (self.output != "text" and not sys.stderr.isatty())
 
@@ -144,6 +145,7 @@ class App:
         if name == "":
             raise UsageError("the profile's name is empty", hint="is a variable of yours unset?")
         profile = self.config.profile(self._default_name() if name is None else name)
+        profile = profile.with_region(self.region) if self.region else profile
         return profile if duration is None else profile.with_duration(duration)
 
     def sound_profiles(self) -> Iterator[Profile]:

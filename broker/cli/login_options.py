@@ -49,6 +49,7 @@ def login_options(function: F) -> F:
             min_ttl=timedelta(seconds=900 if min_ttl is None else min_ttl),
             timeout=float(_patience(function) if timeout is None else timeout),
         )
+        app.region = options.pop("region")
         page = options.pop("debug_page")
         try:
             return function(app, requirements=requirements, **options)
@@ -63,6 +64,7 @@ def login_options(function: F) -> F:
         click.option(
             "--timeout", type=Duration(), help="Wait this long: for another sign-in, a browser."
         ),
+        click.option("--region", metavar="REGION", help="Use the session in this region."),
         click.option("--min-ttl", type=Duration(), help="What must be left of a session (15m)."),
         click.option("--duration", type=Duration(), help="Length of the session."),
         click.option("--force", is_flag=True, help="A new session, whatever is cached."),

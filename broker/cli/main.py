@@ -74,6 +74,7 @@ _TAKE_VALUES = {
     "--min-ttl",
     "--timeout",
     "--debug-page",
+    "--region",
 }
 """Options that may stand before the command and take a value."""
 

@@ -174,6 +174,7 @@ def _run(
 ) -> int:
     """Become the command; on Windows, wait for it."""
     _say_which_wins(app, session)
+    _say_which_region(app, session)
     secrets = _secret_variables(app, session)
     environ = for_child(session, app.environ, secrets)
     environ |= app.broker.agent.for_child() | dict(more or {})
@@ -199,6 +200,7 @@ def _run_served(
     from broker.fresh import FreshSession
 
     _say_which_wins(app, session)
+    _say_which_region(app, session)
     app.ui.leave_alone()
     fresh = FreshSession(app.login, profile, requirements, session, ui=app.ui)
     endpoint = CredentialsEndpoint({PATH: lambda: render.container(fresh.current())})
@@ -231,6 +233,16 @@ def _say_which_wins(app: App, session: Session) -> None:
     inside = {"AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_FULL_URI"} & app.environ.keys()
     if outer and outer != session.profile and inside:
         app.note(f"inside the session of {outer}: that of {session.profile} wins")
+
+
+def _say_which_region(app: App, session: Session) -> None:
+    """Inside `exec` the region is that of the outer session: it was no choice of the person's."""
+    theirs = app.environ.get("AWS_REGION") or app.environ.get("AWS_DEFAULT_REGION")
+    if theirs and theirs != session.region and not app.environ.get("AWSLOGIN_PROFILE"):
+        app.note(
+            f"the environment's region {theirs} gives way to {session.region} of"
+            f" {session.profile}; --region {theirs} keeps it"
+        )
 
 
 def _cannot_start(word: str, error: OSError) -> int:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from broker.arn import partition_of
 from broker.config.document import Origin
 from broker.credentials import Request, RoleParameters
 from broker.durations import HOUR, MINUTE
 from broker.errors import UsageError
+from broker.regions import flaw_in_region
 
 if TYPE_CHECKING:
     from broker.provider import Provider
@@ -47,6 +49,7 @@ class Profile(RoleParameters):
         provider_names: Empty where the session is taken from `source`.
         source: The profile whose session, or whose user's keys, take this role.
         keys_profile: The static profile whose long-lived keys sign for this one, else None.
+        sign_in_region: Where it signs in, if `region` is one from the command line, else None.
         origins: Name of a value → where it comes from.
     """
 
@@ -56,6 +59,7 @@ class Profile(RoleParameters):
     source: Profile | None
     tags: Mapping[str, str] = field(default_factory=dict)
     keys_profile: str | None = None
+    sign_in_region: str | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     @cached_property
@@ -101,6 +105,7 @@ class Profile(RoleParameters):
         mfa = self.source if self.source and self.keys_profile else self
         parameters = replace(
             self.role_parameters,
+            region=self.sign_in_region or self.region,
             mfa_serial=self.mfa_serial or mfa.mfa_serial,
             mfa_process=self.mfa_process or mfa.mfa_process,
         )
@@ -118,6 +123,20 @@ class Profile(RoleParameters):
         if problem:
             raise UsageError(f"--duration: {problem}", profile=self.name)
         return replace(self, duration=seconds)
+
+    def with_region(self, region: str) -> Profile:
+        """The same profile, whose session is used in a region from the command line.
+
+        Raises:
+            UsageError: There is no such region, or the role is in another partition.
+        """
+        problem = flaw_in_region(region)
+        theirs = partition_of(self.region, self.role_arn)
+        if not problem and partition_of(region) != theirs:
+            problem = f"{region} is in {partition_of(region)}, {self.name} in {theirs}"
+        if problem:
+            raise UsageError(f"--region: {problem}", profile=self.name)
+        return replace(self, region=region, sign_in_region=self.sign_in_region or self.region)
 
     def refuses(self, seconds: int) -> str | None:
         """Why AWS would not give a session of this length, or None."""

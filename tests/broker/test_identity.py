@@ -198,6 +198,7 @@ def test_what_shapes_a_session_stands_in_one_list() -> None:
     assert own(RoleParameters) == set()
     assert own(Request) == {"profile", "keys_profile", "force"}
     assert own(Profile) == {
-        "name", "team", "provider_names", "source", "tags", "keys_profile", "origins"
+        "name", "team", "provider_names", "source", "tags", "keys_profile", "origins",
+        "sign_in_region",
     }  # fmt: skip
     assert ProfileModel.model_fields.keys() - {"provider", "source", "tags"} == OTHER.keys()
