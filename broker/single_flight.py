@@ -56,7 +56,9 @@ class SingleFlight:
             AwsLoginError: The failure of the sign-in that this one waited for.
             NetworkError: Still waiting after `timeout`.
         """
-        private_dir(self._folder)
+        if not self._can_lock():
+            yield
+            return
         failure = self._folder / f"{name}.failed"
         since = self._clock.now().timestamp()
         waited, lock = self._acquire(name, what, timeout)
@@ -78,12 +80,22 @@ class SingleFlight:
         Raises:
             NetworkError: Still waiting after `timeout`.
         """
-        private_dir(self._folder)
+        if not self._can_lock():
+            yield
+            return
         _, lock = self._acquire(name, what, timeout)
         try:
             yield
         finally:
             lock.release()
+
+    def _can_lock(self) -> bool:
+        """Whether a lock can lie here: where nothing can be written, nothing is shared either."""
+        try:
+            private_dir(self._folder)
+        except OSError:
+            return False
+        return os.access(self._folder, os.W_OK)
 
     def _acquire(self, name: str, what: str, timeout: float) -> tuple[bool, FileLock]:
         lock = FileLock(self._folder / f"{name}.lock", mode=0o600)

@@ -300,3 +300,19 @@ def test_the_schema_takes_each_place_and_nothing_else(home: Home) -> None:
     for token in ("github", "gitlab", "{env: A}", "{file: /a}"):
         config(home, token)
         home.run("config", "check").ok()
+
+
+@pytest.mark.parametrize("more", [{"CI": "true"}, {"AWSLOGIN_KEYRING": "none", "CI": None}])
+def test_where_nothing_can_be_written_nothing_is_kept_and_all_works(
+    ci: Home, sandbox: Sandbox, more: dict[str, str | None]
+) -> None:
+    config(ci, "{env: AWS_OIDC_TOKEN}")
+    given = {
+        "AWSLOGIN_HOME": "/proc/none", "HOME": "/proc/none", "AWSLOGIN_PASSPHRASE": None,
+        "AWS_OIDC_TOKEN": sandbox.issuer.token(),
+    }  # fmt: skip
+    for words in (
+        ["deploy"], ["creds", "deploy"], ["exec", "deploy", "--", "true"],
+        ["exec", "deploy", "--server", "--", "true"],
+    ):  # fmt: skip
+        ci.run(*words, env={**given, **more}).ok()
