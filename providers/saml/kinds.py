@@ -25,6 +25,8 @@ class Kind:
     password_hosts: tuple[str, ...] = ()
 
 
+_BY_BROWSER = Kind("browser:BrowserIdp", takes=("browser", "executable", "headless"))
+
 KINDS = {
     "form": Kind("form:FormIdp", takes=("fields",)),
     "auto": Kind("form:FormIdp"),
@@ -44,7 +46,15 @@ KINDS = {
         ),
     ),
     "onelogin": Kind("onelogin:OneLogin", needs=(("url", "app_id", "subdomain", "client_id"),)),
-    "browser": Kind("browser:BrowserIdp", takes=("browser", "executable", "headless")),
+    "browser": _BY_BROWSER,
+    # Their pages are scripts, or ask for a captcha: no form to read.
+    "google": _BY_BROWSER,
+    "jumpcloud": _BY_BROWSER,
+    "auth0": _BY_BROWSER,
+    "authentik": _BY_BROWSER,
+    "akamai": _BY_BROWSER,
+    "netiq": _BY_BROWSER,
+    "pingone": _BY_BROWSER,
 }
 
 READERS = (
@@ -56,6 +66,9 @@ READERS = (
 )
 """Who knows one provider's pages; the walk asks them in this order, whatever `idp` says."""
 
+_LIKE_BROWSER = frozenset(name for name, kind in KINDS.items() if kind is _BY_BROWSER) - {"browser"}
+"""Other names for it, which messages do not list."""
+
 COMMON = frozenset({"idp", "username", "saml_provider_arn", "mfa", "hosts", "remember_password"})
 """Options that every kind takes."""
 
@@ -65,7 +78,7 @@ def problem(idp: str, given: set[str]) -> str | None:
     kind = KINDS[idp]
     known = COMMON | set(kind.takes) | {name for group in kind.needs for name in group}
     for name in sorted(given - known):
-        takers = [other for other in KINDS if name in _own(other)]
+        takers = [other for other in KINDS if name in _own(other) and other not in _LIKE_BROWSER]
         return f"`{name}` goes with `idp: {' or '.join(takers)}`, not with `{idp}`"
     if not any(given.issuperset(group) for group in kind.needs):
         groups = ", or ".join(" and ".join(f"`{name}`" for name in group) for group in kind.needs)

@@ -144,9 +144,11 @@ class Saml(Provider):
         return taken
 
     def _assume(self, role: Any, assertion: Any, seconds: int, request: Request) -> Credentials:
+        from providers.saml import roles
+
         arns = [{"arn": arn} for arn in request.policy_arns]
         client = self.ports.aws.client("sts", region_for(role.role_arn, request.region))
-        with self.ports.aws.errors(f"AssumeRoleWithSAML {role.role_arn}"):
+        with roles.explained(role), self.ports.aws.errors(f"AssumeRoleWithSAML {role.role_arn}"):
             return credentials_of(
                 client.assume_role_with_saml(
                     RoleArn=role.role_arn,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from broker.errors import InteractionRequired, RoleRefused, UnexpectedReply
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from broker.errors import AwsLoginError, InteractionRequired, RoleRefused, UnexpectedReply
 from broker.nearest import nearest
+from broker.ports.aws_errors import error_code
 from broker.ports.ui import Ui
 from broker.provider import Account, Request
 from providers.saml.assertion import Assertion, Role
@@ -52,6 +56,28 @@ def choose(assertion: Assertion, request: Request, provider_arn: str | None, ui:
         )
     lines = [_line(role, wanted) for role in wanted]
     return wanted[ui.choose("Which role?", lines, hint="`role_arn` in the profile")]
+
+
+@contextmanager
+def explained(role: Role) -> Iterator[None]:
+    """Say beside STS's refusal of an assertion what IAM needs to say."""
+    try:
+        yield
+    except AwsLoginError as error:
+        code = error_code(error.__cause__)
+        if code == "AccessDenied":
+            error.hint = (
+                f"the role's trust policy must allow sts:AssumeRoleWithSAML to {role.provider_arn}"
+                " with the SAML:aud of AWS's sign-in; `awslogin trust-policy PROFILE` writes one"
+            )
+        elif code == "InvalidIdentityToken":
+            error.hint = (
+                f"does {role.provider_arn} exist in the role's account, with this identity"
+                " provider's present metadata (issuer and certificate)?"
+            )
+        elif code == "IDPRejectedClaim":
+            error.hint = "IAM does not take what the assertion says, or takes it once: run it again"
+        raise
 
 
 def accounts(assertion: Assertion) -> list[Account]:

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from broker.errors import InteractionRequired, LoginRefused, RoleRefused, UnexpectedReply
+from broker.errors import (
+    AwsLoginError,
+    InteractionRequired,
+    LoginRefused,
+    RoleRefused,
+    UnexpectedReply,
+)
 from broker.provider import Request
 from broker.testing import ScriptedUi
 from providers.saml import roles
@@ -265,3 +271,28 @@ def test_a_wrong_role_among_hundreds_is_a_short_message() -> None:
     with pytest.raises(RoleRefused, match=r"and 292 more") as refused:
         choose(Request(profile="x", region="eu-west-1", account=PROD, role="Role1234"), *held)
     assert len(refused.value.message) < 1000
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [("AccessDenied", 403, "awslogin trust-policy"), ("InvalidIdentityToken", 400, "metadata")],
+)
+def test_a_refusal_of_sts_names_iams_provider(
+    sandbox: Sandbox, code: str, status: int, said: str
+) -> None:
+    body = (
+        "<ErrorResponse><Error><Type>Sender</Type>"
+        f"<Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
+    )
+    sandbox.fault("sts", status=status, body=body)
+    with pytest.raises(AwsLoginError) as refused:
+        Walk(sandbox, "form", sandbox.idp.url).arn(ADMIN)
+    assert "saml-provider/" in refused.value.hint
+    assert said in refused.value.hint
+
+
+@pytest.mark.parametrize("idp", ["google", "jumpcloud", "auth0", "authentik", "akamai", "netiq"])
+def test_kinds_that_are_the_browsers_open_it_by_themselves(sandbox: Sandbox, idp: str) -> None:
+    with pytest.raises(InteractionRequired, match="in a browser window"):
+        Walk(sandbox, idp, sandbox.idp.url, headless=False).arn()
+    assert sandbox.calls("idp") == []
