@@ -9,7 +9,16 @@ import click
 TASKS = {
     "Sign in": ("login", "env", "exec", "shell", "creds", "console", "serve", "whoami", "logout"),
     "Look": ("list", "status", "explain", "events", "report", "providers"),
-    "Set up": ("init", "discover", "setup", "import", "config", "agent", "completion"),
+    "Set up": (
+        "init",
+        "discover",
+        "setup",
+        "import",
+        "config",
+        "agent",
+        "completion",
+        "shell-init",
+    ),
     "Static keys": ("add", "remove", "rotate", "migrate"),
     "Mend": ("doctor", "uninstall"),
 }
@@ -36,6 +45,7 @@ EXAMPLES = {
     "discover": "awslogin discover corp --write",
     "setup": "awslogin setup --dry-run",
     "completion": 'eval "$(awslogin completion bash)"',
+    "shell-init": 'eval "$(awslogin shell-init bash)"',
     "doctor": "awslogin doctor",
     "events": "awslogin events",
     "uninstall": "awslogin uninstall",

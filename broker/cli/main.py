@@ -46,6 +46,7 @@ COMMANDS = {
     "config": "broker.cli.config:config",
     "agent": "broker.cli.agent:agent",
     "completion": "broker.cli.completion:completion",
+    "shell-init": "broker.cli.shell_init:shell_init",
     "report": "broker.cli.identity_report:report",
     "events": "broker.cli.events:events",
     "init": "broker.cli.init:init",
