@@ -22,8 +22,8 @@ else:  # without site-packages nothing has imported it yet
 
 COMMANDS = frozenset(
     "login exec shell serve env creds console whoami list status explain logout add remove rotate"
-    " discover setup import migrate config init agent doctor uninstall providers completion events shell-init"
-    " report trust-policy".split()
+    " discover setup import migrate config init agent doctor uninstall providers completion events"
+    " shell-init report trust-policy".split()
 )
 """Command names; a profile so named needs `awslogin login NAME`. All: `broker.cli.main`."""
 

@@ -9,16 +9,8 @@ import click
 TASKS = {
     "Sign in": ("login", "env", "exec", "shell", "creds", "console", "serve", "whoami", "logout"),
     "Look": ("list", "status", "explain", "events", "report", "providers"),
-    "Set up": (
-        "init",
-        "discover",
-        "setup",
-        "import",
-        "config",
-        "agent",
-        "completion",
-        "shell-init",
-    ),
+    "Set up": ("init", "discover", "setup", "import", "config", "agent"),
+    "In your shell": ("completion", "shell-init"),
     "Static keys": ("add", "remove", "rotate", "migrate"),
     "Mend": ("doctor", "uninstall"),
 }

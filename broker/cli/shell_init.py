@@ -1,4 +1,4 @@
-"""`shell-init`: a function `awsl` that sets a session in the calling shell, and a prompt segment."""
+"""`shell-init`: a function `awsl` that sets a session in the calling shell, and a prompt."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ awsl() {
   case "${1-}" in
     --off) unset @SET@; AWSL_BEFORE="$before"; return 0 ;;
     -)
-      [ -n "${AWSL_BEFORE-}" ] || { echo "awsl: there is no profile before this one" >&2; return 1; }
+      [ -n "${AWSL_BEFORE-}" ] || { echo "awsl: no profile before this one" >&2; return 1; }
       shift; set -- "$AWSL_BEFORE" "$@" ;;
   esac
   text="$(command awslogin env --output env "$@")" || return
