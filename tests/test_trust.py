@@ -109,7 +109,7 @@ def test_a_file_of_another_user_is_not_found(repo: Path, signed_up: Home) -> Non
     os.chown(inner / FILE, 12345, 12345)
     assert signed_up.run("config", "path", cwd=inner).ok().out.strip() == str(repo / FILE)
     (repo / FILE).unlink()
-    done = signed_up.run("config", "path", cwd=inner)
+    done = signed_up.run("list", cwd=inner)
     assert done.code == 2
     assert f"{inner / FILE} belongs to another user" in done.err
 

@@ -20,6 +20,7 @@ import click
 
 from broker.errors import (
     AwsLoginError,
+    ConfigError,
     InteractionRequired,
     LoginRefused,
     UsageError,
@@ -102,6 +103,16 @@ class App:
         folder = Path(working_directory())
         return load(self.config_option, self.environ, folder, self.found_option)
 
+    def take_no_config_for_an_empty_one(self) -> None:
+        """For commands that have something to do without a config, too."""
+        from broker.config import NoConfig
+        from broker.config.load import empty
+
+        try:
+            _ = self.config
+        except NoConfig:
+            self.config = empty(self.environ)
+
     @property
     def broker(self) -> Broker:
         """The broker of a config that may be acted on.
@@ -144,9 +155,27 @@ class App:
         """
         if name == "":
             raise UsageError("the profile's name is empty", hint="is a variable of yours unset?")
-        profile = self.config.profile(self._default_name() if name is None else name)
+        wanted = self._default_name() if name is None else name
+        try:
+            profile = self.config.profile(wanted)
+        except ConfigError as error:
+            error.hint = self._hint_of_own_config(wanted) or error.hint
+            raise
         profile = profile.with_region(self.region) if self.region else profile
         return profile if duration is None else profile.with_duration(duration)
+
+    def _hint_of_own_config(self, name: str) -> str:
+        """Where a name that this config has not is a profile of the person's own config."""
+        from broker.config import load
+        from broker.paths import config_dir
+
+        own = config_dir(self.environ) / "config.yaml"
+        if name in self.config or not own.is_file() or own == self.config.path:
+            return ""
+        with contextlib.suppress(AwsLoginError):
+            if name in load(str(own), self.environ, own.parent):
+                return f"your own config has one: `awslogin {name} --config {own}`"
+        return ""
 
     def sound_profiles(self) -> Iterator[Profile]:
         """Every profile that is not spoiled; of the others the person is warned."""

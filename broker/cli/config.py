@@ -11,12 +11,13 @@ import click
 from broker.cli.app import App, command
 from broker.cli.config_update import update
 from broker.cli.trusting import agreed_to_trust
-from broker.config import Profile, SpoiledFile
-from broker.config.load import find
+from broker.config import NoConfig, Profile, SpoiledFile
+from broker.config.load import find, read
 from broker.config.models import json_schema
 from broker.config.problems import MAX_SHOWN
 from broker.config.trust import Trust, subject_of
 from broker.errors import ConfigError, UsageError
+from broker.paths import config_dir
 from broker.schemas import PUBLISHED
 from broker.warm import working_directory
 
@@ -30,7 +31,8 @@ def config() -> None:
 def check(app: App) -> int:
     """List everything that is wrong in the config."""
     try:
-        path, problems = str(app.config.path), app.config.problems
+        path = str(app.config.path)
+        problems = app.config.problems
         count = len(problems)
     except SpoiledFile as spoiled:
         path, problems, count = spoiled.file or "", spoiled.errors, spoiled.count
@@ -111,12 +113,23 @@ def _found(app: App) -> Path:
 
 @command("path", group=config)
 def path_(app: App) -> None:
-    """Print which file counts here."""
-    path = str(app.config.path)
+    """Print which file counts here, or where yours would be."""
+    try:
+        path, given = find(
+            app.config_option, app.environ, Path(working_directory()), app.found_option
+        )
+    except NoConfig:
+        path, given = config_dir(app.environ) / "config.yaml", True
+    exists = path.is_file()
     if app.output == "json":
-        app.say_json({"file": path, "trusted": app.config.trusted})
-    else:
-        app.say(f"{path}\n")
+        trusted = given or (
+            exists and Trust(app.environ).holds(subject_of(path, read(path), app.environ))
+        )
+        app.say_json({"file": str(path), "exists": exists, "trusted": trusted})
+        return
+    app.say(f"{path}\n")
+    if not exists:
+        app.note("it is not there yet: `awslogin init` makes one")
 
 
 def profile_values(profile: Profile) -> dict[str, Any]:

@@ -167,6 +167,7 @@ def logout(app: App, *, profile: str | None, every: bool) -> None:
     from broker import logout as forgetting
 
     if every:
+        app.take_no_config_for_an_empty_one()
         count = forgetting.logout_all(app.broker)
         document: dict[str, object] = {"forgotten": count}
     else:

@@ -56,6 +56,7 @@ def status(app: App) -> None:
     """Cached sessions with the time they have left."""
     from broker.logout import kept_sessions
 
+    app.take_no_config_for_an_empty_one()
     now = datetime.now(UTC)
     rows, left = [], []
     for profile, session in kept_sessions(app.idle_broker):

@@ -133,17 +133,32 @@ def parse(content: bytes, file: str) -> Document:
             raise ConfigError("the file is empty", file=file, line=1, column=1)
         return _Walk(file).document(node)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise ConfigError(
-            f"broken YAML: {error.problem or error.context}",
-            file=file,
-            line=mark.line + 1 if mark else None,
-            column=mark.column + 1 if mark else None,
-        ) from None
+        raise _broken(error, text, file) from None
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"broken YAML: {type(error).__name__}", file=file) from None
     finally:
         loader.dispose()
+
+
+def _broken(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigError:
+    """What libyaml says, in words of ours for what people do most."""
+    mark = error.problem_mark or error.context_mark
+    lines = text.split("\n")
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    message = f"broken YAML: {error.problem or error.context}"
+    hint = ""
+    unmarked = re.match(r"[\s-]*([\w.@+-]+)\s*[{\[]", line)
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        message, hint = "broken YAML: a tab", "indent by spaces alone"
+    elif unmarked:
+        message = f"broken YAML: a colon is missing after `{unmarked[1]}`"
+    return ConfigError(
+        message,
+        file=file,
+        line=mark.line + 1 if mark else None,
+        column=mark.column + 1 if mark else None,
+        hint=hint,
+    )
 
 
 class _Walk:

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
+from broker.config.checking import checked
 from broker.config.document import MAX_BYTES, Document, parse
 from broker.config.extending import extended
 from broker.config.loaded import Config
-from broker.config.models import FileModel
-from broker.config.problems import (
-    Finding,
-    SpoiledFile,
-    found,
-    names_of,
-    raise_spoiled,
-    unknown_key,
-    validated,
-)
-from broker.config.secrets import secrets_in
 from broker.config.trust import Subject, Trust
-from broker.config.unloaded import AnyOptions, plugin_of
 from broker.errors import ConfigError, UsageError
 from broker.file_fingerprint import file_fingerprint
 from broker.paths import config_dir, require_own
@@ -103,7 +92,7 @@ def of_document(
     return Config(
         path,
         document,
-        _model(document, trusted=trusted),
+        checked(document, environ, subject.path.parent, trusted=trusted),
         environ,
         subject=subject,
         given=given,
@@ -147,35 +136,8 @@ def _stands_in(folder: Path) -> bool:
     return os.path.isfile(folder / FILE_NAME)  # noqa: PTH113
 
 
-def _model(document: Document, *, trusted: bool) -> FileModel:
-    """The file's structure.
-
-    Raises:
-        SpoiledFile: With everything that is wrong in the file as a whole.
-    """
-    if not isinstance(document.data, dict):
-        raise SpoiledFile([document.error((), "a config is a mapping that begins `version: 1`")])
-    model: FileModel | None
-    findings, model = validated(FileModel, document.data, document, ())
-    findings += [found(error) for error in (*document.problems, *secrets_in(document))]
-    if model is not None:
-        findings += _option_findings(model, document, trusted=trusted)
-    if findings or model is None:
-        raise_spoiled(findings)
-    return model
-
-
-def _option_findings(model: FileModel, document: Document, *, trusted: bool) -> Iterable[Finding]:
-    """Unknown or misformed options of the providers whose plugin is there."""
-    for name, provider in model.providers.items():
-        try:
-            options = plugin_of(provider.type, trusted=trusted).Options
-        except ConfigError:
-            continue
-        extra = provider.model_extra or {}
-        if "${" not in str(extra):
-            yield from validated(options, extra, document, ("providers", name))[0]
-        else:
-            known = extra if options is AnyOptions else names_of(options)
-            for key in sorted(extra.keys() - known):
-                yield found(unknown_key(document, ("providers", name, key), options))
+def empty(environ: Mapping[str, str]) -> Config:
+    """A config without profiles, for what works without one."""
+    content = b"version: 1\n"
+    path = config_dir(environ) / "config.yaml"
+    return of_document(parse(content, str(path)), path, environ, content)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+from broker.config.checking import problems_of
 from broker.config.document import Document
 from broker.config.models import FileModel
 from broker.config.profile import Profile, ProviderSpec
@@ -50,6 +51,7 @@ class Config:
         self.trusted = trusted
         self.subject = subject
         self._model = model
+        self._document = document
         self._environ = environ
         self._resolver = Resolver(model, document, environ, subject.path.parent, trusted=trusted)
 
@@ -104,16 +106,8 @@ class Config:
 
     @cached_property
     def problems(self) -> list[ConfigError]:
-        """What is wrong with single profiles, in the file's order."""
-        found: list[ConfigError] = []
-        for name in self.names:
-            try:
-                self.profile(name)
-            except ConfigError as error:
-                found.append(error)
-        if self.default_profile and self.default_profile not in self:
-            found.append(self._resolver.unknown_profile(self.default_profile, ("default_profile",)))
-        return found
+        """What is wrong with single profiles and with providers that none of them uses."""
+        return problems_of(self._model, self._resolver, self._document, trusted=self.trusted)
 
     @property
     def content(self) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -22,6 +23,19 @@ FORMS = {
 """What a value of a wrong form should look like."""
 
 
+_MAPPING, _NUMBER, _TRUTH = "a mapping of keys and values", "a whole number", "true or false"
+WORDS = {
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), _MAPPING),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), _NUMBER),
+    **dict.fromkeys(("bool_type", "bool_parsing"), _TRUTH),
+    **dict.fromkeys(("list_type", "tuple_type", "set_type"), "a list"),
+    "string_type": "text",
+    "string_too_short": "empty",
+    "too_short": "empty",
+    "none_required": "left out",
+}
+"""pydantic's type of an error → what the value should be, or is."""
+
 MAX_SHOWN = 20
 """Errors of one file that are told."""
 
@@ -33,10 +47,17 @@ class Finding(NamedTuple):
         place: Line, whether a key is missing, column. What is missing comes after an unknown key
             of the same line, which was meant for it.
         error: Makes it.
+        path: Where in the document it is.
     """
 
     place: tuple[int, bool, int]
     error: Callable[[], ConfigError]
+    path: Keys = ()
+
+    @property
+    def missing(self) -> bool:
+        """Whether a key is missing."""
+        return self.place[1]
 
 
 class SpoiledFile(ConfigError):
@@ -47,8 +68,13 @@ class SpoiledFile(ConfigError):
         count: How many there are.
     """
 
-    def __init__(self, errors: list[ConfigError], count: int | None = None) -> None:
-        first = errors[0]
+    def __init__(
+        self,
+        errors: list[ConfigError],
+        count: int | None = None,
+        first: ConfigError | None = None,
+    ) -> None:
+        first = first or errors[0]
         super().__init__(
             first.reason, file=first.file, line=first.line, column=first.column, hint=first.hint
         )
@@ -61,14 +87,17 @@ class SpoiledFile(ConfigError):
             self.hint = f"{self.hint}; {more}" if self.hint else more
 
 
-def raise_spoiled(findings: list[Finding]) -> NoReturn:
-    """Raise all that was found.
+def spoiled(findings: list[Finding], also: Iterable[ConfigError] = ()) -> SpoiledFile:
+    """All that was found as one error, with the first `MAX_SHOWN` in the order of the file.
 
-    Raises:
-        SpoiledFile: With the first `MAX_SHOWN` in the order of the file.
+    Args:
+        findings: What spoils the file; the first of it is what the error says.
+        also: What is wrong with single profiles.
     """
-    first = sorted(findings, key=lambda finding: finding.place)[:MAX_SHOWN]
-    raise SpoiledFile([finding.error() for finding in first], len(findings))
+    every = [*findings, *map(found, also)]
+    shown = sorted(every, key=lambda finding: finding.place)[:MAX_SHOWN]
+    first = min(findings, key=lambda finding: finding.place)
+    return SpoiledFile([finding.error() for finding in shown], len(every), first.error())
 
 
 def found(error: ConfigError) -> Finding:
@@ -90,7 +119,8 @@ def validated(
     try:
         return [], model.model_validate(data)
     except ValidationError as error:
-        return [_finding(document, keys, model, detail) for detail in _details(error)], None
+        findings = [_finding(document, keys, model, detail) for detail in _details(error)]
+        return list({finding.path: finding for finding in reversed(findings)}.values())[::-1], None
 
 
 def _details(error: ValidationError) -> list[Any]:
@@ -103,6 +133,7 @@ def _finding(document: Document, keys: Keys, model: type[BaseModel], detail: Any
     return Finding(
         (origin.line or 0, detail["type"] == "missing", origin.column or 0),
         lambda: _config_error(document, path, model, detail),
+        path,
     )
 
 
@@ -132,15 +163,28 @@ def _config_error(
     if error["type"] == "missing":
         return document.error(path, f"`{name}` is missing")
     if "[key]" in error["loc"]:
+        word, bracket, _ = str(path[-1]).partition(" {")
+        if bracket:
+            return document.error(path, f"a colon is missing after `{word}`")
         return document.error(path, f"`{path[-1]}` is no valid name: letters, digits and ._@+-")
     if error["type"] == "string_pattern_mismatch":
         return document.error(
             path, f"`{name}` has the wrong form", hint=FORMS.get(str(path[-1]), "")
         )
-    if error["type"] in {"model_type", "model_attributes_type"}:
-        return document.error(path, f"`{name}` is a mapping of keys and values")
+    if error["type"] in WORDS:
+        return document.error(path, f"`{name}` is {WORDS[error['type']]}")
     message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "literal_error":
+        choices = re.findall(r"'([^']*)'|(?<= )(\d+)", message)
+        names = [text or number for text, number in choices]
+        hint = did_you_mean(document.raw.get(path, ""), names)
+        return document.error(path, f"`{name}` is {_either(names)}", hint=hint)
+    message = message.replace("Input should be ", "must be ")
     return document.error(path, f"`{name}`: {message[:1].lower()}{message[1:]}")
+
+
+def _either(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
 
 
 def _model_at(model: type[BaseModel], loc: Iterable[Any]) -> type[BaseModel] | None:

@@ -18,7 +18,7 @@ from broker.config.commands import commands_in, flaw_of
 from broker.config.document import Document, Origin
 from broker.config.document import Path as Keys
 from broker.config.models import FileModel, ProfileModel, ProviderModel
-from broker.config.problems import SpoiledFile, raise_spoiled, validated
+from broker.config.problems import SpoiledFile, spoiled, validated
 from broker.config.profile import LONGEST_CHAINED, Profile, ProviderSpec
 from broker.config.rules import flaw_in, misfit_of_partitions
 from broker.config.unloaded import plugin_of
@@ -113,7 +113,7 @@ class Resolver:
                 raise self._document.error(command.keys, flaw)
         findings, options = validated(plugin.Options, raw, self._document, keys)
         if findings:
-            raise_spoiled(findings)
+            raise spoiled(findings)
         origins = {key: self._document.origin((*keys, key)) for key in raw}
         return ProviderSpec(name, plugin, options, model.type, origins)
 
@@ -191,7 +191,7 @@ class Resolver:
                 name,
                 "source",
                 f"there is no profile `{model.source}`",
-                hint=self._nearest(model.source, self._model.profiles),
+                hint=self._nearest(model.source, self._model.profiles.keys() - {name}),
             )
         flaw = self._chain_flaws.get(name)
         if flaw:
