@@ -20,7 +20,6 @@ import click
 
 from broker.errors import (
     AwsLoginError,
-    ConfigError,
     InteractionRequired,
     LoginRefused,
     UsageError,
@@ -103,16 +102,6 @@ class App:
         folder = Path(working_directory())
         return load(self.config_option, self.environ, folder, self.found_option)
 
-    def take_no_config_for_an_empty_one(self) -> None:
-        """For commands that have something to do without a config, too."""
-        from broker.config import NoConfig
-        from broker.config.load import empty
-
-        try:
-            _ = self.config
-        except NoConfig:
-            self.config = empty(self.environ)
-
     @property
     def broker(self) -> Broker:
         """The broker of a config that may be acted on.
@@ -130,12 +119,9 @@ class App:
             InteractionRequired: It is not trusted.
         """
         if not self.config.trusted and self.ui.interactive:
-            from broker.cli.trusting import agreed_to_trust
-            from broker.config.trust import Trust
+            from broker.cli.trusting import trusted_now
 
-            trust = Trust(self.environ)
-            if agreed_to_trust(self.ui, trust, self.config.subject):
-                trust.add(self.config.subject)
+            if trusted_now(self.ui, self.environ, self.config.subject):
                 del self.config
         self.config.require_trust()
 
@@ -155,27 +141,12 @@ class App:
         """
         if name == "":
             raise UsageError("the profile's name is empty", hint="is a variable of yours unset?")
+        from broker.cli.own_config import profile_of
+
         wanted = self._default_name() if name is None else name
-        try:
-            profile = self.config.profile(wanted)
-        except ConfigError as error:
-            error.hint = self._hint_of_own_config(wanted) or error.hint
-            raise
+        profile = profile_of(self.config, wanted, self.environ)
         profile = profile.with_region(self.region) if self.region else profile
         return profile if duration is None else profile.with_duration(duration)
-
-    def _hint_of_own_config(self, name: str) -> str:
-        """Where a name that this config has not is a profile of the person's own config."""
-        from broker.config import load
-        from broker.paths import config_dir
-
-        own = config_dir(self.environ) / "config.yaml"
-        if name in self.config or not own.is_file() or own == self.config.path:
-            return ""
-        with contextlib.suppress(AwsLoginError):
-            if name in load(str(own), self.environ, own.parent):
-                return f"your own config has one: `awslogin {name} --config {own}`"
-        return ""
 
     def sound_profiles(self) -> Iterator[Profile]:
         """Every profile that is not spoiled; of the others the person is warned."""

@@ -165,9 +165,10 @@ def creds(
 def logout(app: App, *, profile: str | None, every: bool) -> None:
     """Forget sessions and sign-ins; at Identity Center server-side too."""
     from broker import logout as forgetting
+    from broker.cli.own_config import take_no_config_for_an_empty_one
 
     if every:
-        app.take_no_config_for_an_empty_one()
+        take_no_config_for_an_empty_one(app)
         count = forgetting.logout_all(app.broker)
         document: dict[str, object] = {"forgotten": count}
     else:

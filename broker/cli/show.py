@@ -54,9 +54,10 @@ def list_(app: App, *, word: str | None, tags: tuple[str, ...]) -> None:
 @command()
 def status(app: App) -> None:
     """Cached sessions with the time they have left."""
+    from broker.cli.own_config import take_no_config_for_an_empty_one
     from broker.logout import kept_sessions
 
-    app.take_no_config_for_an_empty_one()
+    take_no_config_for_an_empty_one(app)
     now = datetime.now(UTC)
     rows, left = [], []
     for profile, session in kept_sessions(app.idle_broker):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from broker.cli.change import diff
@@ -10,6 +11,15 @@ from broker.config.trust import Subject, Trust
 
 if TYPE_CHECKING:
     from broker.ports.ui import Ui
+
+
+def trusted_now(ui: Ui, environ: Mapping[str, str], subject: Subject) -> bool:
+    """Offer a file for trust at its first use; whether the person trusts it now."""
+    trust = Trust(environ)
+    agreed = agreed_to_trust(ui, trust, subject)
+    if agreed:
+        trust.add(subject)
+    return agreed
 
 
 def agreed_to_trust(ui: Ui, trust: Trust, subject: Subject) -> bool:
