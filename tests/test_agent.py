@@ -521,6 +521,7 @@ def test_a_person_may_want_to_be_asked(team: Home, sandbox: Sandbox) -> None:
     (team.folder / "awslogin" / "settings.yaml").write_text("agent_confirm: tier=prod\n")
     assert team.run("creds", "dev").ok()
     assert team.run("creds", "guarded").error["exit"] == 4
+    assert team.run("env", "guarded", "--server").code == 2
     for _ in range(2):
         terminal = Terminal(team, "creds", "guarded")
         terminal.answer(r"Hand out the session of guarded to \S+\?", "y")

@@ -13,6 +13,7 @@ from broker.cli.login_options import login_options, tag_pair
 from broker.cli.report import report
 from broker.errors import AwsLoginError, ConfigError, UsageError, worst
 from broker.nearest import nearest
+from broker.settings import settings
 from broker.warm import calling_shell
 
 if TYPE_CHECKING:
@@ -137,6 +138,11 @@ def env(
             " others: env (sh, bash, zsh), fish, powershell, cmd, dotenv",
         )
     chosen = app.profile(profile, duration)
+    if server and settings(app.environ).confirms(chosen.tags):
+        raise UsageError(
+            f"the agent holds no session of {chosen.name}: your settings have `agent_confirm`",
+            hint=f"`awslogin serve {chosen.name}`, or `awslogin exec {chosen.name} --server -- CMD…`",
+        )
     with app.naming(chosen.name):
         session = app.session(chosen, requirements)
         if server:
