@@ -141,7 +141,7 @@ def env(
     if server and settings(app.environ).confirms(chosen.tags):
         raise UsageError(
             f"the agent holds no session of {chosen.name}: your settings have `agent_confirm`",
-            hint=f"`awslogin serve {chosen.name}`, or `awslogin exec {chosen.name} --server -- CMD…`",
+            hint=f"`awslogin serve {chosen.name}` serves it after asking you",
         )
     with app.naming(chosen.name):
         session = app.session(chosen, requirements)
