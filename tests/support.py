@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from base64 import b64encode
@@ -40,6 +41,20 @@ def cheap_vault(path: Path, cost: Mapping[str, int] = preloaded.CHEAP_SCRYPT) ->
     path.parent.mkdir(mode=0o700, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(json.dumps(header | {"sealed": b64encode(sealed).decode()}))
+
+
+def installation(folder: Path) -> tuple[Path, Path]:
+    """A virtual environment over this one: its `awslogin`, and its own site-packages.
+
+    awslogin starts isolated, so what a test wants it to find is installed where it is.
+    """
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (packages,) = folder.glob("lib/python3*/site-packages")
+    outer = next(path for path in sys.path if path.endswith("site-packages"))
+    (packages / "outer.pth").write_text(f"import site; site.addsitedir({outer!r})\n")
+    command = folder / "bin" / "awslogin"
+    shutil.copy(COMMAND, command)
+    return command, packages
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tests.support import COMMAND, Home
+from tests.support import COMMAND, Home, Result, installation
 
 MODULE = """
 from datetime import timedelta
@@ -54,13 +54,12 @@ def wheel(folder: Path) -> Path:
 
 
 def test_a_wheel_is_all_it_takes(home: Home) -> None:
-    target = home.folder / "site"
+    command, packages = installation(home.folder / "venv")
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target",
-         str(target), str(wheel(home.folder))],
+         str(packages), str(wheel(home.folder))],
         check=True, capture_output=True,
     )  # fmt: skip
-    home.environ["PYTHONPATH"] = str(target)
     home.config(
         """\
 version: 1
@@ -72,14 +71,22 @@ profiles:
   stale: {provider: old}
 """
     )
-    session = home.run("snack", "--output", "json").ok().json
+
+    def run(*words: str) -> Result:
+        done = subprocess.run(
+            [command, *words, "--output", "json"], env=home.env(), cwd=home.work,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    session = run("snack").ok().json
     assert session["access_key_id"] == "ASIAVENDINGLOBBY"
     assert session["type"] == "vending"
-    assert home.run("snack", "--output", "json").ok().json["from_cache"] is True
-    failed = home.run("stale", "--output", "json").error
+    assert run("snack").ok().json["from_cache"] is True
+    failed = run("stale").error
     assert failed["exit"] == 2
     assert "awslogin-vending" in failed["message"]
-    kinds = {row["type"]: row["from"] for row in home.run("providers", "--output", "json").json}
+    kinds = {row["type"]: row["from"] for row in run("providers").json}
     assert kinds["vending"] == "awslogin-vending"
 
 

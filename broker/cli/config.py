@@ -91,6 +91,8 @@ def trust(app: App, *, file: str | None, revoke: bool, yes: bool) -> None:
         subject = subject_of(path, path.read_bytes(), app.environ, fetch=True)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    if file is None and subject.document.data is None:
+        return app.require_trust()  # which says what is wrong with it
     known = Trust(app.environ)
     agreed = not revoke
     if revoke:
