@@ -92,7 +92,8 @@ def trust(app: App, *, file: str | None, revoke: bool, yes: bool) -> None:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     if file is None and subject.document.data is None:
-        return app.require_trust()  # which says what is wrong with it
+        app.require_trust()  # which says what is wrong with it
+        return
     known = Trust(app.environ)
     agreed = not revoke
     if revoke:
