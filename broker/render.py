@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import BinaryIO
 
+from broker.arn import account_of
+from broker.credentials import RoleParameters
 from broker.environment import for_shell, variables
 from broker.errors import UsageError
 from broker.paths import private_opener
@@ -17,20 +19,29 @@ from broker.session import Session
 from broker.terminal_text import escape_controls
 
 
-def text(session: Session, now: datetime | None = None) -> str:
+def text(session: Session, asked: RoleParameters | None = None, now: datetime | None = None) -> str:
     """Who, account, role, until when; never a secret."""
     left = ""
     if session.expires_at:
         left = f"{_local(session.expires_at)} ({_left(session.expires_at, now)} left)"
+    later = f"not told by the sign-in; `awslogin whoami {session.profile}` asks AWS"
     lines = [
         ("profile", f"{session.profile} ({session.provider}, {session.type})"),
-        ("account", session.account_id),
-        ("identity", session.arn),
+        ("account", session.account_id or account_of(asked.mfa_serial if asked else None) or later),
+        ("identity", session.arn or later),
+        ("role", _role(session, asked)),
         ("region", session.region),
         ("until", left or "no end: these are a user's own keys"),
         ("session", "cached" if session.from_cache else "new"),
     ]
     return "".join(f"{name + ':':<10}{escape_controls(value)}\n" for name, value in lines if value)
+
+
+def _role(session: Session, asked: RoleParameters | None) -> str:
+    """The role's name with its path, as far as it is known; "none" for a user's own session."""
+    named = asked and (asked.role or (asked.role_arn or "").partition(":role/")[2])
+    told = re.search(r":assumed-role/([^/]+)/", session.arn or "")
+    return named or (told[1] if told else "none")
 
 
 def process(session: Session) -> str:
@@ -188,13 +199,18 @@ SHELLS: dict[str, Callable[[Session], str]] = {
 }
 
 
-def one(session: Session, output: str, environ: Mapping[str, str]) -> str:
-    """One session in a format."""
+def one(
+    session: Session,
+    output: str,
+    environ: Mapping[str, str],
+    asked: RoleParameters | None = None,
+) -> str:
+    """One session in a format; what was asked for tells a person more than the session alone."""
     if output == "json":
         return as_json(session)
     if output == "github":
         return github(session, environ)
-    return SHELLS[output](session) if output in SHELLS else text(session)
+    return SHELLS[output](session) if output in SHELLS else text(session, asked)
 
 
 def _sh(value: str) -> str:

@@ -44,7 +44,7 @@ def login(
     profile = app.profile(profiles[0] if profiles else None, duration)
     with app.naming(profile.name):
         session = app.session(profile, requirements)
-    app.say_exactly(render.one(session, app.output, app.environ))
+    app.say_exactly(render.one(session, app.output, app.environ, profile))
     return None
 
 
@@ -87,7 +87,8 @@ def _login_several(
     if app.output == "json":
         app.say_exactly(render.as_json(sessions) if sessions or not failures else "")
     else:
-        app.say("\n".join(render.text(session) for session in sessions))
+        asked = {profile.name: profile for profile in known}
+        app.say("\n".join(render.text(one, asked.get(one.profile)) for one in sessions))
     for failure in failures:
         report(failure, machine=app.output == "json", one_of_several=True)
     return worst(failures) if failures else 0

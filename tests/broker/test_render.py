@@ -11,10 +11,12 @@ import stat
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from broker import render
+from broker.credentials import RoleParameters
 from broker.errors import UsageError
 from broker.secret import Secret
 from broker.session import Session
@@ -258,7 +260,27 @@ def test_json_formats(value: str) -> None:
     assert json.loads(render.container(session))["SecretAccessKey"] == value
 
 
+@pytest.mark.parametrize(
+    ("arn", "asked", "shown"),
+    [
+        (None, {"role": "team/Dev", "account": "111122223333"}, "team/Dev"),
+        (None, {"role_arn": "arn:aws:iam::111122223333:role/Audit"}, "Audit"),
+        ("arn:aws:sts::111122223333:assumed-role/Picked/ann", {}, "Picked"),
+        (None, {"mfa_serial": "arn:aws:iam::444455556666:mfa/ann"}, "none"),
+    ],
+)
+def test_text_says_account_and_role_of_every_kind(
+    arn: str | None, asked: dict[str, Any], shown: str
+) -> None:
+    session = dataclasses.replace(SESSION, arn=arn, account_id=None)
+    text = render.text(session, RoleParameters(region="eu-west-1", **asked), NOW)
+    lines = dict(line.split(":", 1) for line in text.splitlines())
+    assert lines["role"].strip() == shown
+    account = lines["account"].strip()
+    assert account == "444455556666" if "mfa_serial" in asked else "awslogin whoami" in account
+
+
 def test_text_shows_no_secret() -> None:
-    text = render.text(SESSION, NOW)
+    text = render.text(SESSION, now=NOW)
     assert "prod" in text
     assert not [s for s in ("wJalr", "FwoG", "ASIA") if s in text]
