@@ -57,13 +57,21 @@ class Sender:
         Raises:
             ResponseParserError: They are.
         """
-        from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+        from botocore.exceptions import (
+            ConnectionClosedError,
+            ProxyConnectionError,
+            ReadTimeoutError,
+        )
         from botocore.parsers import ResponseParserError
         from urllib3.exceptions import ProtocolError
         from urllib3.exceptions import ReadTimeoutError as Silent
 
         request.stream_output = True  # else botocore reads whatever comes
-        reply = self._send(request)
+        try:
+            reply = self._send(request)
+        except ProxyConnectionError as error:
+            error.kwargs["endpoint_url"] = request.url  # for who reads the error
+            raise
         content = bytearray()
         try:
             for part in reply.raw.stream(1 << 16):

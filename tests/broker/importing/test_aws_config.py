@@ -40,7 +40,7 @@ duration_seconds = 7200
 role_session_name = ann
 [profile deploy]
 source_profile = my prod
-role_arn = arn:aws-cn:iam::444455556666:role/Deploy
+role_arn = arn:aws:iam::444455556666:role/Deploy
 [profile machine]
 role_arn = arn:aws:iam::444455556666:role/X
 credential_source = Ec2InstanceMetadata
@@ -135,7 +135,7 @@ def test_every_kind_of_profile(cli: Machine) -> None:
             "external_id": "4711",
             "session_name": "ann",
         },
-        "deploy": {"source": "my-prod", "role_arn": "arn:aws-cn:iam::444455556666:role/Deploy"},
+        "deploy": {"source": "my-prod", "role_arn": "arn:aws:iam::444455556666:role/Deploy"},
         "ci": {"provider": "web-identity", "role_arn": f"{role}/CI", "session_name": "job"},
         "tool": {"provider": "tool"},
         "console": {"provider": "console", "role_arn": f"{role}/Admin"},
