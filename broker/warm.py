@@ -220,7 +220,7 @@ def place_of(
     named = os.path.expanduser(environ.get("AWSLOGIN_CONFIG") or "")
     if named:
         path = os.path.join(folder, named)
-        return "environ" if path == named and named[:6] != "/proc/" else "found", path
+        return "environ" if path == named and not leads_by_process(named) else "found", path
     while True:
         path = os.path.join(folder, FILE_NAME)
         if is_own_file(path):
@@ -229,6 +229,19 @@ def place_of(
         if above == folder:
             return "own", ""
         folder = above
+
+
+def leads_by_process(path: str) -> bool:
+    """Whether a path is another file in each process, as `/proc/self/cwd/…` is, however written."""
+    above: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del above[-1:]
+        elif part not in ("", "."):
+            above.append(part)
+        if above in (["proc"], ["dev", "fd"]):
+            return True
+    return False
 
 
 def is_own_file(path: str) -> bool:
@@ -249,13 +262,13 @@ def agent_folder(environ: "Mapping[str, str]") -> str:
     home = environ.get("AWSLOGIN_HOME")
     if home:
         base = os.path.expanduser(home)
-        if os.name == "posix" and base[:1] != "/":  # the full program says so
-            raise FileNotFoundError(home)
     elif sys.platform == "darwin":
         base = os.path.expanduser("~/Library/Application Support/awslogin")
     else:
         state = environ.get("XDG_STATE_HOME", "").strip() or os.path.expanduser("~/.local/state")
         base = os.path.join(state, "awslogin")
+    if os.name == "posix" and base[:1] != "/":  # the full program says so
+        raise FileNotFoundError(base)
     return os.path.join(base, "agent")
 
 

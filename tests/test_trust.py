@@ -90,6 +90,64 @@ def test_a_relative_variable_gives_no_trust(repo: Path, signed_up: Home, named: 
     assert signed_up.run("creds", "dev", env={"AWSLOGIN_CONFIG": str(repo / FILE)}).code == 0
 
 
+@pytest.mark.parametrize("how", ["own", "variable"])
+def test_a_file_that_is_extended_from_elsewhere_is_held_to_trust(
+    repo: Path, signed_up: Home, how: str
+) -> None:
+    """As `init --from PATH` writes it: whoever changes the repository is not whoever named it."""
+    team = repo / FILE
+    own = signed_up.folder / "awslogin" / "config.yaml"
+    if how == "variable":
+        (signed_up.folder / "mine").mkdir()
+        own = signed_up.config("", "mine/team.yaml")
+    own.write_text(f'version: 1\nextends: ["{team}"]\n')
+    elsewhere = signed_up.folder / "elsewhere"
+    elsewhere.mkdir()
+    assert signed_up.run("dev", cwd=elsewhere).code == 4
+    signed_up.run("config", "trust", str(own)).ok()
+    assert signed_up.run("dev", cwd=elsewhere).code == 0
+    signed_up.run("setup", cwd=elsewhere).ok()
+    assert f"--found {own}" in (signed_up.folder / ".aws" / "config").read_text()
+    trace = pulled(repo)
+    for words in (("dev",), ("creds", "dev"), ("exec", "dev", "--", "true")):
+        done = signed_up.run(*words, cwd=elsewhere)
+        assert (done.code, done.out) == (4, "")
+        assert "config trust" in done.err
+    if how == "own":  # an older line of `setup`
+        assert line(signed_up, "creds", "dev", "--config", str(own)).code == 4
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    "named", ["/proc/self/cwd", "//proc/self/cwd", "/./proc/thread-self/cwd", "/dev/fd/../cwd"]
+)
+def test_another_file_in_each_process_gives_no_trust(
+    repo: Path, signed_up: Home, named: str
+) -> None:
+    file = f"{named}/{FILE}"
+    pulled(repo)
+    assert signed_up.run("dev", env={"AWSLOGIN_CONFIG": file}).code == 4
+    program = f"version: 1\nproviders: {{p: {{type: process, command: [{named}/x]}}}}\n"
+    signed_up.config(f"{program}profiles: {{dev: {{provider: p}}}}\n")
+    assert "in each process" in signed_up.run("dev").err
+
+
+@pytest.mark.parametrize("word", ["/proc/self/pagemap", "/proc/self/mem", "x" * 300])
+def test_words_of_a_command_that_are_no_honest_files(
+    repo: Path, signed_up: Home, word: str
+) -> None:
+    """Without an end, unreadable, too long to be a name: nobody waits, and nothing breaks."""
+    (repo / FILE).write_text(
+        (repo / FILE)
+        .read_text()
+        .replace("provider: keys", f"provider: keys, mfa_process: 'true {word}'")
+    )
+    signed_up.run("list").ok()
+    assert signed_up.run("dev").code == 4
+    signed_up.run("config", "trust").ok()
+    signed_up.run("dev").ok()
+
+
 def test_a_person_may_demand_trust_for_the_variable_too(repo: Path, signed_up: Home) -> None:
     environ = {"AWSLOGIN_CONFIG": str(repo / FILE)}
     settings = Path(signed_up.environ["AWSLOGIN_HOME"]) / "settings.yaml"
@@ -320,6 +378,12 @@ def test_a_folder_that_was_there_is_not_narrowed(repo: Path, signed_up: Home) ->
     folder.chmod(0o755)
     signed_up.run("login", "dev", "--force").ok()
     assert folder.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_relative_state_folder_starts_no_agent(repo: Path, signed_up: Home) -> None:
+    environ = {"AWSLOGIN_HOME": None, "AWSLOGIN_AGENT": None, "XDG_STATE_HOME": "state"}
+    signed_up.run("creds", "dev", env=environ)
+    assert not (repo / "state").exists()
 
 
 def test_a_relative_home_is_refused(repo: Path, signed_up: Home) -> None:

@@ -16,7 +16,7 @@ from broker.config.document import parse
 from broker.config.extending import extended
 from broker.config.load import find, read
 from broker.config.trust import Trust, subject_of
-from broker.errors import ConfigError, UsageError
+from broker.errors import ConfigError, InteractionRequired
 from broker.ports.git import Reference, Repositories
 from broker.warm import working_directory
 from broker.whole_files import write_whole
@@ -46,7 +46,7 @@ def update(app: App, *, name: str | None, dry_run: bool, yes: bool) -> None:
     trust = Trust(app.environ)
     if not given and not trust.holds(subject_of(path, before, app.environ)):
         hint = f"`awslogin config trust {path}` shows it, and fetches what it extends"
-        raise UsageError(f"{path} is not trusted: nothing of it is contacted", hint=hint)
+        raise InteractionRequired(f"{path} is not trusted: nothing of it is contacted", hint=hint)
     pins = list(_pins(Repositories(app.environ), before.decode("utf-8", "replace"), name))
     changed = [pin for pin in pins if pin.old != pin.new]
     after = before

@@ -120,7 +120,8 @@ def _require_trust(app: App) -> None:
 
 
 def _is_held_to_trust(app: App) -> bool:
-    return not app.config.given or app.config.path.name == FILE_NAME
+    config = app.config
+    return not config.given or config.path.name == FILE_NAME or config.subject.reaches_elsewhere
 
 
 def _named(app: App, profile: Profile, name_format: str) -> str:

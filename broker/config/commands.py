@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from broker.config.document import Path as Keys
+from broker.warm import leads_by_process
 
 
 class Command(NamedTuple):
@@ -41,19 +42,21 @@ def commands_in(data: Any) -> Iterator[Command]:
 def flaw_of(command: Command, folder: Path) -> str | None:
     """Why a command may not run: its program is a path that leads out of the YAML's folder."""
     program = os.path.expanduser(command.words[0]) if command.words else ""  # noqa: PTH111
-    if program.startswith("/proc/"):
+    if leads_by_process(program):
         return f"`{program}` is another file in each process"
     if "/" not in program or program.startswith("/"):
         return None
     path = folder / program
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         return f"`{program}` lies outside the folder of the YAML"
-    return None if path.is_file() else f"there is no {path}"
+    return None if os.path.isfile(path) else f"there is no {path}"  # noqa: PTH113
 
 
 def files_of(command: Command, folder: Path) -> list[Path]:
     """The files that a command's words name, seen from the YAML's folder; not those of PATH."""
-    return [folder / word for word in command.words if word and (folder / word).is_file()]
+    # Unlike `Path.is_file`: a word that is too long, or in a folder that we may not see, is none.
+    named = (folder / word for word in command.words if word)
+    return [path for path in named if os.path.isfile(path)]  # noqa: PTH113
 
 
 def _entries(data: Any, section: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -49,7 +49,20 @@ def load(
     fingerprints = {str(path): file_fingerprint(str(path))}
     content = read(path)
     document = parse(content, str(path))
-    return of_document(document, path, environ, content, given=given, fingerprints=fingerprints)
+    own = path == config_dir(environ) / "config.yaml"
+    config = of_document(
+        document,
+        path,
+        environ,
+        content,
+        given=given,
+        whole=bool(explicit) and not own,
+        fingerprints=fingerprints,
+    )
+    if own and config.given:
+        for file in config.subject.extended:
+            require_own(file)
+    return config
 
 
 def read(path: Path) -> bytes:
@@ -72,17 +85,28 @@ def of_document(
     content: bytes,
     *,
     given: bool = True,
+    whole: bool = True,
     fingerprints: dict[str, bytes] | None = None,
 ) -> Config:
     """The config that a file of this content is, whether it is written yet or not.
+
+    Args:
+        document: The content, parsed.
+        path: The file's place.
+        environ: Says where trust and the cache of git's files lie.
+        content: Its bytes.
+        given: Whether the person named it, so that it and its folder are trusted.
+        whole: Whether that goes for what it extends elsewhere, too.
+        fingerprints: Of the files that were read already.
 
     Raises:
         SpoiledFile: It is wrong as a whole.
     """
     fingerprints = fingerprints or {}
-    whole = extended(document, path, environ)
-    document = whole.document
-    subject = Subject(path, content, document, whole.files)
+    found_files = extended(document, path, environ)
+    document = found_files.document
+    subject = Subject(path, content, document, found_files.files)
+    given = given and (whole or not subject.reaches_elsewhere)
     fingerprints |= {str(file): file_fingerprint(str(file)) for file in subject.files}
     trusted = given
     if not given:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from broker.config.document import Document, parse
 from broker.config.extending import extended
 from broker.errors import ConfigError
 from broker.paths import data_dir, private_dir, read_or_none, read_own_or_none, write_private
+
+MAX_FILE_BYTES = 1 << 30
+"""Of a file that a command names."""
+PIECE = 1 << 20
+"""Bytes that are read of it at once."""
 
 
 class Subject:
@@ -52,10 +58,18 @@ class Subject:
         whole = hashlib.sha256()
         read = {**self.extended, self.path: self.content}
         for path in (self.path, *self.files):
-            content = read[path] if path in read else path.read_bytes()
-            for part in (os.fsencode(path), content):
-                whole.update(b"%d:" % len(part) + part)
+            content = (read[path],) if path in read else _pieces_of(path)
+            size = len(read[path]) if path in read else path.stat().st_size
+            whole.update(b"%d:" % len(os.fsencode(path)) + os.fsencode(path) + b"%d:" % size)
+            for piece in content:
+                whole.update(piece)
         return whole.hexdigest()
+
+    @cached_property
+    def reaches_elsewhere(self) -> bool:
+        """Whether it extends files outside of its folder: they change without whoever named it."""
+        own = os.path.realpath(self.path.parent)
+        return not all(path.is_relative_to(own) for path in self.extended)
 
 
 class Trust:
@@ -139,6 +153,22 @@ def subject_of(
     except ConfigError:
         return Subject(path, content, Document(str(path), None))
     return Subject(path, content, whole.document, whole.files)
+
+
+def _pieces_of(path: Path) -> Iterator[bytes]:
+    """A file's content: as much as its size says, as what the kernel makes up may have no end.
+
+    Of one that we may not read there is none.
+    """
+    left = path.stat().st_size
+    if left > MAX_FILE_BYTES:
+        raise ConfigError(
+            f"a command names {path}, which is larger than it may be", hint="name another file"
+        )
+    with contextlib.suppress(PermissionError), path.open("rb") as file:
+        while left and (piece := file.read(min(left, PIECE))):
+            left -= len(piece)
+            yield piece
 
 
 def _plain(subject: Subject) -> str:
