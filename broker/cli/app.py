@@ -18,12 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from broker.errors import (
-    AwsLoginError,
-    InteractionRequired,
-    LoginRefused,
-    UsageError,
-)
+from broker.errors import AwsLoginError, InteractionRequired, LoginRefused, UsageError
 from broker.paths import require_own_folders
 from broker.recording_environ import RecordingEnviron
 from broker.terminal_text import escape_controls
@@ -173,8 +168,10 @@ class App:
                 hint="name one, or set AWSLOGIN_PROFILE or `default_profile`"
                 "; `awslogin list` shows all",
             )
+        from broker.cli.profile_picking import picked_profile
+
         self.require_trust()
-        return config.names[self.ui.choose("Which profile?", config.names)]
+        return picked_profile(self.ui, self.config, self.environ)
 
     @property
     def login(self) -> Login:

@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
+from broker.arn import account_of
 from broker.config.checking import problems_of
 from broker.config.document import Document
 from broker.config.models import FileModel
@@ -16,6 +18,14 @@ from broker.config.resolve import Resolver
 from broker.config.trust import Subject, Trust
 from broker.errors import ConfigError, InteractionRequired
 from broker.paths import config_dir
+
+
+class Labels(NamedTuple):
+    """What a person tells a profile by; an account or role that the file does not say is ""."""
+
+    account: str
+    role: str
+    tags: Mapping[str, str]
 
 
 class Config:
@@ -59,6 +69,12 @@ class Config:
     def names(self) -> list[str]:
         """All profiles, in the file's order."""
         return list(self._model.profiles)
+
+    def labels(self, name: str) -> Labels:
+        """What a person tells a profile by, as the file has it: nothing is resolved or checked."""
+        model = self._model.profiles[name]
+        role = model.role or (model.role_arn or "").partition(":role/")[2]
+        return Labels(model.account or account_of(model.role_arn) or "", role, model.tags)
 
     @property
     def provider_names(self) -> list[str]:

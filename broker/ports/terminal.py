@@ -10,11 +10,11 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, TextIO
 
 from broker.errors import UsageError
 
-Terminal = tuple[IO[str], IO[str]]
+Terminal = tuple[TextIO, TextIO]
 
 
 def has_terminal() -> bool:
@@ -70,7 +70,7 @@ def read_line(terminal: Terminal, prompt: str, *, secret: bool) -> str:
 
 
 @contextlib.contextmanager
-def _without_echo(reader: IO[str]) -> Iterator[None]:
+def _without_echo(reader: TextIO) -> Iterator[None]:
     if sys.platform == "win32":
         import ctypes
         import msvcrt
@@ -91,7 +91,7 @@ def _without_echo(reader: IO[str]) -> Iterator[None]:
     before = termios.tcgetattr(reader.fileno())
     hidden = [*before]
     hidden[3] &= ~termios.ECHO
-    with _ending_tidily():
+    with ending_tidily():
         termios.tcsetattr(reader.fileno(), termios.TCSAFLUSH, hidden)
         try:
             yield
@@ -100,7 +100,7 @@ def _without_echo(reader: IO[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ending_tidily() -> Iterator[None]:
+def ending_tidily() -> Iterator[None]:
     """SIGTERM and SIGHUP inside the block end the command as Ctrl-C does, with all tidied up."""
     if threading.current_thread() is not threading.main_thread():
         yield
