@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.ports.clock import Clock
+from broker.ports.steps import step
 from broker.seal import SealedFiles
 from broker.session import Session
 
@@ -26,7 +27,10 @@ class SessionCache:
     def fresh(self, key: str, min_ttl: timedelta) -> Session | None:
         """The session under this key, if it is still fresh."""
         session = self.peek(key)
-        return session if session and session.is_fresh(self._clock.now(), min_ttl) else None
+        fresh = session is not None and session.is_fresh(self._clock.now(), min_ttl)
+        if session:
+            step(f"{session.profile}: the kept session {'is fresh' if fresh else 'nears its end'}")
+        return session if fresh else None
 
     def peek(self, key: str) -> Session | None:
         """The session under this key, fresh or not."""
@@ -37,6 +41,7 @@ class SessionCache:
         """Keep a session; `sign_in` names the sign-in it came from, so that `logout` finds it."""
         document = {"session": session.to_json(), "sign_in": sign_in}
         self._sealed.write(_SESSION + key, json.dumps(document).encode())
+        step(f"{session.profile}: a new session")
 
     def file(self, key: str) -> Path:
         """Where the session under this key lies at rest."""

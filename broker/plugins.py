@@ -15,6 +15,7 @@ from broker.ports.clock import Clock
 from broker.ports.entries import Owner
 from broker.ports.entry_index import EntryIndex
 from broker.ports.secrets import Keychain, Secrets
+from broker.ports.steps import step
 from broker.ports.ui import Ui
 from broker.ports.used_codes import UsedCodes
 from broker.provider import Credentials, KeyHolder, Provider, Request
@@ -63,6 +64,7 @@ class Plugins:
 
     def credentials(self, identity: Identity, request: Request) -> Credentials:
         """What the provider gives; a failure says which others were passed over, and why."""
+        step(f"{identity.profile.name}: {identity.spec.name} ({identity.spec.type}) signs in")
         try:
             return self.provider(identity).login(request)
         except AwsLoginError as error:

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from broker import errors
 from broker.paths import private_dir, read_or_none, write_private
 from broker.ports.clock import Clock
+from broker.ports.steps import step
 from broker.ports.ui import Ui
 from broker.secret import masked
 
@@ -107,6 +108,7 @@ class SingleFlight:
             except Timeout:
                 waited = True
             else:
+                step(f"{what}: no other awslogin signs in")
                 return waited, lock
             so_far = self._clock.monotonic() - start
             if so_far > timeout:

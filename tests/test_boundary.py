@@ -294,8 +294,8 @@ def test_a_shared_failure_holds_no_password(signed_up: Home, sandbox: Sandbox) -
     signed_up.config(config(providers={"sso": form(sandbox.idp.url)}, prod="provider: sso"))
     password = "pa&ss word"
     page = f"<title>x</title><p class=error>No: {password}</p>"
-    sandbox.fault("idp", status=200, body=page, action="/idp/login")
-    signed_up.run("prod", env={"AWSLOGIN_PASSWORD": password})
+    sandbox.fault("idp", status=200, body=page, action="/idp/password")
+    assert signed_up.run("prod", env={"AWSLOGIN_PASSWORD": password}).code == 3
     assert signed_up.holds_in_plain([password]) == []
 
 

@@ -20,6 +20,7 @@ import click
 
 from broker.errors import AwsLoginError, InteractionRequired, LoginRefused, UsageError
 from broker.paths import require_own_folders
+from broker.ports.steps import step, tell_steps
 from broker.recording_environ import RecordingEnviron
 from broker.terminal_text import escape_controls
 from broker.warm import place_of, working_directory
@@ -55,6 +56,7 @@ class App:
         no_input: bool,
         no_browser: bool,
         verbose: bool,
+        debug: bool,
         quiet: bool,
     ) -> None:
         self.config_option = config
@@ -65,6 +67,7 @@ class App:
         self.no_browser = no_browser
         self.region: str | None = None
         self.verbose = verbose
+        tell_steps(on=verbose or debug)
         self.quiet = quiet or (self.output != "text" and not sys.stderr.isatty())
 
     @cached_property
@@ -95,7 +98,9 @@ class App:
         from broker.config import load
 
         folder = Path(working_directory())
-        return load(self.config_option, self.environ, folder, self.found_option)
+        config = load(self.config_option, self.environ, folder, self.found_option)
+        step(f"config {config.subject.path}")
+        return config
 
     @property
     def broker(self) -> Broker:
@@ -281,7 +286,7 @@ def command(
     return decorate
 
 
-_EVERYWHERE = ("config", "found", "output", "no_input", "no_browser", "verbose", "quiet")
+_EVERYWHERE = ("config", "found", "output", "no_input", "no_browser", "verbose", "debug", "quiet")
 
 
 def _options_everywhere(formats: tuple[str, ...]) -> list[Callable[[Any], Any]]:
@@ -291,6 +296,7 @@ def _options_everywhere(formats: tuple[str, ...]) -> list[Callable[[Any], Any]]:
         click.option("--output", type=click.Choice(formats), help="Format of the result."),
         click.option("--no-input", is_flag=True, help="Never prompt, never open a browser."),
         click.option("--no-browser", is_flag=True, help="Print addresses instead of opening them."),
-        click.option("--verbose", is_flag=True, help="Say more; tracebacks of defects."),
+        click.option("--verbose", is_flag=True, help="Tell steps, hosts, status and times."),
+        click.option("--debug", is_flag=True, help="The same, with tracebacks of failures."),
         click.option("--quiet", is_flag=True, help="No progress lines."),
     ]

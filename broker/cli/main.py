@@ -19,7 +19,7 @@ from broker import __version__
 from broker.cli.app import FORMATS
 from broker.cli.help import EXAMPLES, write_by_task
 from broker.cli.report import as_ours, fail_eval, report, report_interrupt
-from broker.errors import EXIT_INTERRUPTED
+from broker.errors import EXIT_INTERRUPTED, Bug
 from broker.failure_line import is_readable
 from broker.warm import calling_shell, hold_interrupts, keep_descriptors
 
@@ -175,14 +175,13 @@ def run(args: list[str]) -> int:
     _keep_streams()
     output = _output_of(args)
     machine = not is_readable(output, "creds" if "creds" in args[:1] else "")
-    verbose = "--verbose" in _own(args)
-    code = _run(args, machine=machine, verbose=verbose)
+    code = _run(args, machine=machine)
     if code and not os.environ.get(COMPLETE):
         fail_eval(output)
     return code
 
 
-def _run(args: list[str], *, machine: bool, verbose: bool) -> int:
+def _run(args: list[str], *, machine: bool) -> int:
     try:
         _let_interrupts_in()
         code = _invoke(args)
@@ -199,7 +198,9 @@ def _run(args: list[str], *, machine: bool, verbose: bool) -> int:
             _drop_stdout()
         if os.environ.get(COMPLETE):
             return as_ours(error).exit_code  # words would stand in the person's line
-        return report(as_ours(error), machine=machine, verbose=verbose)
+        told, own = as_ours(error), _own(args)
+        traced = "--debug" in own or ("--verbose" in own and isinstance(told, Bug))
+        return report(told, machine=machine, traced=traced)
     return code if isinstance(code, int) else 0
 
 

@@ -21,17 +21,17 @@ from broker.terminal_text import to_stderr
 
 
 def report(
-    error: AwsLoginError, *, machine: bool, verbose: bool = False, one_of_several: bool = False
+    error: AwsLoginError, *, machine: bool, traced: bool = False, one_of_several: bool = False
 ) -> int:
     """Say a failure on stderr: a sentence and its mend, or one JSON line; its exit code.
 
     Args:
         error: The failure.
         machine: Whether it is said in JSON.
-        verbose: Whether its traceback is shown too.
+        traced: Whether its traceback is shown too.
         one_of_several: Keeps sentence and mend on one line.
     """
-    if verbose and (error.__traceback__ or error.__cause__):
+    if traced and (error.__traceback__ or error.__cause__):
         import traceback
 
         to_stderr(masked("".join(traceback.format_exception(error))).rstrip("\n"))

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from broker.ports.deadline import TimeIsUpError, within
+from broker.ports.steps import told
 
 TRIES = 3
 DEADLINE = 20.0
@@ -30,20 +31,25 @@ class Sender:
         self._tries = 1 if once else TRIES
         self._until = threading.local()
 
-    def __call__(self, request: Any, **_: Any) -> Any:
+    def __call__(self, request: Any, event_name: str = "", **_: Any) -> Any:
         """The reply to one request; botocore calls this in its own sending's place."""
         from botocore.exceptions import HTTPClientError, ReadTimeoutError
 
-        told = str(request.headers.get("amz-sdk-request"))
-        if "attempt=1;" in told or not hasattr(self._until, "at"):
+        tries = str(request.headers.get("amz-sdk-request"))
+        if "attempt=1;" in tries or not hasattr(self._until, "at"):
             self._until.at = time.monotonic() + DEADLINE_IN_ALL
         left = min(self._until.at - time.monotonic(), DEADLINE)
         try:
-            reply = within(max(left, 0), lambda: self._bounded(request))
+            reply = told(
+                event_name.removeprefix("before-send."),
+                request.url,
+                lambda: within(max(left, 0), lambda: self._bounded(request)),
+                lambda reply: reply.status_code,
+            )
         except TimeIsUpError as error:
             raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
         if reply.status_code == 429 or reply.status_code >= 500:
-            if f"attempt={self._tries};" not in told:
+            if f"attempt={self._tries};" not in tries:
                 time.sleep(_pause(reply.headers.get("Retry-After", "")))
             a_page = not reply.content.lstrip().startswith(self._body_starts)
             throttled = reply.status_code == 429 and self._body_starts == b"{"

@@ -12,6 +12,7 @@ from broker.errors import InteractionRequired
 from broker.ports.entries import Owner, Purpose, described
 from broker.ports.entry_index import EntryIndex
 from broker.ports.secrets import MEND_WHERE_NONE, Keychain
+from broker.ports.steps import step
 from broker.ports.ui import Ui
 from broker.secret import Secret
 
@@ -65,6 +66,7 @@ class BoundKeychain:
             secret = self._taken_over(entry, purpose)
         if secret is None:
             self._tell_of_others(purpose)
+        step(f"keychain: {described(entry)}: {'there is none' if secret is None else 'found'}")
         return secret
 
     def set(self, entry: str, value: Secret) -> None:

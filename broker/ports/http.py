@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from broker.ports.cookies import CookieJar
 from broker.ports.deadline import TimeIsUpError, within
 from broker.ports.pauses import backoff, retry_after
 from broker.ports.route import ca_file, certificate_fault, proxy_fault, require_proxy
+from broker.ports.steps import told
 from broker.ports.tls import trust_the_system
 from broker.ports.urls import is_loopback, joined, require_origin, require_safe, without_query
 
@@ -193,11 +195,9 @@ class HttpSession:
             left = end - self._clock.monotonic()
             try:
                 meanwhile, self._meanwhile = self._meanwhile, None
-                reply = within(
-                    left,
-                    lambda: self._exchange(method, url, body, left),  # noqa: B023
-                    meanwhile=meanwhile,
-                )
+                send = partial(self._exchange, method, url, body, left)
+                wait = partial(within, left, send, meanwhile=meanwhile)
+                reply = told(method, url, wait, lambda reply: reply.status)
             except TimeIsUpError as error:
                 raise NetworkError(
                     f"{host} did not end its reply within {DEADLINE:.0f} s",
