@@ -95,7 +95,10 @@ def test_a_defects_traceback(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(main, "_invoke", lambda args: {}[Secret("never-shown").reveal()])
+    def broken(_: object) -> object:
+        raise KeyError(Secret("never-shown").reveal())
+
+    monkeypatch.setattr(main, "_invoke", broken)
     assert main.run(["dev", option]) == 1
     shown = capsys.readouterr().err
     assert ("Traceback" in shown) is traced
