@@ -20,7 +20,7 @@ import click
 
 from broker.errors import AwsLoginError, InteractionRequired, LoginRefused, UsageError
 from broker.paths import require_own_folders
-from broker.ports.steps import step, tell_steps
+from broker.ports.steps import tell_steps
 from broker.recording_environ import RecordingEnviron
 from broker.terminal_text import escape_controls
 from broker.warm import place_of, working_directory
@@ -98,9 +98,7 @@ class App:
         from broker.config import load
 
         folder = Path(working_directory())
-        config = load(self.config_option, self.environ, folder, self.found_option)
-        step(f"config {config.subject.path}")
-        return config
+        return load(self.config_option, self.environ, folder, self.found_option)
 
     @property
     def broker(self) -> Broker:

@@ -14,6 +14,7 @@ from broker.config.trust import Subject, Trust
 from broker.errors import ConfigError, UsageError
 from broker.file_fingerprint import file_fingerprint
 from broker.paths import config_dir, require_own
+from broker.ports.steps import step
 from broker.settings import settings
 from broker.warm import FILE_NAME, place_of
 
@@ -46,6 +47,7 @@ def load(
         SpoiledFile, ConfigError: It cannot be read, or is wrong as a whole.
     """
     path, given = find(explicit, environ, cwd, found_option)
+    step(f"config {path}")
     fingerprints = {str(path): file_fingerprint(str(path))}
     content = read(path)
     document = parse(content, str(path))
