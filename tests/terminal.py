@@ -9,6 +9,7 @@ import select
 import subprocess
 import threading
 import time
+from collections.abc import Mapping
 
 from tests.support import PATIENCE, Home, Result
 
@@ -16,7 +17,9 @@ from tests.support import PATIENCE, Home, Result
 class Terminal:
     """A command on a pseudo-terminal. `screen` is what the terminal and stderr have shown."""
 
-    def __init__(self, home: Home, *words: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Home, *words: str, env: Mapping[str, str | None] | None = None
+    ) -> None:
         self._main, tty = pty.openpty()
         self._screen = ""
         self._out = ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 from fcntl import ioctl
 from struct import pack
@@ -10,6 +12,7 @@ from termios import TIOCSWINSZ
 
 import pytest
 
+from tests.sandbox import Sandbox
 from tests.support import COMMAND, Home
 from tests.terminal import Terminal
 
@@ -52,6 +55,36 @@ def test_list_shows_those_that_are_asked_for(team: Home, words: str, names: list
     elif "dev" in names:
         assert "tier=prod team=pay" in shown
     assert team.run("list", "--tag", "tier").code == 2
+
+
+def test_list_keeps_an_account_together_and_shows_what_is_signed_in(
+    signed_up: Home, sandbox: Sandbox
+) -> None:
+    role = "{{source: dev, role_arn: 'arn:aws:iam::{}:role/{}'}}"
+    accounts = {"a": "111122223333", "b": "777788889999", "c": "111122223333"}
+    roles = [f"  {name}: {role.format(account, name)}\n" for name, account in accounts.items()]
+    signed_up.config(CONFIG.partition("  a-profile")[0] + "".join(roles))
+
+    def shown() -> list[list[str]]:
+        return [line.split() for line in signed_up.run("list").ok().out.splitlines()]
+
+    head, *rows = shown()
+    assert [row[0] for row in rows] == ["dev", "a", "c", "b"]
+    assert head[-1] == "TAGS"
+    as_json = signed_up.run("list", "--output", "json").ok().out
+    signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
+    signed_up.run("dev").ok()
+    head, dev, *others = shown()
+    assert head[-2:] == ["SIGNED", "IN"]
+    assert re.fullmatch(r"\d+h\d\dm", dev[-1])
+    assert not any(re.fullmatch(r"\d+h\d\dm", row[-1]) for row in others)
+    rows_now = signed_up.run("list", "--output", "json").ok().json
+    assert [row["profile"] for row in rows_now] == ["dev", *accounts]
+    assert {*rows_now[0]} - {"key_since", "key_age_days"} == {*json.loads(as_json)[0]}
+    locked = {"AWSLOGIN_PASSPHRASE": None}
+    terminal = Terminal(signed_up, "list", env=locked)
+    assert "SIGNED IN" not in terminal.finish().ok().out
+    assert terminal.asked == ""
 
 
 @pytest.mark.parametrize("width", [40, 60, 100])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from broker.arn import account_of
 from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
 from broker.cli.login_options import login_options, tag_pair
+from broker.errors import KeychainError
 from broker.ports.clock import to_text
 from broker.render import duration_words
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 @click.argument("word", required=False)
 @click.option("--tag", "tags", metavar="K=V", multiple=True, help="Profiles with this tag.")
 def list_(app: App, *, word: str | None, tags: tuple[str, ...]) -> None:
-    """Profiles with provider, account, role, tags, and the age of their keys; those with WORD."""
+    """Profiles with account, role, tags, age of keys, and how long a session holds; with WORD."""
     wanted = [tag_pair(tag) for tag in tags]
     rows = [
         _row(app, profile) | _key_age(app, profile)
@@ -38,17 +40,20 @@ def list_(app: App, *, word: str | None, tags: tuple[str, ...]) -> None:
     elif not rows and (word or wanted):
         app.say("no profile is like that; `awslogin list` shows all\n")
     else:
+        signed_in = _signed_in(app)
+        texts = [
+            row
+            | {
+                "tags": _tags(row),
+                "key_age": f"{row['key_age_days']}d" if "key_age_days" in row else "",
+                "signed_in": signed_in.get(row["profile"], ""),
+            }
+            for row in _by_account(rows)
+        ]
         columns = ["profile", "provider", "type", "account_id", "role", "source", "region"]
-        cells = _cells(rows, columns)
-        if any(row["tags"] for row in rows):
-            columns.append("tags")
-            for row, line in zip(rows, cells, strict=True):
-                line.append(_tags(row))
-        if any("key_age_days" in row for row in rows):
-            columns.append("key_age")
-            for row, line in zip(rows, cells, strict=True):
-                line.append(f"{row['key_age_days']}d" if "key_age_days" in row else "")
-        app.say_table(columns, cells)
+        extras = ("tags", "key_age", "signed_in")
+        columns += [extra for extra in extras if any(text[extra] for text in texts)]
+        app.say_table(columns, _cells(texts, columns))
 
 
 @command()
@@ -129,6 +134,30 @@ def _row(app: App, profile: Profile) -> dict[str, Any]:
         "region": profile.region,
         "tags": dict(profile.tags),
     }
+
+
+def _by_account(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of an account beside one another, where its first one stands."""
+    places: dict[str | None, int] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row["account_id"], place)
+    return sorted(rows, key=lambda row: places[row["account_id"]])
+
+
+def _signed_in(app: App) -> dict[str, str]:
+    """How long each profile's session still holds, as far as that is known without asking."""
+    from broker.broker import Broker
+    from broker.logout import kept_sessions
+    from broker.ports.ui import Ui
+
+    nobody = Ui(app.environ, may_ask=False, quiet=True)
+    left: dict[str, str] = {}
+    now = datetime.now(UTC)
+    with contextlib.suppress(KeychainError):
+        for profile, session in kept_sessions(Broker(app.config, nobody, app.environ)):
+            if session.expires_at and session.expires_at > now:
+                left[profile.name] = duration_words((session.expires_at - now).total_seconds())
+    return left
 
 
 def _tags(row: dict[str, Any]) -> str:
