@@ -21,7 +21,7 @@ from broker.errors import (
     UnexpectedReply,
 )
 from broker.identity import Identity
-from broker.ports.clock import to_text
+from broker.ports.clock import to_local_text
 from broker.ports.parallel import in_parallel
 from broker.session import Session
 
@@ -290,6 +290,6 @@ def _require_usable(credentials: Credentials, now: datetime) -> None:
         raise UnexpectedReply("the sign-in gave credentials that no client could use")
     if credentials.expires_at and credentials.expires_at <= now:
         raise UnexpectedReply(
-            f"the sign-in gave a session that ended at {to_text(credentials.expires_at)}",
+            f"the sign-in gave a session that ended at {to_local_text(credentials.expires_at)}",
             hint="check this machine's clock",
         )

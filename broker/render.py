@@ -15,6 +15,7 @@ from broker.credentials import RoleParameters
 from broker.environment import for_shell, variables
 from broker.errors import UsageError
 from broker.paths import private_opener
+from broker.ports.clock import to_local_text
 from broker.session import Session
 from broker.terminal_text import escape_controls
 
@@ -23,7 +24,7 @@ def text(session: Session, asked: RoleParameters | None = None, now: datetime | 
     """Who, account, role, until when; never a secret."""
     left = ""
     if session.expires_at:
-        left = f"{_local(session.expires_at)} ({_left(session.expires_at, now)} left)"
+        left = f"{to_local_text(session.expires_at)} ({_left(session.expires_at, now)} left)"
     later = f"not told by the sign-in; `awslogin whoami {session.profile}` asks AWS"
     lines = [
         ("profile", f"{session.profile} ({session.provider}, {session.type})"),
@@ -257,10 +258,6 @@ def _line_end_missing(file: BinaryIO) -> bytes:
         return b""
     file.seek(-1, os.SEEK_END)
     return b"" if file.read(1) == b"\n" else b"\n"
-
-
-def _local(moment: datetime) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _left(until: datetime, now: datetime | None = None) -> str:

@@ -13,6 +13,7 @@ import click
 from broker.cli.app import App, command
 from broker.durations import parse_duration
 from broker.events import KINDS, EventLog
+from broker.ports.clock import from_text, to_local_text
 
 _COLOURS = {"ok": "green", "refused": "red", "failed": "yellow"}
 
@@ -59,8 +60,8 @@ def events(app: App, *, since: datetime | None, profile: str | None, what: str |
 
 
 def _line(event: Mapping[str, Any]) -> str:
-    """An event in a line: when (local), what, whose, and how it ended."""
-    when = datetime.fromisoformat(event["at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """An event in a line: when, what, whose, and how it ended."""
+    when = to_local_text(from_text(event["at"]), seconds=True)
     outcome = event["outcome"]
     if event["error_code"]:
         outcome += f" ({event['error_code']})"

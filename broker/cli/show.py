@@ -14,7 +14,7 @@ from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
 from broker.cli.login_options import login_options, tag_pair
 from broker.errors import KeychainError
-from broker.ports.clock import to_text
+from broker.ports.clock import to_local_text, to_text
 from broker.render import duration_words
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def status(app: App) -> None:
 
     take_no_config_for_an_empty_one(app)
     now = datetime.now(UTC)
-    rows, left = [], []
+    rows, ends, left = [], [], []
     for profile, session in kept_sessions(app.idle_broker):
         fresh = session.is_fresh(now, timedelta(minutes=15))
         until = session.expires_at
@@ -76,14 +76,15 @@ def status(app: App) -> None:
                 "fresh": fresh,
             }
         )
+        ends.append(to_local_text(until) if until else "")
         left.append(duration_words((until - now).total_seconds()) if until else "")
     if app.output == "json":
         app.say_json(rows)
         return
-    columns = ("profile", "provider", "account_id", "role", "expires_at", "fresh")
-    cells = [[*row, time] for row, time in zip(_cells(rows, columns), left, strict=True)]
+    columns = ("profile", "provider", "account_id", "role", "fresh")
+    cells = [[*row, *times] for row, *times in zip(_cells(rows, columns), ends, left, strict=True)]
     if rows:
-        app.say_table([*columns, "left"], cells)
+        app.say_table([*columns, "expires_at", "left"], cells)
     else:
         app.say("no cached sessions\n")
 

@@ -27,6 +27,11 @@ def to_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def to_local_text(moment: datetime, *, seconds: bool = False) -> str:
+    """`2026-01-01 01:00 CET`: for people, the machine's own time with its zone."""
+    return moment.astimezone().strftime(f"%Y-%m-%d %H:%M{':%S' if seconds else ''} %Z")
+
+
 def from_text(text: str) -> datetime:
     """The inverse of `to_text`; accepts every ISO 8601 form with an offset.
 
