@@ -83,6 +83,8 @@ def test_errors_stand_in_their_own_file(home: Home, tmp_path: Path) -> None:
         ({"base": "[1, 2]"}, "mapping"),
         ({"base": "version: 2\n"}, "version: 1"),
         ({"base": "version: 1\nextends: [missing.yaml]\n"}, "missing.yaml"),
+        ({"base": "version: 1\nextends: [/dev/zero]\n"}, "no regular file"),
+        ({"base": "version: 1\nextends: [/proc/self/fd/0]\n"}, "no regular file"),
         ({"base": "version: 1\nextends: [https://x.example/a.yaml]\n"}, "neither a file"),
         (
             {f"n{number}": f"version: 1\nextends: [n{number + 1}.yaml]\n" for number in range(12)}

@@ -309,6 +309,32 @@ def test_the_question_ends_with_what_it_does(repo: Path, signed_up: Home) -> Non
     assert signed_up.run("creds", "dev").code == 0
 
 
+def test_no_command_hides_behind_many_others(repo: Path, signed_up: Home) -> None:
+    head = (repo / FILE).read_text().partition("profiles:")[0]
+    lines = [f"  p{n}: {{provider: keys, mfa_process: 'otp {n}'}}\n" for n in range(30)]
+    long = f"  q: {{provider: keys, mfa_process: 'otp {'a' * 400}; curl q.example'}}\n"
+    same = [f"  r{n}: {{provider: keys, mfa_process: same}}\n" for n in range(90)]
+    (repo / FILE).write_text(f"{head}profiles:\n{''.join([*lines, long, *same])}")
+    terminal = Terminal(signed_up, "config", "trust")
+    for _ in range(2):
+        terminal.answer("Go on?", "y")
+    terminal.wait_for("as it is shown")
+    end = terminal.asked[terminal.asked.index("What it does once") :]
+    assert "p29.mfa_process: otp 29" in end
+    assert "curl q.example" in end
+    assert "r0.mfa_process and 89 more: same" in end
+    assert len(end[end.rindex("Go on?") :].splitlines()) < 24
+    terminal.answer("as it is shown", "y")
+    terminal.finish().ok()
+    assert signed_up.run("list").ok()
+    revoked = signed_up.run("config", "trust", "--revoke").ok()
+    assert "not trusted" in revoked.out
+    terminal = Terminal(signed_up, "config", "trust")
+    terminal.answer("Go on?", "n")
+    terminal.finish().ok()
+    assert signed_up.run("creds", "p1").code == 4
+
+
 def test_a_no_leaves_it_untrusted(repo: Path, signed_up: Home) -> None:
     pulled(repo)
     terminal = Terminal(signed_up, "creds", "dev")

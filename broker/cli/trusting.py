@@ -35,5 +35,10 @@ def agreed_to_trust(ui: Ui, trust: Trust, subject: Subject) -> bool:
         text = f"{text.rstrip()}\n\n# {path}\n{content.decode('utf-8', errors='replace')}"
     if subject.document.data is None:
         text = f"{text.rstrip()}\nIt is no config that works: `awslogin config check` says why\n"
-    about = f"{text.rstrip()}\n\n{consequences(subject.document)}"
-    return ui.confirm(f"Trust {subject.path} as it is shown?", about=about)
+    *first, last = consequences(subject.document)
+    above = f"{text.rstrip()}\n\n"
+    for part in first:
+        if not ui.confirm("There is more of it. Go on?", about=above + part):
+            return False
+        above = ""
+    return ui.confirm(f"Trust {subject.path} as it is shown?", about=above + last)

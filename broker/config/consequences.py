@@ -1,7 +1,7 @@
 """What a YAML would do once it is trusted, decoded, in a few lines. Pure.
 
-It is shown last, nearest to the question: what runs stands at its end, and no part of it is long
-enough to push another off the screen.
+It is shown last, nearest to the question: what runs stands at its end. None of it is left out, as
+that would be where to hide; what is more than a screen comes in parts, each with a question.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from broker.config.document import Document
 from broker.config.variables import variables_in
 from broker.terminal_text import escape_controls
 
-MAX_LINES = 8
-"""Of one kind."""
+PAGE_LINES = 18
 MAX_LETTERS = 160
-"""Of one line."""
+"""Of one line; what is longer goes on in the next."""
 _ENTRA = "login.microsoftonline.com"
 
 
-def consequences(document: Document) -> str:
-    """The summary; each kind of consequence with what it concerns."""
+def consequences(document: Document) -> list[str]:
+    """The summary, in parts that a screen takes: each kind of consequence with what it concerns."""
     data = document.data if isinstance(document.data, dict) else {}
     providers = data.get("providers")
     entries = providers.items() if isinstance(providers, dict) else ()
@@ -37,12 +36,14 @@ def consequences(document: Document) -> str:
         ("loads the plugins", sorted(_plugins(options))),
         ("contacts", sorted(_contacts(options))),
         ("may send your password to", sorted(_password_hosts(options))),
-        ("runs", [f"{'.'.join(map(str, c.keys))}: {c.text}" for c in commands_in(data)]),
+        ("runs", _runs(data)),
     ]
     lines = [line for title, items in kinds for line in _section(title, items)]
     if not lines:
-        return "It runs nothing and contacts nobody but AWS.\n"
-    return "".join(f"{line}\n" for line in ("What it does once it is trusted:", *lines))
+        return ["It runs nothing and contacts nobody but AWS.\n"]
+    lines.insert(0, "What it does once it is trusted:")
+    starts = range(0, len(lines), PAGE_LINES)
+    return ["".join(f"{line}\n" for line in lines[at : at + PAGE_LINES]) for at in starts]
 
 
 def shown_host(host: str) -> str:
@@ -56,20 +57,28 @@ def shown_host(host: str) -> str:
 
 
 def _section(title: str, items: Iterable[str]) -> Iterator[str]:
-    shown = list(dict.fromkeys(_short(item) for item in items))
+    shown = dict.fromkeys(_line(item) for item in items)
     if shown:
         yield f"  {title}"
-        yield from (f"    {item}" for item in shown[:MAX_LINES])
-    if len(shown) > MAX_LINES:
-        yield f"    and {len(shown) - MAX_LINES} more: `awslogin config show`"
+    for line in shown:
+        yield f"    {line[:MAX_LETTERS]}"
+        for at in range(MAX_LETTERS, len(line), MAX_LETTERS):
+            yield f"      {line[at : at + MAX_LETTERS]}"
 
 
-def _short(text: str) -> str:
-    """One line of it, nothing hidden: what is cut is said, as are blanks without end."""
+def _line(text: str) -> str:
+    """It as one line, nothing hidden, not behind blanks without end either."""
     line = escape_controls(text).replace("\n", "\\n").replace("\t", "\\t")
-    line = " ".join(line.split(" ")) if "   " not in line else " ".join(line.split())
-    cut = len(line) - MAX_LETTERS
-    return line if cut <= 0 else f"{line[:MAX_LETTERS]}… and {cut} letters more"
+    return " ".join(line.split()) if "   " in line else line
+
+
+def _runs(data: Any) -> Iterator[str]:
+    """Each command once, with the first place that names it."""
+    places: dict[str, list[str]] = {}
+    for command in commands_in(data):
+        places.setdefault(command.text, []).append(".".join(map(str, command.keys)))
+    for text, (first, *others) in places.items():
+        yield f"{first}{f' and {len(others)} more' if others else ''}: {text}"
 
 
 def _variables(value: Any) -> set[str]:

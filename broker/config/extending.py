@@ -165,6 +165,9 @@ def _is_same_kind(before: dict[str, object], entry: object) -> bool:
 
 
 def _content(path: Path) -> bytes:
+    """As much of it as may be; of a pipe or a terminal nothing, as somebody would wait for it."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path} is no regular file")
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
