@@ -91,6 +91,11 @@ def test_errors_stand_in_their_own_file(home: Home, tmp_path: Path) -> None:
             | {"base": "version: 1\nextends: [n0.yaml]\n", "n12": "version: 1\n"},
             "more than 10",
         ),
+        (
+            {f"n{n}": f"version: 1\nextends: [n{n + 1}.yaml, n{n + 1}.yaml]\n" for n in range(8)}
+            | {"base": "version: 1\nextends: [n0.yaml]\n", "n8": "version: 1\n"},
+            "more than 50",
+        ),
     ],
 )
 def test_what_may_not_be(home: Home, tmp_path: Path, files: dict[str, str], words: str) -> None:

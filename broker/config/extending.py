@@ -20,6 +20,8 @@ from broker.paths import expanded
 from broker.ports.git import Reference, Repositories
 
 MAX_DEPTH = 10
+MAX_FILES = 50
+"""Lines of `extends` in all files together; what they bring together has the bounds of one file."""
 _BY_KEY = ("defaults", "report")
 _BY_ENTRY = ("providers", "profiles")
 
@@ -63,6 +65,7 @@ class _Reader:
     def __init__(self, found: Extended, environ: Mapping[str, str], *, fetch: bool) -> None:
         self._found = found
         self._fetch = fetch
+        self._files, self._bytes = MAX_FILES, MAX_BYTES
         self._repositories = Repositories(environ)
 
     def read(self, document: Document, place: Path | Reference, above: tuple[str, ...]) -> Document:
@@ -96,6 +99,11 @@ class _Reader:
         else:
             content, shown = _content(target), str(target)
             self._found.files[Path(name)] = content
+        self._files, self._bytes = self._files - 1, self._bytes - len(content)
+        if min(self._files, self._bytes) < 0:
+            raise ConfigError(
+                f"more than {MAX_FILES} files, or {MAX_BYTES >> 10} KiB, are extended in all"
+            )
         document = parse(content, shown)
         if not isinstance(document.data, dict) or str(document.data.get("version", 1)) != "1":
             raise document.error((), "an extended file is a mapping that begins `version: 1`")
