@@ -49,11 +49,15 @@ class Session:
     from_cache: bool = False
 
     def is_fresh(self, now: datetime, min_ttl: timedelta) -> bool:
-        """Whether at least `min_ttl`, but at most half of the session's life, is left."""
+        """Whether it is handed out now."""
+        until = self.fresh_until(min_ttl)
+        return until is None or now < until
+
+    def fresh_until(self, min_ttl: timedelta) -> datetime | None:
+        """As long as `min_ttl`, but at most half of the session's life, is left; None: for ever."""
         if self.expires_at is None:
-            return True
-        life = self.expires_at - self.issued_at
-        return self.expires_at - now > min(min_ttl, life / 2)
+            return None
+        return self.expires_at - min(min_ttl, (self.expires_at - self.issued_at) / 2)
 
     def to_json(self) -> dict[str, Any]:
         """The contract's object, secrets in plain: print it or seal it, nothing else."""

@@ -1,4 +1,4 @@
-"""`explain`: where each value of a profile comes from, and which provider would run."""
+"""`explain`: where each value of a profile comes from, which provider would run, what is kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
 from broker.cli.config import profile_values
+from broker.cli.next_step import kept_of
 from broker.config import Origin, Profile
+from broker.ports.clock import to_text
 
 
 @command()
@@ -18,6 +20,8 @@ def explain(app: App, *, profile: str | None) -> None:
     chosen = app.profile(profile)
     values = _values(app, chosen)
     candidates = _candidates(app, chosen)
+    kept = kept_of(app, chosen)
+    until = to_text(kept.fresh_until) if kept.fresh_until else None
     if app.output == "json":
         app.say_json(
             {
@@ -26,6 +30,8 @@ def explain(app: App, *, profile: str | None) -> None:
                 "trusted": app.config.trusted,
                 "values": values,
                 "candidates": candidates,
+                "cache": {"file": str(kept.file) if kept.file else None, "fresh_until": until},
+                "next": kept.next_step,
             }
         )
         return
@@ -38,6 +44,9 @@ def explain(app: App, *, profile: str | None) -> None:
     for candidate in candidates:
         mark = "→" if candidate["chosen"] else " "
         app.say(f"{mark} {candidate['provider']} ({candidate['type']}): {candidate['reason']}\n")
+    if kept.file:
+        app.say(f"session: {f'fresh until {until}' if until else 'kept'}  [{kept.file}]\n")
+    app.say(f"next: {kept.next_step}\n")
 
 
 def _values(app: App, profile: Profile) -> dict[str, dict[str, Any]]:

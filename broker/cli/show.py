@@ -147,15 +147,13 @@ def _by_account(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _signed_in(app: App) -> dict[str, str]:
     """How long each profile's session still holds, as far as that is known without asking."""
-    from broker.broker import Broker
+    from broker.cli.unasked import broker_that_asks_nobody
     from broker.logout import kept_sessions
-    from broker.ports.ui import Ui
 
-    nobody = Ui(app.environ, may_ask=False, quiet=True)
     left: dict[str, str] = {}
     now = datetime.now(UTC)
     with contextlib.suppress(KeychainError):
-        for profile, session in kept_sessions(Broker(app.config, nobody, app.environ)):
+        for profile, session in kept_sessions(broker_that_asks_nobody(app)):
             if session.expires_at and session.expires_at > now:
                 left[profile.name] = duration_words((session.expires_at - now).total_seconds())
     return left
