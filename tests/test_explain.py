@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from broker.ports.clock import from_text
+from broker.ports.clock import from_text, to_local_text
 from tests.sandbox import Sandbox
 from tests.support import Home
 
@@ -36,7 +36,7 @@ def test_explain_tells_what_is_kept_and_the_next_step(signed_up: Home, sandbox: 
     assert Path(file).is_file()
     assert told["next"].startswith("nothing to do: the session is fresh for ")
     text = signed_up.run("explain", "dev").ok().out
-    assert f"session: fresh until {told['cache']['fresh_until']}  [{file}]" in text
+    assert f"session: fresh until {to_local_text(until)}  [{file}]" in text
     assert "\nnext: nothing to do" in text
     locked = signed_up.run("explain", "dev", env={"AWSLOGIN_PASSPHRASE": None}).ok().out
     assert f"session: kept  [{file}]" in locked

@@ -10,7 +10,7 @@ from broker.cli.completion import profile_argument
 from broker.cli.config import profile_values
 from broker.cli.next_step import kept_of
 from broker.config import Origin, Profile
-from broker.ports.clock import to_text
+from broker.ports.clock import to_local_text, to_text
 
 
 @command()
@@ -45,7 +45,8 @@ def explain(app: App, *, profile: str | None) -> None:
         mark = "→" if candidate["chosen"] else " "
         app.say(f"{mark} {candidate['provider']} ({candidate['type']}): {candidate['reason']}\n")
     if kept.file:
-        app.say(f"session: {f'fresh until {until}' if until else 'kept'}  [{kept.file}]\n")
+        held = f"fresh until {to_local_text(kept.fresh_until)}" if kept.fresh_until else "kept"
+        app.say(f"session: {held}  [{kept.file}]\n")
     app.say(f"next: {kept.next_step}\n")
 
 
