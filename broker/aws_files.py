@@ -9,15 +9,17 @@ from __future__ import annotations
 import configparser
 import contextlib
 import errno
+import hashlib
+import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from broker.errors import UsageError
-from broker.paths import expanded, read_or_none
+from broker.paths import expanded, private_dir, read_or_none, state_dir
 from broker.secret import Secret
-from broker.whole_files import write_whole
+from broker.whole_files import write_over, write_whole
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
@@ -134,7 +136,11 @@ def read(path: Path, variable: str = "AWS_CONFIG_FILE") -> bytes | None:
     """
     try:
         if path.exists() and not path.is_file():
-            raise UsageError(f"{path} is not a file", hint=f"set {variable} to one")
+            folder = ": it is a folder, as a container makes one for a mount whose file is missing"
+            raise UsageError(
+                f"{path} is not a file{folder if path.is_dir() else ''}",
+                hint=f"remove it, or set {variable} to a file",
+            )
         return read_or_none(path)
     except OSError as error:
         raise UsageError(
@@ -145,6 +151,8 @@ def read(path: Path, variable: str = "AWS_CONFIG_FILE") -> bytes | None:
 def write_back(path: Path, content: bytes | None, variable: str = "") -> None:
     """Replace a file's content whole or not at all, or remove it; mode, owner and symlink stay.
 
+    One that cannot be replaced is written in place, its old content kept until that is done.
+
     Args:
         path: The file.
         content: All of it, or None to remove it.
@@ -153,18 +161,51 @@ def write_back(path: Path, content: bytes | None, variable: str = "") -> None:
     Raises:
         UsageError: The file or its folder cannot be written.
     """
+    target = path.resolve()
     try:
-        _write(path.resolve(), content)
+        _write(target, content)
     except OSError as error:
-        if error.errno in {errno.EBUSY, errno.EXDEV}:
-            raise UsageError(
-                f"{path} is mounted by itself, so it cannot be replaced whole",
-                hint="mount its folder instead"
-                + (f", or set {variable} to a file that can be replaced" if variable else ""),
-            ) from error
+        if error.errno in _NO_RENAME and os.access(target, os.W_OK) and target.is_file():
+            _write_in_place(target, content or b"", path)
+            return
+        more = f", or set {variable} to a file that can be written" if variable else ""
         raise UsageError(
-            f"{path} cannot be written: {error.strerror}", hint="check the mode of its folder"
+            f"{path} cannot be written: {error.strerror}",
+            hint=f"check the mode of its folder{more}",
         ) from error
+
+
+_NO_RENAME = {errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS}
+"""Why a file that can be written cannot be replaced: a mount of its own, a folder not ours."""
+
+
+def _write_in_place(target: Path, content: bytes, path: Path) -> None:
+    """Write over it, its old content kept in a folder of ours meanwhile.
+
+    Raises:
+        UsageError: It cannot be written, or an earlier write was interrupted.
+    """
+    backup = backup_of(target)
+    try:
+        private_dir(backup.parent)
+        write_over(target, content, backup)
+    except FileExistsError as error:
+        raise UsageError(
+            f"an earlier write of {path} was interrupted; its content before that is in {backup}",
+            hint=f"`cp {backup} {path}`, or look at both; then remove {backup}",
+        ) from error
+    except OSError as error:
+        kept = f"; its content before that is in {backup}" if backup.exists() else ""
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}{kept}",
+            hint=f"make room or access there, and in {backup.parent}",
+        ) from error
+
+
+def backup_of(path: Path) -> Path:
+    """Where the old content of a file lies while it is written in place."""
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()
+    return state_dir() / "backups" / f"{path.name}-{digest[:16]}"
 
 
 def _write(target: Path, content: bytes | None) -> None:

@@ -14,6 +14,7 @@ import secrets
 import stat
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 _OURS = re.compile(r"\..+\.awslogin-[0-9a-f]{16}")
@@ -64,6 +65,40 @@ def write_new(path: Path, content: bytes) -> None:
     write_whole(path, content)
 
 
+def write_over(path: Path, content: bytes, backup: Path) -> None:
+    """Write over a file that cannot be replaced, such as one that is mounted by itself.
+
+    Args:
+        path: The file.
+        content: All of it.
+        backup: Holds the old content until the new one is whole and synced; a killed process
+            leaves it. In a folder of ours.
+
+    Raises:
+        FileExistsError: The backup of an interrupted write is there.
+        OSError: It cannot be written; the old content is there still, or in the backup.
+    """
+    if backup.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(backup))
+    before = path.read_bytes()
+    write_whole(backup, before)
+    try:
+        _put(path, content)
+    except BaseException:
+        _put(path, before)
+        backup.unlink()
+        raise
+    backup.unlink()
+
+
+def _put(path: Path, content: bytes) -> None:
+    with path.open("r+b") as file:
+        file.write(content)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def sweep(folder: Path, name: str) -> None:
     """Remove temporary files of ours that no process holds; what cannot be removed stays.
 
@@ -71,29 +106,49 @@ def sweep(folder: Path, name: str) -> None:
         folder: Where they lie.
         name: The file whose temporary names of older versions go too, once they are old.
     """
+    for path in left_behind(folder, name):
+        with contextlib.suppress(OSError), _unheld(path):
+            path.unlink()
+
+
+def left_behind(folder: Path, name: str) -> list[Path]:
+    """Temporary files of ours that no process holds; see `sweep`."""
     older = re.compile(_OF_OLDER_VERSIONS.format(name=re.escape(name)))
+    found = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             ours = _OURS.fullmatch(entry.name)
             if not ours and not older.fullmatch(entry.name):
                 continue
             with contextlib.suppress(OSError):
-                _remove_left_behind(entry.path, min_age=0 if ours else OLD_SECONDS)
+                if _is_old(entry.path, min_age=0 if ours else OLD_SECONDS):
+                    with _unheld(Path(entry.path)):
+                        found.append(Path(entry.path))
+    return found
 
 
-def _remove_left_behind(path: str, *, min_age: float) -> None:
+def _is_old(path: str, *, min_age: float) -> bool:
+    """Whether it is a file of this user's, and old enough."""
     about = os.lstat(path)
-    if not stat.S_ISREG(about.st_mode) or time.time() - about.st_mtime < min_age:
-        return
+    own = sys.platform == "win32" or about.st_uid == os.geteuid()
+    return own and stat.S_ISREG(about.st_mode) and time.time() - about.st_mtime >= min_age
+
+
+@contextlib.contextmanager
+def _unheld(path: Path) -> Iterator[None]:
+    """Hold a file that no other process holds.
+
+    Raises:
+        OSError: Another process holds it, or it is gone.
+    """
     if sys.platform == "win32":
-        os.unlink(path)  # noqa: PTH108 - an open file cannot be removed there
-        return
-    if about.st_uid != os.geteuid():
+        yield  # an open file cannot be removed there
         return
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        if _locked(handle):
-            os.unlink(path)  # noqa: PTH108
+        if not _locked(handle):
+            raise BlockingIOError(errno.EWOULDBLOCK, "it is held", str(path))
+        yield
     finally:
         os.close(handle)
 

@@ -147,6 +147,23 @@ def test_a_folder_that_others_may_read_is_mended_with_consent(well: Home) -> Non
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+def test_what_killed_writers_left_is_named_and_swept(well: Home) -> None:
+    assert severities(findings(well))["leftovers"] == "ok"
+    aws = well.folder / ".aws"
+    aws.mkdir()
+    left = [
+        folder / ".credentials.awslogin-0123456789abcdef"
+        for folder in (aws, well.folder / "awslogin")
+    ]
+    for path in left:
+        path.write_text("every plain key")
+    found = findings(well)
+    assert {one["mend"] for one in found["leftovers"]} == {f"rm {path}" for path in left}
+    assert all(path.exists() for path in left)
+    assert severities(findings(well, "--fix", "--yes"))["leftovers"] == "ok"
+    assert not any(path.exists() for path in left)
+
+
 def test_a_silent_host_does_not_hold_it(
     well: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

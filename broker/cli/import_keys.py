@@ -55,7 +55,7 @@ def from_credentials(
     if profile and len(sections) != 1:
         raise UsageError("--as takes one SECTION", hint="`import aws-credentials default --as dev`")
     path = aws_files.credentials_path(app.environ)
-    content = read_or_none(path)
+    content = aws_files.read(path, "AWS_SHARED_CREDENTIALS_FILE")
     if content is None:
         raise UsageError(f"there is no {path}")
     held = aws_files.plain_keys(content, str(path))
@@ -188,7 +188,7 @@ def _removed(
             return False
     if read_or_none(path) != content:
         raise UsageError(f"{path} has changed meanwhile", hint="run it again")
-    aws_files.write_back(path, after)
+    aws_files.write_back(path, after, "AWS_SHARED_CREDENTIALS_FILE")
     return True
 
 

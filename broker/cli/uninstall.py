@@ -75,7 +75,8 @@ def _traces(app: App) -> Iterator[Trace]:
     after = rewritten(before, {}, file=None).content
     if after != before:
         yield Trace(
-            f"the profiles that `setup` wrote to {path}", lambda: aws_files.write_back(path, after)
+            f"the profiles that `setup` wrote to {path}",
+            lambda: aws_files.write_back(path, after, "AWS_CONFIG_FILE"),
         )
     yield from _entries(app)
     for folder in sorted({state_dir(environ), data_dir(environ)}):

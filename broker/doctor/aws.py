@@ -35,7 +35,9 @@ def environment(machine: Machine) -> Iterator[Finding]:
 def credentials_file(machine: Machine) -> Iterator[Finding]:
     """A user's own keys in plain text."""
     path = aws_files.credentials_path(machine.environ)
-    keys = aws_files.plain_keys(aws_files.read(path) or b"", str(path))
+    keys = aws_files.plain_keys(
+        aws_files.read(path, "AWS_SHARED_CREDENTIALS_FILE") or b"", str(path)
+    )
     if keys:
         yield Finding(
             "credentials-file",

@@ -16,6 +16,7 @@ CHECKS: dict[str, Check] = {
     "installation": machine.installation,
     "disk": machine.disk,
     "state": state.folders,
+    "leftovers": state.leftovers,
     "config": configuration.config,
     "trust": configuration.trust,
     "settings": configuration.settings_file,

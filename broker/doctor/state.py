@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+from broker import aws_files
 from broker.doctor.finding import Finding, Machine
 from broker.paths import config_dir, data_dir, state_dir
+from broker.whole_files import left_behind, sweep
 
 
 def folders(machine: Machine) -> Iterator[Finding]:
@@ -30,6 +34,46 @@ def folders(machine: Machine) -> Iterator[Finding]:
                 yield finding
     if not wrong:
         yield Finding("state", "ok", f"{state_dir(machine.environ)} is yours alone")
+
+
+def leftovers(machine: Machine) -> Iterator[Finding]:
+    """What writers that were killed left: temporary files, and backups of files half written."""
+    files = _written_files(machine)
+    found = {path: file for file in files for path in left_behind(file.parent, file.name)}
+    for path, file in found.items():
+        yield Finding(
+            "leftovers",
+            "warning",
+            f"{path} was left by a writer that was killed; {file.name} itself is whole",
+            f"rm {shlex.quote(str(path))}",
+            fix=partial(sweep, file.parent, file.name),
+        )
+    half = [file for file in files if aws_files.backup_of(file.resolve()).exists()]
+    for file in half:
+        backup = aws_files.backup_of(file.resolve())
+        yield Finding(
+            "leftovers",
+            "warning",
+            f"a write of {file} was interrupted; its content before that is in {backup}",
+            f"cp {shlex.quote(str(backup))} {shlex.quote(str(file))}, then remove the backup",
+        )
+    if not found and not half:
+        yield Finding("leftovers", "ok", "no writer that was killed left anything")
+
+
+def _written_files(machine: Machine) -> list[Path]:
+    """The files that awslogin writes, or one for each folder of many."""
+    state, own = state_dir(machine.environ), config_dir(machine.environ)
+    inner = [folder for folder in state.glob("*") if folder.is_dir()] if state.is_dir() else []
+    config = [machine.config.path] if machine.config else []
+    return [
+        aws_files.config_path(machine.environ),
+        aws_files.credentials_path(machine.environ),
+        *config,
+        own / "config.yaml",
+        data_dir(machine.environ) / "vault",
+        *(folder / "any" for folder in (state, *inner)),
+    ]
 
 
 def _trouble(path: Path, forbidden: int) -> Iterator[Finding]:

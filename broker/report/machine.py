@@ -69,7 +69,9 @@ def examine(
     source.start, source.end = to_text(since), to_text(now)
     path = aws_files.credentials_path(environ)
     try:
-        for name in aws_files.plain_keys(aws_files.read(path) or b"", str(path)):
+        for name in aws_files.plain_keys(
+            aws_files.read(path, "AWS_SHARED_CREDENTIALS_FILE") or b"", str(path)
+        ):
             yield Finding.of(PLAIN_KEYS, name, None, evidence=str(path))
     except AwsLoginError as error:
         source.warnings.append(error.message)
