@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from broker.aws_files import backup_of
 from broker.config import load
 from broker.doctor import Machine, examination, examine
 from tests.configs import config
@@ -162,6 +163,18 @@ def test_what_killed_writers_left_is_named_and_swept(well: Home) -> None:
     assert all(path.exists() for path in left)
     assert severities(findings(well, "--fix", "--yes"))["leftovers"] == "ok"
     assert not any(path.exists() for path in left)
+
+
+def test_the_backup_of_an_interrupted_write_is_named_and_stays(well: Home) -> None:
+    file = well.folder / ".aws" / "config"
+    backups = well.folder / "awslogin" / "backups"
+    backups.mkdir(mode=0o700)
+    backup = backups / backup_of(file).name
+    backup.write_text("[profile mine]\n")
+    for words in ((), ("--fix", "--yes")):
+        one = wrong(findings(well, *words), "leftovers", "warning", "interrupted")
+        assert one["mend"].startswith(f"cp {backup} {file}")
+    assert backup.exists()
 
 
 def test_a_silent_host_does_not_hold_it(
