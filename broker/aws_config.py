@@ -73,6 +73,11 @@ class Section:
         return None
 
     @property
+    def region(self) -> str | None:
+        """Its region, which `aws configure` may have changed since."""
+        return next((_value(lines) for key, lines in self.keys if key == "region"), None)
+
+    @property
     def foreign(self) -> list[tuple[str, list[bytes]]]:
         """What others have put into a section of ours."""
         return [
@@ -149,10 +154,12 @@ class Rewritten:
     Attributes:
         content: None where the file goes, as setup had made it.
         dropped: Profile → names of the settings of others that went with its section.
+        regions: Profile → its region as it was, where ours is another.
     """
 
     content: bytes | None
     dropped: dict[str, list[str]]
+    regions: dict[str, str] = field(default_factory=dict)
 
 
 def rewritten(
@@ -206,7 +213,14 @@ def rewritten(
     elif UNENDED in notes and not after:
         before = before.removesuffix(b"\n").removesuffix(b"\r")
     written = before + block + after
-    return Rewritten(None if NEW_FILE in notes and not written else written, dropped)
+    regions = {
+        name: region
+        for one in replaced
+        if (name := one.profile or "") in new
+        and (region := one.region)
+        and f"region = {region}" not in new[name]
+    }
+    return Rewritten(None if NEW_FILE in notes and not written else written, dropped, regions)
 
 
 def _noted(after: bytes, notes: list[str]) -> bytes:

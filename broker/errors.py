@@ -26,6 +26,10 @@ WORST_FIRST = (1, 2, 7, 6, 3, 8, 4, 5)
 """Of several failures in one command, the first code of this row that occurred is the exit code."""
 
 
+SIGN_IN = "awslogin login PROFILE"
+"""The command of a hint for the profile that it is told of; `for_profile` puts its name in."""
+
+
 class AwsLoginError(Exception):
     """A failure that a person can act on.
 
@@ -47,7 +51,8 @@ class AwsLoginError(Exception):
     def for_profile(self, profile: str) -> Self:
         """The same failure, told of a profile; this one is its cause."""
         told = type(self).__new__(type(self), *self.args)
-        vars(told).update(vars(self), profile=profile)
+        hint = self.hint.replace(SIGN_IN, SIGN_IN.replace("PROFILE", profile))
+        vars(told).update(vars(self), profile=profile, hint=hint)
         told.__cause__ = self
         return told
 

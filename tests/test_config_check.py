@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import config
 from tests.support import Home
 
 ROLE = 'role_arn: "arn:aws:iam::111122223333:role/x"'
@@ -135,3 +136,23 @@ def test_a_machine_without_a_home_folder(home: Home) -> None:
     done = home.run("status", env=passwd)
     assert done.code == 2
     assert "AWSLOGIN_HOME" in done.err
+
+
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [
+        ("CORP\\ann", "CORP-ann"),
+        ("änn", "-nn"),
+        ("Ann Lee", "Ann-Lee"),
+        ("a", "awslogin"),
+        ("john.o'brien", "john.o-brien"),
+        ("x" * 70, "x" * 64),
+        ("ann", "ann"),
+    ],
+)
+def test_any_users_name_may_stand_in_a_session_name(home: Home, user: str, name: str) -> None:
+    home.config(
+        config("dev", "deploy", head='defaults: {region: eu-west-1, session_name: "${USER}"}\n')
+    )
+    shown = home.run("config", "show", "--output", "json", env={"USER": user}).ok()
+    assert f'"{name}"' in shown.out

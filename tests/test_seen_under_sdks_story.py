@@ -31,7 +31,7 @@ def test_the_address_and_the_code_are_on_the_terminal(team: Home, sandbox: Sandb
 def test_without_a_terminal_it_is_exit_4_at_once_with_the_command(team: Home) -> None:
     error = team.run("creds", "stage").error
     assert error["exit"] == 4
-    assert "awslogin" in error["hint"]
+    assert "`awslogin login stage`" in error["hint"]
 
 
 def test_what_mfa_process_says_is_on_the_terminal(

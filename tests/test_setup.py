@@ -235,6 +235,37 @@ def test_what_others_put_into_our_section_is_kept_or_named(team: Home) -> None:
     assert path.read_text() == MINE
 
 
+def test_a_region_that_aws_configure_set_gives_way_and_is_named(team: Home) -> None:
+    path = aws_config(team)
+    team.run("setup").ok()
+    path.write_text(path.read_text().replace("eu-west-1", "us-east-1"))
+    done = team.run("setup").ok()
+    assert "region us-east-1 of [dev] gives way" in done.err
+    assert "us-east-1" not in path.read_text()
+    assert "gives way" not in team.run("setup").ok().err
+
+
+def test_our_own_sections_are_nothing_to_import(team: Home) -> None:
+    team.run("setup").ok()
+    assert team.run("import").ok().out == "no other tool's set-up was found here\n"
+
+
+def test_an_sdk_shows_one_sentence_that_ends_in_the_command(team: Home, sandbox: Sandbox) -> None:
+    team.config(config("prod", sandbox=sandbox))
+    team.run("setup").ok()
+    aws = str(Path(sys.executable).parent / "aws")
+    done = subprocess.run(
+        [aws, "--profile", "prod", "sts", "get-caller-identity"],
+        env=team.env({"AWSLOGIN_CONFIG": None}),
+        check=False,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+    )
+    (line,) = [line for line in done.stderr.splitlines() if line.strip()]
+    assert line.endswith("; run awslogin login prod")
+
+
 def test_a_file_that_no_sdk_reads_is_told(team: Home) -> None:
     path = aws_config(team, MINE + "[default]\nregion = again\n")
     done = team.run("setup").ok()
@@ -363,7 +394,7 @@ def test_odd_folders(team: Home, folder: str) -> None:
     assert done.stdout.strip().endswith(":user/bob")
 
 
-@pytest.mark.parametrize("folder", ["a\\b", "a$b", "a`b", "a#b", "a'b", 'a"b', "a\nb"])
+@pytest.mark.parametrize("folder", ["a\\b", "a$b", "a`b", "a#b", "a'b", 'a"b', "a\nb", "a\udcff"])
 def test_folders_that_no_line_can_carry(team: Home, folder: str) -> None:
     place = team.folder / folder
     place.mkdir()

@@ -31,6 +31,7 @@ def team(signed_up: Home, sandbox: Sandbox) -> Home:
         ("--bogus", "`awslogin --help`"),
         ("--bogus dev", "`awslogin --help`"),
         ("login --bogus", "`awslogin login --help`"),
+        ("login --foo", "No such option '--foo'. Did you mean '--force'?"),
         ("exec dev", "`awslogin exec dev -- aws s3 ls`"),
         ("exec ls", "`awslogin exec PROFILE -- ls`"),
         ("exec dev ls --quiet", "`awslogin exec dev -- ls --quiet`"),

@@ -94,12 +94,20 @@ def _tell_those_who_wait(exit_code: int, line: str) -> None:
 
 def _usage(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
+    if context and isinstance(error, click.NoSuchOption):
+        hidden = {word for one in context.command.params if _is_hidden(one) for word in one.opts}
+        seen = [one for one in error.possibilities or () if one not in hidden]
+        error = click.NoSuchOption(error.option_name, possibilities=seen, ctx=context)
     path = context.command_path if context else "awslogin"
     if context and context.find_root().obj is not None:  # no command was named
         path = "awslogin"
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return UsageError(f"`{path}` has commands of its own: which one?", hint=f"`{path} --help`")
     return UsageError(" ".join(error.format_message().split()), hint=f"`{path} --help`")
+
+
+def _is_hidden(parameter: click.Parameter) -> bool:
+    return isinstance(parameter, click.Option) and parameter.hidden
 
 
 def _machine_trouble(error: OSError) -> AwsLoginError:

@@ -104,6 +104,8 @@ def _warn(app: App, path: Path, before: bytes, result: Rewritten, file: str | No
     """What the person should know before the file is changed."""
     for name, keys in result.dropped.items():
         app.ui.warn(f"{path}: what others set in [{name}] goes with it: {', '.join(keys)}")
+    for name, region in result.regions.items():
+        app.ui.warn(f"{path}: region {region} of [{name}] gives way to that of the YAML")
     spoiled = unreadable(result.content or b"")
     if spoiled:
         app.ui.warn(f"the AWS CLI and boto3 do not read {path}: {spoiled}")

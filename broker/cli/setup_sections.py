@@ -179,7 +179,7 @@ def _quoted(word: str) -> str:
     Raises:
         UsageError: They would not.
     """
-    if _UNQUOTABLE.search(word):
+    if _UNQUOTABLE.search(word) or not word.isprintable():  # bytes that are not UTF-8, too
         raise UsageError(
             f"{word} holds a character that AWS config files cannot carry safely",
             hint="move the file to a folder with a plain name",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from broker.arn import partition_of
 from broker.config.document import Origin
+from broker.config.values import as_session_name
 from broker.credentials import Request, RoleParameters
 from broker.durations import HOUR, MINUTE
 from broker.errors import UsageError
@@ -160,5 +160,4 @@ def _name_of_user() -> str:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):
         user = ""
-    name = re.sub(r"[^\w+=,.@-]", "-", user, flags=re.ASCII)[:64]
-    return name if len(name) > 1 else "awslogin"
+    return as_session_name(user)

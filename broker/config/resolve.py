@@ -22,7 +22,7 @@ from broker.config.problems import SpoiledFile, spoiled, validated
 from broker.config.profile import LONGEST_CHAINED, Profile, ProviderSpec
 from broker.config.rules import flaw_in, misfit_of_partitions
 from broker.config.unloaded import plugin_of
-from broker.config.values import SESSION_NAME
+from broker.config.values import CLEANED, SESSION_NAME
 from broker.config.variables import expanded
 from broker.errors import ConfigError, UsageError
 from broker.nearest import Suggestions
@@ -154,8 +154,7 @@ class Resolver:
         keys: Keys = ("profiles", name)
         values: dict[str, Any] = {}
         for field in _OWN:
-            value = getattr(model, field)
-            values[field] = tuple(value) if isinstance(value, list) else value
+            values[field] = tuple(v) if isinstance(v := getattr(model, field), list) else v
         origins = {field: self._document.origin((*keys, field)) for field in model.model_fields_set}
         for field in ("session_name", "source_identity"):
             given = getattr(self._model.defaults, field)
@@ -163,9 +162,9 @@ class Resolver:
                 values[field] = given
                 origins[field] = self._document.origin(("defaults", field))
         for field in ("session_name", "source_identity", "external_id"):
-            values[field] = expanded(
-                values[field], (*keys, field), self._document, self._filling, name
-            )
+            written = values[field]
+            filled = expanded(written, (*keys, field), self._document, self._filling, name)
+            values[field] = filled if filled == written else CLEANED.get(field, str)(filled)
         values["session_tags"] = {
             key: expanded(value, (*keys, "session_tags", key), self._document, self._filling, name)
             for key, value in values["session_tags"].items()
@@ -178,9 +177,8 @@ class Resolver:
             if "${" in (values[field] or ""):
                 continue  # of a file that is not trusted no variable is filled in
             if values[field] and not re.fullmatch(SESSION_NAME, values[field], re.ASCII):
-                raise self._spoiled(
-                    name, field, f"`{field}` takes 2 to 64 letters, digits and +=,.@_-"
-                )
+                told = f"`{field}` takes 2 to 64 letters, digits and +=,.@_-: not “{values[field]}”"
+                raise self._spoiled(name, field, told)
         return values, origins
 
     def _source(self, name: str, model: ProfileModel) -> Profile | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from broker import aws_files
 from broker.importing import ini
-from broker.importing.aws_profiles import AwsFile, translate
+from broker.importing.aws_profiles import OWN, AwsFile, translate
 from broker.importing.found import Found
 from broker.importing.ini import Section
 from broker.importing.reading import Here, text_of
@@ -28,6 +28,8 @@ def look(here: Here) -> Found:
         name for name, section in profiles.items() if all(section.get(key) for key in _KEYS)
     } - {name for name, section in profiles.items() if section.get("aws_session_token")}
     translate(AwsFile(profiles, sessions, with_keys), found)
+    others = [one for one in found.left_out if one.reason != OWN]
+    found.is_in_use = bool(found.profiles or others)
     if with_keys:
         found.hints.append("awslogin import aws-credentials")
     return found

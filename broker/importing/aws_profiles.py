@@ -24,7 +24,8 @@ _WITHOUT_ROLE = (
     "credential_process",
 )
 SCOPE = "sso:account:access"
-_OURS = re.compile(r"\bawslogin\b.*\bcreds\b")
+_OURS = re.compile(r"(?:\bawslogin\b|broker[/\\]__main__\.py|-m\s+broker\b).*\bcreds\b")
+OWN = "it is awslogin's own profile already"
 _GRANTED = re.compile(r"\s*d?granted\s+credential-process\b")
 
 
@@ -192,7 +193,7 @@ def _console(given: Settings) -> None:
 def _process(given: Settings) -> None:
     line = given.take("credential_process") or ""
     if _OURS.search(line):
-        given.leave_out("credential_process", "it is awslogin's own profile already")
+        given.leave_out("credential_process", OWN)
         return
     if _GRANTED.match(line):
         given.leave_out(

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from broker.errors import InteractionRequired, UsageError
+from broker.failure_line import is_for_sdk
 from broker.ports import terminal
 from broker.ports.browser_reachability import browser_is_here
 from broker.secret import Secret
@@ -223,8 +224,8 @@ class Ui:
             terminal.show_beside_stderr(text)
 
     def progress(self, message: str) -> None:
-        """What is going on; silent under `--quiet`."""
-        if not self._quiet:
+        """What is going on; silent under `--quiet`, and for an SDK, which shows it at a failure."""
+        if not (self._quiet or (self._program_for and is_for_sdk())):
             to_stderr(escape_controls(message))
 
     def waiting(self, message: str) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from broker.errors import (
+    SIGN_IN,
     AwsLoginError,
     InteractionRequired,
     LoginRefused,
@@ -115,7 +116,7 @@ class TokenOfSignIn:
                     f"the sign-in at {place} has ended or was revoked; a new one needs a person"
                     if had_one
                     else f"signing in at {place} needs a person and a browser",
-                    hint="run `awslogin` for this profile on a terminal; the sign-in is kept",
+                    hint=f"run `{SIGN_IN}` on a terminal; the sign-in is kept",
                 )
             reply, client = sign_in(self._options, self._oidc, self._ports)
         except AwsLoginError as error:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from broker.arn import account_of
-from broker.errors import InteractionRequired, LoginRefused, UnexpectedReply, UsageError
+from broker.errors import SIGN_IN, InteractionRequired, LoginRefused, UnexpectedReply, UsageError
 from broker.ports.urls import require_safe
 from broker.ports.web_identity import claims_of, credentials_for, listed, trust_statement
 from broker.provider import Account, Credentials, Provider, ProviderOptions, Request, TrustStatement
@@ -141,7 +141,7 @@ class OidcProvider(Provider):
                 f"the sign-in at {place} has ended; a new one needs a person"
                 if had_one
                 else f"signing in at {place} needs a person and a browser",
-                hint="run `awslogin` for this profile on a terminal; the sign-in is kept",
+                hint=f"run `{SIGN_IN}` on a terminal; the sign-in is kept",
             )
         try:
             issuer = self._issuer()

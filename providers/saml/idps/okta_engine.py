@@ -10,6 +10,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from broker.errors import (
+    SIGN_IN,
     AwsLoginError,
     ConfigError,
     InteractionRequired,
@@ -83,7 +84,7 @@ class IdentityEngine:
             raise InteractionRequired(
                 f"signing in at {urlsplit(self._idp.url).netloc} (Okta Identity Engine) needs a"
                 " person and a browser",
-                hint="run `awslogin` for this profile on a terminal; the sign-in is kept",
+                hint=f"run `{SIGN_IN}` on a terminal; the sign-in is kept",
             )
         try:
             started = self._post("/oauth2/v1/device/authorize", {"scope": SCOPE})
