@@ -58,7 +58,10 @@ def test_a_clone_with_its_own_config_needs_init_alone(fresh: Home, sandbox: Sand
     head = "default_profile: prod\n"
     (fresh.work / "awslogin.yaml").write_text(config("prod", sandbox=sandbox, head=head))
     password = {"AWSLOGIN_PASSWORD": sandbox.world.people["ann"].password}
-    fresh.run("init", env=password).ok()
+    refused = fresh.run("init", env=password)
+    assert refused.code == 4
+    assert "trust" in refused.err
+    fresh.run("init", "--yes", env=password).ok()
     assert fresh.run("prod", "--output", "json").ok().json["account_id"] == PROD
 
 

@@ -68,17 +68,18 @@ def init(app: App, *, with_setup: bool | None, with_login: bool, yes: bool, **op
     """Set up this machine: the team's config or a first one, trust, keys, doctor, a session."""
     path = _config_of(app, **options)
     words = ["--yes"] if yes else []
-    _run("config", "trust", str(path), *words)
-    read_config_again(app)
+    if yes or app.ui.interactive or not _stands_here(app, path):
+        _run(app, "config", "trust", str(path), *words)
+        read_config_again(app)
     app.config.require_trust()
     app.note(f"the config is {path}")
     _discovered(app)
     _store_keys(app)
     if with_setup or (with_setup is None and app.ui.interactive and _wants_setup(app, yes=yes)):
-        _run("setup", *words)
-    _run("doctor", "--only-wrong")
+        _run(app, "setup", *words)
+    _run(app, "doctor", "--only-wrong")
     if with_login and app.config.names:
-        _run("login", *([] if app.config.default_profile else [app.config.names[0]]))
+        _run(app, "login", *([] if app.config.default_profile else [app.config.names[0]]))
 
 
 def _config_of(app: App, *, source: str | None, branch: str | None, **options: Any) -> Path:
@@ -214,7 +215,7 @@ def _discovered(app: App) -> None:
     names = app.config.provider_names
     if app.config.names or len(names) != 1 or not app.ui.interactive:
         return
-    _run("discover", names[0], "--write")
+    _run(app, "discover", names[0], "--write")
     read_config_again(app)
 
 
@@ -232,15 +233,24 @@ def _store_keys(app: App) -> None:
         and profile.keys_profile == name
         and not holder.held_keys(name)
     ):
-        _run("add", name)
+        _run(app, "add", name)
 
 
 def _wants_setup(app: App, *, yes: bool) -> bool:
     return yes or app.ui.confirm("Let `aws --profile NAME` and every SDK sign in by awslogin?")
 
 
-def _run(*words: str) -> None:
-    """Run another command of ours, as if it were typed."""
+def _stands_here(app: App, path: Path) -> bool:
+    """Whether a file was found, not made by this command: no option says that it is trusted."""
+    return path != config_dir(app.environ) / "config.yaml"
+
+
+def _run(app: App, *words: str) -> None:
+    """Run another command of ours, as if it were typed with the options of this one."""
+    places = {"--config": app.config_option, "--found": app.found_option}
+    switches = {"--no-input": app.no_input, "--no-browser": app.no_browser, "--quiet": app.quiet}
+    options = [word for name, value in places.items() if value for word in (name, value)]
+    options += [name for name, is_on in switches.items() if is_on]
     root: Any = click.get_current_context().find_root().command
-    with root.make_context("awslogin", list(words)) as context:
+    with root.make_context("awslogin", [*options, *words]) as context:
         root.invoke(context)
