@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.arn import account_of, partition_of, region_for
+from broker.config.aliases import alias_of, is_alias
 from broker.config.chains import chain_flaws
 from broker.config.commands import commands_in, flaw_of
 from broker.config.document import Document, Origin
@@ -122,6 +123,8 @@ class Resolver:
         if flaw:
             raise self._spoiled(name, flaw.key, flaw.message, hint=flaw.hint)
         source = self._source(name, model)
+        if source and is_alias(model):
+            return alias_of(source, name, model, self._document)
         specs = self._specs_of(name, model)
         values, origins = self._own_values(name, model)
         values["region"], origins["region"] = self._region(name, model, source, specs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from broker.arn import account_of, partition_of, region_for
+from broker.config.aliases import ALIAS_FIELDS, is_alias
 from broker.config.models import ProfileModel
 from broker.config.profile import Profile
 
@@ -28,8 +29,14 @@ def flaw_in(model: ProfileModel) -> Flaw | None:
         return Flaw("role", "has both `role` and `role_arn`", "keep one")
     if model.role and not model.account:
         return Flaw("role", "has a `role` but no `account`", "add `account`")
-    if model.source and not (model.role_arn or model.role):
-        return Flaw("source", "has a `source` but no role", "add `role_arn`")
+    if is_alias(model):
+        extra = sorted(model.model_fields_set - ALIAS_FIELDS)
+        if extra:
+            return Flaw(
+                extra[0],
+                f"has a `source` but no role: so it takes no `{extra[0]}`",
+                "add `role_arn`, or take it out: an alias has a `region` of its own alone",
+            )
     if model.account and model.role_arn and account_of(model.role_arn) != model.account:
         return Flaw("account", "`account` is not the account of `role_arn`")
     missing = set(model.transitive_tags) - set(model.session_tags)

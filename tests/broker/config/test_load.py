@@ -108,7 +108,7 @@ CN = "arn:aws-cn:iam::111122223333:role/x"
         ),
         ("  a: {provider: keys, source: fine}\n", "both"),
         ("  a: {region: eu-west-1}\n", "neither"),
-        ("  a: {source: fine}\n", "no role"),
+        ("  a: {source: fine, external_id: '4711'}\n", "no role"),
         ("  a: {provider: corp, role: Dev}\n", "no `account`"),
         ("  a: {provider: corp, account: '111122223333'}\n", "needs `account` and `role`"),
         ("  a: {provider: keys, duration: 10m}\n", "at least 15 minutes"),
