@@ -156,3 +156,18 @@ def test_any_users_name_may_stand_in_a_session_name(home: Home, user: str, name:
     )
     shown = home.run("config", "show", "--output", "json", env={"USER": user}).ok()
     assert f'"{name}"' in shown.out
+
+
+def test_a_profile_of_the_persons_own_config_is_named(home: Home) -> None:
+    own = home.folder / "awslogin" / "config.yaml"
+    own.write_text(
+        config("prod", providers={"sso": "type: static"}, profiles={"mine": "provider: sso"})
+    )
+    own.chmod(0o600)
+    (home.work / "awslogin.yaml").write_text(config("dev"))
+    home.run("config", "trust").ok()
+    error = home.run("login", "mine", "--output", "json").error
+    assert error["exit"] == 2
+    assert str(own) in error["hint"]
+    assert "--config" in error["hint"]
+    assert "own" not in home.run("login", "nobody", "--output", "json").error["hint"]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from broker.arn import account_of
 from broker.config.checking import problems_of
-from broker.config.document import Document
+from broker.config.document import Document, parse
 from broker.config.models import FileModel
 from broker.config.profile import Profile, ProviderSpec
 from broker.config.report_settings import ReportSettings
@@ -110,7 +110,25 @@ class Config:
         Raises:
             ConfigError: There is no such profile, or it is spoiled.
         """
-        return self._resolver.profile(name)
+        try:
+            return self._resolver.profile(name)
+        except ConfigError as error:
+            if name not in self and self._is_in_own_config(name):
+                own = config_dir(self._environ) / "config.yaml"
+                error.hint = f"your own {own} has one: awslogin login {name} --config {own}"
+            raise
+
+    def _is_in_own_config(self, name: str) -> bool:
+        """Whether the person's own config, which does not count here, has that profile."""
+        own = config_dir(self._environ) / "config.yaml"
+        if own == self.path or not own.is_file():
+            return False
+        try:
+            data = parse(own.read_bytes(), str(own)).data
+        except (OSError, ConfigError):
+            return False
+        profiles = data.get("profiles") if isinstance(data, dict) else None
+        return isinstance(profiles, dict) and name in profiles
 
     def provider(self, name: str) -> ProviderSpec:
         """A provider with checked options.
