@@ -121,9 +121,9 @@ def test_where_aws_vaults_keychain_cannot_be_asked_no_profile_is_lost(machine: M
     )
     taken = machine.take("aws-vault")
     user = {"provider": "keys", "region": "eu-west-1"}
-    assert taken.profiles == {"home": user, "work": user}
+    alias = {"source": "work", "region": "eu-west-1"}
+    assert taken.profiles == {"home": user, "work": user, "alias": alias}
     assert "role alone" in taken.left_out["work", "session_tags"]
-    assert ("alias", "source_profile") in taken.left_out
 
 
 def test_sections_of_one_name_are_one_where_the_tool_has_it_so(machine: Machine) -> None:
