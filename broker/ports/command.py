@@ -20,7 +20,7 @@ from broker.ports.terminal import beside_stderr
 MAX_OUTPUT_BYTES = 1 << 20
 LAST_WORDS_SECONDS = 1.0
 """For what is in the pipe when the program has ended: a child of its own may hold it open."""
-_OWN_SECRETS = ("PASSWORD", "MFA_CODE", "PASSPHRASE", "CLIENT_SECRET")
+_OWN_SECRETS = ("PASSWORD", "MFA_CODE", "PASSPHRASE", "CLIENT_SECRET", "AGENT_TOKEN")
 
 
 class OutputTooLongError(Exception):

@@ -154,7 +154,8 @@ def test_another_account_than_the_profiles_is_refused() -> None:
 def test_our_secrets_stay_ours_and_the_rest_of_the_environment_is_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("AWSLOGIN_PASSPHRASE", "AWSLOGIN_PASSWORD_OKTA", "AWSLOGIN_MFA_CODE"):
+    secrets = ("PASSPHRASE", "PASSWORD_OKTA", "MFA_CODE", "AGENT_TOKEN")
+    for name in (f"AWSLOGIN_{secret}" for secret in secrets):
         monkeypatch.setenv(name, "hunter2hunter2")
     monkeypatch.setenv("VAULT_ADDR", "https://vault.corp.example")
     checked = 'env | grep -q hunter2 && exit 1; test -n "$VAULT_ADDR" && '
