@@ -124,7 +124,8 @@ class CredentialsEndpoint:
         traceback: TracebackType | None,
     ) -> None:
         self._over = True
-        self._wake.send(b"\0")
+        with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
+            self._wake.send(b"\0")
         self._threads[0].join(HEAD_SECONDS)
         self._wake.close()
         for _ in range(WORKERS):
