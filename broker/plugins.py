@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from broker.config import Config, Profile, ProviderSpec
 from broker.errors import AwsLoginError, InteractionRequired
@@ -45,7 +46,7 @@ class Plugins:
         self._http = http
         self._keychain = keychain
         self._sealed = sealed
-        self._made: dict[str, Provider] = {}
+        self._made: dict[str, Provider[Any]] = {}
 
     def spec(self, profile: Profile) -> ProviderSpec:
         """The provider that would run: of a list the first that can work here.
@@ -124,7 +125,7 @@ class Plugins:
         )
         return Identity(profile, spec, sign_in, session_id(profile, sign_in))
 
-    def provider(self, identity: Identity) -> Provider:
+    def provider(self, identity: Identity) -> Provider[Any]:
         """The provider that signs in, with its ports."""
         if identity.sign_in_id not in self._made:
             self._made[identity.sign_in_id] = self._provider(
@@ -132,11 +133,11 @@ class Plugins:
             )
         return self._made[identity.sign_in_id]
 
-    def provider_of(self, profile: Profile) -> Provider:
+    def provider_of(self, profile: Profile) -> Provider[Any]:
         """The provider that signs a profile in."""
         return self.provider(self.identity(profile))
 
-    def named(self, name: str) -> tuple[Provider, str]:
+    def named(self, name: str) -> tuple[Provider[Any], str]:
         """A provider by its own name, for no profile, and the id of its sign-in."""
         spec = self._config.provider(name)
         sign_in = sign_in_id(
@@ -144,7 +145,7 @@ class Plugins:
         )
         return self._provider(spec, sign_in, ""), sign_in
 
-    def _provider(self, spec: ProviderSpec, sign_in: str, profile: str) -> Provider:
+    def _provider(self, spec: ProviderSpec, sign_in: str, profile: str) -> Provider[Any]:
         from broker.ports.browser import Browser
 
         ui = self._ui.of(spec.name)

@@ -5,9 +5,11 @@ the YAML against its `Options`, hands it a few `Ports`, asks it to `login`, and 
 `Credentials` into a cached session. A provider never sees the cache, the command line or a
 terminal: it asks through its ports, and the broker decides how (or whether) a person is asked.
 
-    class Vending(Provider):
-        class Options(ProviderOptions):
-            url: str
+    class VendingOptions(ProviderOptions):
+        url: str
+
+    class Vending(Provider[VendingOptions]):
+        Options = VendingOptions
 
         def login(self, request: Request) -> Credentials:
             reply = self.ports.http.session().get(self.options.url)
@@ -22,7 +24,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -81,8 +83,12 @@ class ProviderOptions(BaseModel):
         return (json.dumps(options, sort_keys=True),) if options else ()
 
 
-class Provider(ABC):
-    """One way of signing in.
+OptionsT = TypeVar("OptionsT", bound=ProviderOptions)
+"""The model of one provider's options."""
+
+
+class Provider(ABC, Generic[OptionsT]):
+    """One way of signing in, whose part of the YAML is an `OptionsT`.
 
     Attributes:
         Options: The model of this provider's part of the YAML (beside `type`).
@@ -93,7 +99,7 @@ class Provider(ABC):
 
     Options: ClassVar[type[ProviderOptions]] = ProviderOptions
 
-    def __init__(self, name: str, options: Any, ports: Ports) -> None:
+    def __init__(self, name: str, options: OptionsT, ports: Ports) -> None:
         self.name = name
         self.options = options
         self.ports = ports
@@ -108,7 +114,7 @@ class Provider(ABC):
         """
 
     @classmethod
-    def cannot_work_here(cls, options: Any, environ: Mapping[str, str]) -> str | None:
+    def cannot_work_here(cls, options: OptionsT, environ: Mapping[str, str]) -> str | None:
         """Why this provider cannot work in this environment, or None; asks nobody.
 
         Of `provider: [a, b]` the first one without a reason is taken.
@@ -117,19 +123,19 @@ class Provider(ABC):
         return None
 
     @classmethod
-    def decided_by(cls, options: Any) -> tuple[str, ...]:
+    def decided_by(cls, options: OptionsT) -> tuple[str, ...]:
         """The files that `cannot_work_here` and `signs_in_as` look at."""
         del options
         return ()
 
     @classmethod
-    def secret_variables(cls, options: Any) -> tuple[str, ...]:
+    def secret_variables(cls, options: OptionsT) -> tuple[str, ...]:
         """Variables of the environment that sign in, which `exec`'s child is not given."""
         del options
         return ()
 
     @classmethod
-    def signs_in_as(cls, options: Any, environ: Mapping[str, str]) -> str | None:
+    def signs_in_as(cls, options: OptionsT, environ: Mapping[str, str]) -> str | None:
         """Who signs in, where the environment tells without asking: another one, another session.
 
         It becomes part of the names under which sessions and sign-ins are kept.
@@ -138,14 +144,14 @@ class Provider(ABC):
         return None
 
     @classmethod
-    def check(cls, options: Any, request: Request) -> str | None:
+    def check(cls, options: OptionsT, request: Request) -> str | None:
         """What the profile lacks or has too much for this provider, or None; contacts nobody."""
         del options, request
         return None
 
     @classmethod
     def trusted_by(
-        cls, options: Any, request: Request, environ: Mapping[str, str]
+        cls, options: OptionsT, request: Request, environ: Mapping[str, str]
     ) -> TrustStatement | None:
         """What the trust policy of the request's role must allow; None where it is not ours.
 
@@ -180,12 +186,12 @@ class Provider(ABC):
         """End the sign-in at the provider's side; the broker forgets what is kept here."""
 
 
-class KeyHolder(Provider):
+class KeyHolder(Provider[OptionsT]):
     """A provider whose profiles have a user's own keys in the keychain."""
 
     @classmethod
     def trusted_by(
-        cls, options: Any, request: Request, environ: Mapping[str, str]
+        cls, options: OptionsT, request: Request, environ: Mapping[str, str]
     ) -> TrustStatement | None:
         """The user's account, with MFA where the profile has it."""
         del options, environ

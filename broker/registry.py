@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from broker.errors import ConfigError
 from broker.nearest import did_you_mean
@@ -38,7 +38,7 @@ def is_own(type_: str) -> bool:
 
 
 @cache
-def load(type_: str) -> type[Provider]:
+def load(type_: str) -> type[Provider[Any]]:
     """The plugin of a type.
 
     Raises:
@@ -64,7 +64,7 @@ def load(type_: str) -> type[Provider]:
         raise _broken(type_, wheels[0], type(error).__name__) from error
     if not isinstance(plugin, type) or not hasattr(plugin, "Options"):
         raise _broken(type_, wheels[0], "it is no Provider")
-    found: type[Provider] = plugin
+    found: type[Provider[Any]] = plugin
     return found
 
 

@@ -211,21 +211,21 @@ class ProviderContract:
     type: str
     good_options: ClassVar[Mapping[str, Any]] = {}
 
-    def test_is_found_by_its_type(self, provider: Provider) -> None:
+    def test_is_found_by_its_type(self, provider: Provider[Any]) -> None:
         """The entry point leads to this class."""
         assert registry.load(self.type) is type(provider)
 
-    def test_takes_its_options(self, provider: Provider) -> None:
+    def test_takes_its_options(self, provider: Provider[Any]) -> None:
         """Good options pass."""
         type(provider).Options.model_validate(dict(self.good_options))
 
-    def test_refuses_an_unknown_option(self, provider: Provider) -> None:
+    def test_refuses_an_unknown_option(self, provider: Provider[Any]) -> None:
         """A typing error in the YAML is an error."""
         with pytest.raises(ValidationError, match="Extra inputs"):
             type(provider).Options.model_validate({**self.good_options, "no_such_option": 1})
 
     def test_login_gives_credentials(
-        self, provider: Provider, request_: Request, capsys: pytest.CaptureFixture[str]
+        self, provider: Provider[Any], request_: Request, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """Keys, a token and an end in the future; stdout stays the result's own."""
         got = provider.login(request_)
@@ -239,36 +239,36 @@ class ProviderContract:
         assert got.session_token.reveal() not in repr(got)
         assert capsys.readouterr().out == ""
 
-    def test_logs_in_again(self, provider: Provider, request_: Request) -> None:
+    def test_logs_in_again(self, provider: Provider[Any], request_: Request) -> None:
         """A second login, as after the cache has expired, works too."""
         provider.login(request_)
         assert provider.login(request_).access_key_id
 
-    def test_logout_can_be_repeated(self, provider: Provider, request_: Request) -> None:
+    def test_logout_can_be_repeated(self, provider: Provider[Any], request_: Request) -> None:
         """Logout works after a login, and when there is nothing left to end."""
         provider.login(request_)
         provider.logout()
         provider.logout()
 
-    def test_fails_in_our_words(self, stranded: Provider, request_: Request) -> None:
+    def test_fails_in_our_words(self, stranded: Provider[Any], request_: Request) -> None:
         """Without anything it fails with an error of our tree that has a mend."""
         with pytest.raises(AwsLoginError) as failed:
             stranded.login(request_)
         assert failed.value.exit_code in {3, 4, 5, KeychainError.exit_code}
         assert failed.value.hint
 
-    def test_says_whether_it_can_work_without_asking_anyone(self, provider: Provider) -> None:
+    def test_says_whether_it_can_work_without_asking_anyone(self, provider: Provider[Any]) -> None:
         """`cannot_work_here` answers a reason or None."""
         reason = type(provider).cannot_work_here(provider.options, {})
         assert reason is None or (isinstance(reason, str) and reason)
 
-    def test_says_who_signs_in_without_asking_anyone(self, provider: Provider) -> None:
+    def test_says_who_signs_in_without_asking_anyone(self, provider: Provider[Any]) -> None:
         """`signs_in_as` answers text or None, and the same text the second time."""
         who = type(provider).signs_in_as(provider.options, os.environ)
         assert who is None or (isinstance(who, str) and who)
         assert who == type(provider).signs_in_as(provider.options, os.environ)
 
-    def test_is_light_to_import(self, provider: Provider) -> None:
+    def test_is_light_to_import(self, provider: Provider[Any]) -> None:
         """Its module brings none of the heavy libraries: the ports do, when they are used."""
         module = inspect.getmodule(type(provider))
         assert module

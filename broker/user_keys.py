@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from broker.broker import Broker
 from broker.config import Config, Profile
 from broker.credentials import Rotation
@@ -26,7 +28,9 @@ def key_profiles(config: Config) -> list[str]:
     return found
 
 
-def rotate(broker: Broker, profile: Profile, holder: KeyHolder, *, keep_inactive: bool) -> Rotation:
+def rotate(
+    broker: Broker, profile: Profile, holder: KeyHolder[Any], *, keep_inactive: bool
+) -> Rotation:
     """Rotate a user's keys, for every profile of the config that holds the same ones.
 
     Sign-ins with these keys wait; sessions that are cached stay good, as AWS keeps them.

@@ -46,14 +46,13 @@ class ProcessOptions(ProviderOptions):
     timeout: Annotated[Duration, Field(le=600)] = PATIENCE
 
 
-class Process(Provider):
+class Process(Provider[ProcessOptions]):
     """Runs the command, and takes what it prints."""
 
     Options = ProcessOptions
-    options: ProcessOptions
 
     @classmethod
-    def check(cls, options: Any, request: Request) -> str | None:
+    def check(cls, options: ProcessOptions, request: Request) -> str | None:
         """The command decides which role it is; a role of its own comes by `source`."""
         del options
         asked = ("role_arn", "policy", "policy_arns", "external_id", "mfa_serial", "mfa_process")

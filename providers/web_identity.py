@@ -14,7 +14,7 @@ import os
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -68,26 +68,27 @@ class WebIdentityOptions(ProviderOptions):
     audience: str = AUDIENCE
 
 
-class WebIdentity(Provider):
+class WebIdentity(Provider[WebIdentityOptions]):
     """Exchanges a token that is already there; nobody is asked."""
 
     Options = WebIdentityOptions
-    options: WebIdentityOptions
 
     @classmethod
-    def cannot_work_here(cls, options: Any, environ: Mapping[str, str]) -> str | None:
+    def cannot_work_here(
+        cls, options: WebIdentityOptions, environ: Mapping[str, str]
+    ) -> str | None:
         """It works where its token is."""
         return _missing(options, environ)
 
     @classmethod
-    def decided_by(cls, options: Any) -> tuple[str, ...]:
+    def decided_by(cls, options: WebIdentityOptions) -> tuple[str, ...]:
         """The token's file."""
         place = options.token
         file = place.file if isinstance(place, TokenPlace) else None
         return (str(expanded(file).absolute()),) if file else ()
 
     @classmethod
-    def secret_variables(cls, options: Any) -> tuple[str, ...]:
+    def secret_variables(cls, options: WebIdentityOptions) -> tuple[str, ...]:
         """Those that hold the job's token."""
         place = options.token
         if isinstance(place, TokenPlace):
@@ -95,7 +96,7 @@ class WebIdentity(Provider):
         return GITLAB_TOKENS if place == "gitlab" else ()
 
     @classmethod
-    def signs_in_as(cls, options: Any, environ: Mapping[str, str]) -> str | None:
+    def signs_in_as(cls, options: WebIdentityOptions, environ: Mapping[str, str]) -> str | None:
         """The token's issuer and subject; at GitHub, which gives it on demand, the job."""
         place = options.token
         if place == "github":
@@ -111,7 +112,7 @@ class WebIdentity(Provider):
 
     @classmethod
     def trusted_by(
-        cls, options: Any, request: Request, environ: Mapping[str, str]
+        cls, options: WebIdentityOptions, request: Request, environ: Mapping[str, str]
     ) -> TrustStatement | None:
         """The CI's issuer, for this repository's jobs; of a token that lies here, its own words."""
         repository = environ.get("GITHUB_REPOSITORY", "")
@@ -144,7 +145,7 @@ class WebIdentity(Provider):
         return trust_statement(request, issuer, audience, [subject] if subject else []), ""
 
     @classmethod
-    def check(cls, options: Any, request: Request) -> str | None:
+    def check(cls, options: WebIdentityOptions, request: Request) -> str | None:
         """A role is needed: a token alone is no session."""
         del options
         return (

@@ -62,7 +62,7 @@ def add(app: App, *, profile: str, from_stdin: bool, totp: bool, no_check: bool,
     _done(app, chosen, "keys stored", access_key_id=key_id)
 
 
-def _held(app: App, profile: Profile, holder: KeyHolder) -> Credentials | None:
+def _held(app: App, profile: Profile, holder: KeyHolder[Any]) -> Credentials | None:
     """The profile's keys; without a person those of an older version count as none, and stay."""
     try:
         with app.naming(profile.name):
@@ -199,7 +199,7 @@ def _told(document: dict[str, Any]) -> str:
     return f"{profile}: {document['access_key_id']} stored{shared}{gone if old else ''}\n"
 
 
-def _is_older(app: App, profile: Profile, holder: KeyHolder, age: timedelta) -> bool:
+def _is_older(app: App, profile: Profile, holder: KeyHolder[Any], age: timedelta) -> bool:
     """Whether the keys have this age: by what is noted here, else by AWS's word.
 
     Keys that were added here may be older than that, so AWS is asked; where it does not say,
@@ -221,7 +221,7 @@ def _is_older(app: App, profile: Profile, holder: KeyHolder, age: timedelta) -> 
     return False
 
 
-def keep(app: App, profile: Profile, holder: KeyHolder, key_id: str, secret: Secret) -> None:
+def keep(app: App, profile: Profile, holder: KeyHolder[Any], key_id: str, secret: Secret) -> None:
     """Store keys, note their age, and forget what was made with those before."""
     holder.store_keys(profile.name, key_id, secret)
     app.broker.key_ages.note(holder.name, profile.name, KeyAge(datetime.now(UTC), exact=False))
@@ -247,7 +247,7 @@ def _add_seed(app: App, profile: Profile, *, from_stdin: bool, yes: bool) -> Non
     _done(app, profile, "seed stored")
 
 
-def holder_of(app: App, profile: Profile) -> KeyHolder:
+def holder_of(app: App, profile: Profile) -> KeyHolder[Any]:
     """The provider that keeps this profile's keys, whichever of its list can sign in here.
 
     Raises:

@@ -35,7 +35,7 @@ class ProviderSpec:
     """
 
     name: str
-    plugin: type[Provider]
+    plugin: type[Provider[Any]]
     options: Any
     type: str
     origins: Mapping[str, Origin] = field(default_factory=dict)

@@ -18,13 +18,13 @@ class AnyOptions(ProviderOptions):
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
 
-class Unloaded(Provider):
+class Unloaded(Provider[AnyOptions]):
     """Runs nothing of the plugin: importing it would already run its code."""
 
     Options = AnyOptions
 
     @classmethod
-    def cannot_work_here(cls, options: Any, environ: Mapping[str, str]) -> str | None:
+    def cannot_work_here(cls, options: AnyOptions, environ: Mapping[str, str]) -> str | None:
         """It is not loaded."""
         del options, environ
         return "its plugin is loaded once the file is trusted"
@@ -42,7 +42,7 @@ class Unloaded(Provider):
         )
 
 
-def plugin_of(type_: str, *, trusted: bool) -> type[Provider]:
+def plugin_of(type_: str, *, trusted: bool) -> type[Provider[Any]]:
     """The plugin of a type; another wheel's only for a trusted file.
 
     Raises:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from broker import login
 from broker.broker import Broker
@@ -97,7 +97,7 @@ class LeavingKey:
         session = login.Login(self._broker).session(profile, login.SessionRequirements())
         return session.credentials()
 
-    def holder(self, migration: Migration) -> KeyHolder:
+    def holder(self, migration: Migration) -> KeyHolder[Any]:
         """The provider that holds the keys, which the profile names no more.
 
         Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from broker import login
 from broker.arn import account_of
@@ -117,7 +117,7 @@ def taken_up(broker: Broker, profile: Profile, *, quiet_days: float) -> Plan | N
     return Plan(migration, broker.config.content, arn, tuple(remarks))
 
 
-def _left_behind(broker: Broker, profile: Profile) -> KeyHolder | None:
+def _left_behind(broker: Broker, profile: Profile) -> KeyHolder[Any] | None:
     """The provider that still holds keys for a profile that names it no more."""
     if profile.keys_profile is not None:
         return None
@@ -129,7 +129,7 @@ def _left_behind(broker: Broker, profile: Profile) -> KeyHolder | None:
     return None
 
 
-def _user(broker: Broker, holder: KeyHolder, profile: Profile) -> tuple[Credentials, str]:
+def _user(broker: Broker, holder: KeyHolder[Any], profile: Profile) -> tuple[Credentials, str]:
     """The keys, and the ARN of the IAM user whose they are.
 
     Raises:
@@ -146,7 +146,7 @@ def _user(broker: Broker, holder: KeyHolder, profile: Profile) -> tuple[Credenti
 
 
 def _migration(
-    broker: Broker, holder: KeyHolder, profile: Profile, key_id: str, user_arn: str
+    broker: Broker, holder: KeyHolder[Any], profile: Profile, key_id: str, user_arn: str
 ) -> Migration:
     return Migration(
         profile=profile.name,
@@ -177,7 +177,7 @@ def _differences(broker: Broker, session: Session, user_arn: str, arn: str) -> l
     )
 
 
-def key_holder(broker: Broker, profile: Profile) -> KeyHolder:
+def key_holder(broker: Broker, profile: Profile) -> KeyHolder[Any]:
     """The provider that holds the profile's keys.
 
     Raises:

@@ -27,6 +27,7 @@ from broker.errors import (
     RoleRefused,
     UnexpectedReply,
 )
+from broker.ports import Ports
 from broker.ports.authorization_code import Proof, Returned, code_by_browser, page_said
 from broker.provider import Credentials, Provider, ProviderOptions, Request
 from broker.secret import Secret
@@ -54,18 +55,17 @@ class AwsLoginOptions(ProviderOptions):
     flow: Literal["auto", "browser", "code"] = "auto"
 
 
-class AwsLogin(Provider):
+class AwsLogin(Provider[AwsLoginOptions]):
     """Signs in in the browser, then refreshes silently; `login` may be called from many threads."""
 
     Options = AwsLoginOptions
-    options: AwsLoginOptions
 
-    def __init__(self, name: str, options: Any, ports: Any) -> None:
+    def __init__(self, name: str, options: AwsLoginOptions, ports: Ports) -> None:
         super().__init__(name, options, ports)
         self._lock = threading.Lock()
 
     @classmethod
-    def check(cls, options: Any, request: Request) -> str | None:
+    def check(cls, options: AwsLoginOptions, request: Request) -> str | None:
         """The session is what the console signs in to; it cannot be narrowed."""
         del options
         asked = ("policy", "policy_arns", "external_id", "mfa_serial", "mfa_process")

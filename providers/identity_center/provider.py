@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from broker.errors import RoleRefused, UnexpectedReply
+from broker.ports import Ports
 from broker.ports.parallel import in_parallel
 from broker.provider import Account, Credentials, Provider, Request
 from broker.secret import Secret
@@ -19,33 +20,32 @@ from providers.identity_center.shared_token import SharedToken
 from providers.identity_center.token import TokenOfSignIn
 
 
-class IdentityCenter(Provider):
+class IdentityCenter(Provider[IdentityCenterOptions]):
     """Signs in once, then gets any number of roles; `login` may be called from many threads."""
 
     Options = IdentityCenterOptions
-    options: IdentityCenterOptions
 
-    def __init__(self, name: str, options: Any, ports: Any) -> None:
+    def __init__(self, name: str, options: IdentityCenterOptions, ports: Ports) -> None:
         super().__init__(name, options, ports)
         self._token = TokenOfSignIn(name, options, ports)
         self._portal = Portal(options, ports, self._token)
 
     @classmethod
-    def decided_by(cls, options: Any) -> tuple[str, ...]:
+    def decided_by(cls, options: IdentityCenterOptions) -> tuple[str, ...]:
         """AWS CLI's token, where it is shared, and its folder."""
         session = options.share_token_cache
         path = SharedToken(session, options).path if session else None
         return (str(path), str(path.parent)) if path else ()
 
     @classmethod
-    def signs_in_as(cls, options: Any, environ: Mapping[str, str]) -> str | None:
+    def signs_in_as(cls, options: IdentityCenterOptions, environ: Mapping[str, str]) -> str | None:
         """The owner of AWS CLI's token, where it is shared: sessions end with that token."""
         del environ
         session = options.share_token_cache
         return SharedToken(session, options).whose() if session else None
 
     @classmethod
-    def check(cls, options: Any, request: Request) -> str | None:
+    def check(cls, options: IdentityCenterOptions, request: Request) -> str | None:
         """A role is named by `account` and `role`."""
         del options
         if not (request.account and request.role):

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field
 
 from broker.arn import account_of
 from broker.errors import SIGN_IN, InteractionRequired, LoginRefused, UnexpectedReply, UsageError
+from broker.ports import Ports
 from broker.ports.urls import require_safe
 from broker.ports.web_identity import claims_of, credentials_for, listed, trust_statement
 from broker.provider import Account, Credentials, Provider, ProviderOptions, Request, TrustStatement
@@ -57,19 +58,18 @@ class OidcOptions(ProviderOptions):
         }
 
 
-class OidcProvider(Provider):
+class OidcProvider(Provider[OidcOptions]):
     """Signs in once; `login` may be called from many threads."""
 
     Options = OidcOptions
-    options: OidcOptions
 
-    def __init__(self, name: str, options: Any, ports: Any) -> None:
+    def __init__(self, name: str, options: OidcOptions, ports: Ports) -> None:
         super().__init__(name, options, ports)
         self._lock = threading.Lock()
         self._failed: LoginRefused | None = None
 
     @classmethod
-    def check(cls, options: Any, request: Request) -> str | None:
+    def check(cls, options: OidcOptions, request: Request) -> str | None:
         """A role is needed: a token alone is no session."""
         del options
         return None if request.role_arn else "oidc needs `role_arn`, or `account` and `role`"

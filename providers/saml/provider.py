@@ -9,16 +9,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from broker.arn import account_of, partition_of, region_for
 from broker.durations import HOUR
 from broker.errors import LoginRefused, RoleRefused
+from broker.ports import Ports
 from broker.ports.aws import credentials_of
 from broker.ports.clock import to_text
 from broker.provider import Account, Credentials, Provider, Request, TrustStatement
-from providers.saml.idp import load
+from providers.saml.idp import IdentityProvider, load
 from providers.saml.options import SamlOptions
+
+if TYPE_CHECKING:  # parsing XML is not loaded before there is an assertion
+    from providers.saml.assertion import Assertion, Role
 
 SIGN_IN_HOSTS = {
     "aws": "signin.aws.amazon.com",
@@ -29,13 +33,12 @@ SIGN_IN_HOSTS = {
 """Of each partition; each region's own has the region before it."""
 
 
-class Saml(Provider):
+class Saml(Provider[SamlOptions]):
     """Signs in once for all roles of the assertion."""
 
     Options = SamlOptions
-    options: SamlOptions
 
-    def __init__(self, name: str, options: Any, ports: Any) -> None:
+    def __init__(self, name: str, options: SamlOptions, ports: Ports) -> None:
         super().__init__(name, options, ports)
         self._lock = threading.Lock()
         self._has_signed_in = False
@@ -88,7 +91,7 @@ class Saml(Provider):
         self.ports.secrets.forget("assertion")
         self._idp().forget()
 
-    def _assertion(self) -> tuple[Any, bool]:
+    def _assertion(self) -> tuple[Assertion, bool]:
         """The assertion of an earlier sign-in while STS takes it, else a new one's; which it is."""
         from providers.saml import assertion as saml
 
@@ -111,7 +114,7 @@ class Saml(Provider):
             self._has_signed_in = True
             return read, False
 
-    def _idp(self) -> Any:
+    def _idp(self) -> IdentityProvider:
         """This kind of identity provider, and the person who signs in there."""
         from providers.saml.credentials import Person
 
@@ -123,7 +126,7 @@ class Saml(Provider):
         )
         return load(self.options.idp)(self.options, self.ports, person)
 
-    def _take(self, assertion: Any, request: Request) -> Credentials:
+    def _take(self, assertion: Assertion, request: Request) -> Credentials:
         """The role for as long as it is asked for, else as the assertion says, else for an hour."""
         from providers.saml import roles
 
@@ -143,7 +146,9 @@ class Saml(Provider):
             return replace(taken, expires_at=ends)
         return taken
 
-    def _assume(self, role: Any, assertion: Any, seconds: int, request: Request) -> Credentials:
+    def _assume(
+        self, role: Role, assertion: Assertion, seconds: int, request: Request
+    ) -> Credentials:
         from providers.saml import roles
 
         arns = [{"arn": arn} for arn in request.policy_arns]

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from broker.durations import HOUR
 from broker.errors import ConfigError
+from broker.ports import Ports
 from broker.ports.aws import credentials_of
 from broker.provider import (
     Credentials,
@@ -35,12 +35,12 @@ class StaticOptions(ProviderOptions):
     """A static provider has no options of its own: the profile has `mfa_serial`, `mfa_process`."""
 
 
-class Static(KeyHolder):
+class Static(KeyHolder[StaticOptions]):
     """Exchanges a user's keys for a session or a role."""
 
     Options = StaticOptions
 
-    def __init__(self, name: str, options: Any, ports: Any) -> None:
+    def __init__(self, name: str, options: StaticOptions, ports: Ports) -> None:
         super().__init__(name, options, ports)
         self._sessions = UserSessions(self.ports)
 
@@ -160,7 +160,7 @@ class Static(KeyHolder):
         return found or self.user_keys(profile)
 
 
-def _asked_for(ports: Any, region: str) -> tuple[str, Secret]:
+def _asked_for(ports: Ports, region: str) -> tuple[str, Secret]:
     """A pair that a person types, once AWS has taken it."""
     key_id = ports.ui.ask("Access key id")
     pair = access_key(key_id, ports.ui.ask("Secret access key", secret=True))

@@ -88,7 +88,7 @@ class TestAwsLogin(ProviderContract):
     type = "aws-login"
 
     @pytest.fixture
-    def provider(self, make: Make) -> Provider:
+    def provider(self, make: Make) -> Provider[Any]:
         return make()
 
     @pytest.fixture
@@ -96,7 +96,7 @@ class TestAwsLogin(ProviderContract):
         return REQUEST
 
     @pytest.fixture
-    def stranded(self) -> Provider:
+    def stranded(self) -> Provider[Any]:
         options = AwsLogin.Options()
         return AwsLogin("console", options, make_ports({}, ui=ScriptedUi(), clock=FakeClock()))
 

@@ -12,7 +12,7 @@ from broker.testing import MemoryKeychain, MemorySecrets, ProviderContract, Scri
 from tests.sandbox import DEV, PROD, Sandbox, entra, okta, onelogin
 
 
-def make(type_: str, options: dict[str, Any], **ports: Any) -> Provider:
+def make(type_: str, options: dict[str, Any], **ports: Any) -> Provider[Any]:
     plugin = registry.load(type_)
     return plugin("under-test", plugin.Options.model_validate(options), make_ports(**ports))
 
@@ -37,7 +37,7 @@ class TestStatic(ProviderContract):
     type = "static"
 
     @pytest.fixture
-    def provider(self, sandbox: Sandbox) -> Provider:
+    def provider(self, sandbox: Sandbox) -> Provider[Any]:
         keychain = MemoryKeychain({"team/provider/keys/dev": sandbox.bob.json})
         ui = ScriptedUi()
         provider = make("static", {}, environ=sandbox.env(), ui=ui)
@@ -51,7 +51,7 @@ class TestStatic(ProviderContract):
         return Request(profile="dev", keys_profile="dev", region="eu-west-1")
 
     @pytest.fixture
-    def stranded(self) -> Provider:
+    def stranded(self) -> Provider[Any]:
         return make("static", {}, environ=NOWHERE)
 
 
@@ -67,7 +67,7 @@ class TestIdentityCenter(ProviderContract):
         return {"start_url": sandbox.start_url, "region": "eu-west-1", "flow": "device"}
 
     @pytest.fixture
-    def provider(self, sandbox: Sandbox, options: dict[str, Any]) -> Provider:
+    def provider(self, sandbox: Sandbox, options: dict[str, Any]) -> Provider[Any]:
         return make(self.type, options, environ=sandbox.env(), ui=Approving(sandbox))
 
     @pytest.fixture
@@ -75,7 +75,7 @@ class TestIdentityCenter(ProviderContract):
         return Request(profile="stage", region="eu-west-1", account=DEV, role="Developer")
 
     @pytest.fixture
-    def stranded(self, options: dict[str, Any]) -> Provider:
+    def stranded(self, options: dict[str, Any]) -> Provider[Any]:
         return make(self.type, options, environ=NOWHERE)
 
 
@@ -84,7 +84,7 @@ class TestSaml(ProviderContract):
     good_options: ClassVar[dict[str, Any]] = {"idp": "form", "url": "https://sso.corp.example/aws"}
 
     @pytest.fixture
-    def provider(self, sandbox: Sandbox) -> Provider:
+    def provider(self, sandbox: Sandbox) -> Provider[Any]:
         password = sandbox.world.people["ann"].password
         ui = ScriptedUi(environ={"AWSLOGIN_PASSWORD": password})
         options = {"idp": "form", "url": sandbox.idp.url, "username": "ann"}
@@ -95,7 +95,7 @@ class TestSaml(ProviderContract):
         return Request(profile="prod", region="eu-west-1", account=PROD, role="Admin")
 
     @pytest.fixture
-    def stranded(self) -> Provider:
+    def stranded(self) -> Provider[Any]:
         return make(self.type, {"idp": "form", "url": "http://127.0.0.1:9/"}, environ=NOWHERE)
 
 
@@ -106,14 +106,14 @@ class TestOkta(TestSaml):
     }
 
     @pytest.fixture
-    def provider(self, sandbox: Sandbox) -> Provider:
+    def provider(self, sandbox: Sandbox) -> Provider[Any]:
         return self.made(sandbox, url=sandbox.okta.url + okta.APP)
 
     @pytest.fixture
-    def stranded(self) -> Provider:
+    def stranded(self) -> Provider[Any]:
         return make(self.type, {**self.good_options, "url": NOBODY}, environ=NOWHERE)
 
-    def made(self, sandbox: Sandbox, **options: Any) -> Provider:
+    def made(self, sandbox: Sandbox, **options: Any) -> Provider[Any]:
         given = {
             "AWSLOGIN_PASSWORD": sandbox.world.people["ann"].password,
             "AWSLOGIN_CLIENT_SECRET": onelogin.CLIENT_SECRET,
@@ -131,7 +131,7 @@ class TestEntra(TestOkta):
     }
 
     @pytest.fixture
-    def provider(self, sandbox: Sandbox) -> Provider:
+    def provider(self, sandbox: Sandbox) -> Provider[Any]:
         return self.made(sandbox, url=sandbox.entra.url)
 
 
@@ -145,7 +145,7 @@ class TestOneLogin(TestOkta):
     }
 
     @pytest.fixture
-    def provider(self, sandbox: Sandbox) -> Provider:
+    def provider(self, sandbox: Sandbox) -> Provider[Any]:
         return self.made(sandbox, url=sandbox.onelogin.url)
 
 
@@ -154,7 +154,7 @@ class TestWebIdentity(ProviderContract):
     good_options: ClassVar[dict[str, Any]] = {"token": {"env": "AWS_OIDC_TOKEN"}}
 
     @pytest.fixture
-    def provider(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    def provider(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Provider[Any]:
         monkeypatch.setenv("AWS_OIDC_TOKEN", sandbox.issuer.token())
         return make(self.type, dict(self.good_options), environ=sandbox.env())
 
@@ -164,6 +164,6 @@ class TestWebIdentity(ProviderContract):
         return Request(profile="ci", region="eu-west-1", role_arn=arn, session_name="job")
 
     @pytest.fixture
-    def stranded(self, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    def stranded(self, monkeypatch: pytest.MonkeyPatch) -> Provider[Any]:
         monkeypatch.delenv("AWS_OIDC_TOKEN", raising=False)
         return make(self.type, dict(self.good_options), environ=NOWHERE)

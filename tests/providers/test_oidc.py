@@ -81,7 +81,7 @@ class TestOidc(ProviderContract):
     }
 
     @pytest.fixture
-    def provider(self, make: Make) -> Provider:
+    def provider(self, make: Make) -> Provider[Any]:
         return make()
 
     @pytest.fixture
@@ -89,7 +89,7 @@ class TestOidc(ProviderContract):
         return REQUEST
 
     @pytest.fixture
-    def stranded(self, make: Make) -> Provider:
+    def stranded(self, make: Make) -> Provider[Any]:
         return make(ScriptedUi())
 
 

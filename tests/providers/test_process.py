@@ -52,7 +52,7 @@ class TestProcess(ProviderContract):
     good_options: ClassVar[dict[str, Any]] = {"command": ["tool", "--json"], "timeout": "30s"}
 
     @pytest.fixture
-    def provider(self) -> Provider:
+    def provider(self) -> Provider[Any]:
         return process(printing(SESSION))
 
     @pytest.fixture
@@ -60,7 +60,7 @@ class TestProcess(ProviderContract):
         return REQUEST
 
     @pytest.fixture
-    def stranded(self) -> Provider:
+    def stranded(self) -> Provider[Any]:
         return process(["false"])
 
 
