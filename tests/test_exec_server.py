@@ -47,9 +47,9 @@ print(*got, flush=True)
 sys.exit(7)
 """
 KILLED = """
-import os, signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(print("SIGTERM", flush=True)))
-print(os.getpid(), os.environ["AWS_SHARED_CREDENTIALS_FILE"], flush=True)
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"SIGTERM\\n"), os._exit(0)))
+os.write(1, f"{os.getpid()} {os.environ['AWS_SHARED_CREDENTIALS_FILE']}\\n".encode())
 time.sleep(60)
 """
 CREDENTIALS = """\

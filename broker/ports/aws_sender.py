@@ -39,11 +39,13 @@ class Sender:
         if "attempt=1;" in tries or not hasattr(self._until, "at"):
             self._until.at = time.monotonic() + DEADLINE_IN_ALL
         left = min(self._until.at - time.monotonic(), DEADLINE)
+        if left <= 0:  # no time for one more try: do not begin it
+            raise ReadTimeoutError(endpoint_url=request.url, error="time is up")
         try:
             reply = told(
                 event_name.removeprefix("before-send."),
                 request.url,
-                lambda: within(max(left, 0), lambda: self._bounded(request)),
+                lambda: within(left, lambda: self._bounded(request)),
                 lambda reply: reply.status_code,
             )
         except TimeIsUpError as error:
