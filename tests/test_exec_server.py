@@ -39,7 +39,7 @@ got = []
 for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"):
     signal.signal(getattr(signal, name), lambda number, _: got.append(signal.Signals(number).name))
 print("ready", flush=True)
-end = time.monotonic() + 30
+end = time.monotonic() + 120
 while not got and time.monotonic() < end:
     time.sleep(0.02)
 time.sleep(0.5)
@@ -50,7 +50,7 @@ KILLED = """
 import os, signal, time
 signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"SIGTERM\\n"), os._exit(0)))
 os.write(1, f"{os.getpid()} {os.environ['AWS_SHARED_CREDENTIALS_FILE']}\\n".encode())
-time.sleep(60)
+time.sleep(600)
 """
 CREDENTIALS = """\
 [default]
