@@ -30,6 +30,7 @@ from broker.ports.browser import Browser
 from broker.ports.clock import Clock
 from broker.ports.http import Http
 from broker.ports.secrets import Secrets
+from broker.ports.security_key import SecurityKeys
 from broker.ports.ui import Ui
 from broker.provider import Credentials, Provider, Request
 from broker.secret import Secret
@@ -186,8 +187,9 @@ def make_ports(
     ui: Ui | None = None,
     clock: Clock | None = None,
     secrets: Secrets | None = None,
+    security_keys: SecurityKeys | None = None,
 ) -> Ports:
-    """Ports with the real `http` and `aws`, led to loopback servers by `environ`."""
+    """Ports with the real `http` and `aws`, led to loopback servers by `environ`, and no USB."""
     clock = clock or FakeClock()
     return Ports(
         http=Http(clock, environ),
@@ -196,6 +198,7 @@ def make_ports(
         secrets=secrets or MemorySecrets(clock),
         clock=clock,
         browser=Browser(environ),
+        security_keys=security_keys or SecurityKeys(lambda: ()),
     )
 
 

@@ -1,11 +1,13 @@
-"""The ports: the only ways to sockets, browsers, prompts, the clock and the keychain."""
+"""The ports: the only ways to sockets, browsers, prompts, the clock, the keychain and USB keys."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from broker.ports.security_key import SecurityKeys
 
 if TYPE_CHECKING:
     from broker.ports.aws import Aws
@@ -51,3 +53,4 @@ class Ports:
     browser: Browser
     folder: Path | None = None
     """Where the commands of the YAML run: the folder that it stands in."""
+    security_keys: SecurityKeys = field(default_factory=SecurityKeys)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from broker.errors import ConfigError, InteractionRequired, LoginRefused
 from broker.ports.clock import Clock
+from broker.ports.security_key import INSTALL, SecurityKeys
 from broker.ports.ui import Ui
 from broker.ports.urls import host_of
 from providers.saml.credentials import Person, quoted
@@ -17,8 +18,9 @@ T = TypeVar("T")
 
 CODES = 3
 """Codes that a person may type; a machine sends one."""
-IN_A_BROWSER_ALONE = frozenset({"webauthn", "duo", "unknown"})
-"""Kinds that a terminal cannot do."""
+IN_A_BROWSER_ALONE = frozenset({"webauthn", "u2f", "duo", "unknown"})
+"""Kinds that a terminal cannot do, but for a security key where one is plugged in."""
+KEY = "webauthn"
 PUSH_PATIENCE = 120.0
 """Seconds that a person has for a push, however often the provider lets us ask."""
 
@@ -41,10 +43,22 @@ class Factor:
     id: str = ""
 
 
-def choose(factors: Sequence[Factor], wanted: str | None, ui: Ui) -> Factor:
+class BrowserAloneError(LoginRefused):
+    """The second factor works in a browser alone."""
+
+
+def choose(
+    factors: Sequence[Factor], wanted: str | None, ui: Ui, keys: SecurityKeys | None = None
+) -> Factor:
     """The factor that `mfa:` names by its kind, its label or its id, else the only one or the pick.
 
     Of several with one label the later ones are shown, and named in `mfa:`, as `iPhone (2)`.
+
+    Args:
+        factors: What the provider offers.
+        wanted: `mfa:` of the YAML.
+        ui: The person.
+        keys: Those plugged in, where the provider's challenge can be answered without a browser.
 
     Raises:
         ConfigError: `mfa:` names one that is not offered.
@@ -52,12 +66,14 @@ def choose(factors: Sequence[Factor], wanted: str | None, ui: Ui) -> Factor:
         LoginRefused: None at all is offered, or none that a terminal can do.
     """
     offered = _numbered(factors)
-    factors = [factor for factor in offered if factor.kind not in IN_A_BROWSER_ALONE]
+    usable = keys is not None and _key_is_usable(offered, wanted, ui, keys)
+    alone = IN_A_BROWSER_ALONE - ({KEY} if usable else set())
+    factors = [factor for factor in offered if factor.kind not in alone]
     if offered and (not factors or wanted in {f.kind for f in offered if f not in factors}):
         others = ", ".join(factor.label for factor in offered if factor not in factors)
-        raise LoginRefused(
+        raise BrowserAloneError(
             f"the second factor of this account works in a browser alone: {others}",
-            hint="`idp: browser` does it; or register another factor",
+            hint=f"`idp: browser` does it; or register another factor{_by_key(offered, keys)}",
         )
     if not factors:
         raise LoginRefused(
@@ -78,6 +94,30 @@ def choose(factors: Sequence[Factor], wanted: str | None, ui: Ui) -> Factor:
         )
     labels = [factor.label for factor in fitting]
     return fitting[ui.choose("Which second factor?", labels, hint="`mfa` of the provider")]
+
+
+def _key_is_usable(
+    offered: Sequence[Factor], wanted: str | None, ui: Ui, keys: SecurityKeys
+) -> bool:
+    """Whether a security key is among the choices: asked for, the only one, or plugged in.
+
+    One that lies in a drawer must not make a choice of what was none.
+    """
+    if not (ui.interactive and keys.are_supported):
+        return False
+    own = [factor for factor in offered if factor.kind == KEY]
+    named = any(wanted in {factor.kind, factor.label, factor.id} for factor in own)
+    is_only = all(factor.kind in IN_A_BROWSER_ALONE for factor in offered)
+    return named or is_only or (wanted is None and keys.are_present())
+
+
+def _by_key(offered: Sequence[Factor], keys: SecurityKeys | None) -> str:
+    """What lets a security key do it, for a hint."""
+    if keys is None or not any(factor.kind == KEY for factor in offered):
+        return ""
+    if not keys.are_supported:
+        return f"; {INSTALL} lets a security key do it from here"
+    return "; on a terminal, a security key does it"
 
 
 def _numbered(factors: Sequence[Factor]) -> list[Factor]:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.sandbox.form_idp import FormIdp
+from tests.sandbox.relying_party import RelyingParty, unpadded
 from tests.sandbox.server import Answer, Asked, as_json, html
 from tests.sandbox.world import Person, World
 
@@ -72,6 +73,7 @@ class Okta:
     approves_at: int = 2
     slow_down: bool = False
     assurance_missing: bool = False
+    site: RelyingParty = field(default_factory=RelyingParty)
     passwords_seen: int = 0
     polls: int = 0
     sent: dict[str, str] = field(default_factory=dict)
@@ -170,6 +172,10 @@ class Okta:
             factor = {k: v for k, v in transaction.factor.items() if k != "_links"}
             if factor["factorType"] == "push" and self.push_number is not None and result:
                 factor["_embedded"] = {"challenge": {"correctAnswer": self.push_number}}
+            if factor["factorType"] == "webauthn" and transaction.person:
+                challenge = self.site.challenge(transaction.person.name)
+                wish = {"extensions": {}, "userVerification": self.site.verification}
+                factor["_embedded"] = {"challenge": {"challenge": challenge, **wish}}
             embedded["factor"] = factor
             document["_links"] = {"next": {"name": "verify", **self._href(transaction.factor)}}
         if result:
@@ -198,6 +204,8 @@ class Okta:
         kind = factor["factorType"]
         if kind == "push":
             return self._push(asked, transaction)
+        if kind == "webauthn":
+            return self._webauthn(asked, transaction, body)
         given = body.get("answer" if kind == "question" else "passCode")
         if given is None:
             if kind not in {"sms", "call", "email"}:
@@ -215,6 +223,20 @@ class Okta:
             "Your token doesn't match our records. Please try again."
         )  # fmt: skip
         return _error(403, "E0000068", "Invalid Passcode/Answer", cause)
+
+    def _webauthn(self, asked: Asked, transaction: Transaction, body: dict[str, Any]) -> Answer:
+        assert transaction.person
+        person = transaction.person.name
+        names = ("clientData", "authenticatorData", "signatureData")
+        if transaction.status != "MFA_CHALLENGE" and set(body) == {"stateToken"}:
+            transaction.status = "MFA_CHALLENGE"
+            return self._state(transaction, "CHALLENGE")
+        if set(body) != {"stateToken", *names} or any("_" in body[name] for name in names):
+            return _error(400, "E0000001", "Api validation failed: clientData")
+        client, data, signature = (unpadded(body[name]) for name in names)
+        if self.site.why_not(person, None, client, data, signature):
+            return _error(403, "E0000068", "Invalid Passcode/Answer", "WebAuthn failed.")
+        return self._succeed(transaction, asked)
 
     def _is_right(self, person: Person, kind: str, given: str) -> bool:
         if kind == "question":

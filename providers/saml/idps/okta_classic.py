@@ -48,9 +48,7 @@ class Classic:
         self._http = self._pages.http
         self._authn = Authn(self._http, idp.url, sites)
         self._password_sent = False
-        factors = SecondFactors(
-            self._authn, idp.person, idp.ports.ui, idp.ports.clock, idp.options.mfa
-        )
+        factors = SecondFactors(self._authn, idp.person, idp.ports, idp.options.mfa)
         self._steps: dict[str, Callable[[Answer], Answer]] = {
             "UNAUTHENTICATED": self._password,
             "PASSWORD_WARN": self._skip_warning,

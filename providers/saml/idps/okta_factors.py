@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from broker.errors import LoginRefused
-from broker.ports.clock import Clock
-from broker.ports.ui import Ui
-from providers.saml import api, factors
+from broker.ports import Ports
+from providers.saml import api, factors, webauthn
 from providers.saml.api import Answer
 from providers.saml.credentials import Person
 from providers.saml.factors import Factor, WrongCode
@@ -27,7 +27,7 @@ _KINDS = {
     "email": "email",
     "question": "question",
     "webauthn": "webauthn",
-    "u2f": "webauthn",
+    "u2f": "u2f",
     "web": "duo",
     "claims_provider": "duo",
 }
@@ -40,6 +40,7 @@ _NAMES = {
     "email": "e-mail",
     "question": "security question",
     "webauthn": "security key",
+    "u2f": "security key of the days before WebAuthn",
     "duo": "Duo",
     "unknown": "unknown factor",
 }
@@ -63,27 +64,29 @@ class SecondFactors:
     Args:
         authn: The org's API.
         person: Who signs in.
-        ui: The same person, asked.
-        clock: Time and sleep.
+        ports: The person to ask, the clock, the security keys.
         mfa: `mfa` of the YAML.
     """
 
-    def __init__(self, authn: Authn, person: Person, ui: Ui, clock: Clock, mfa: str | None) -> None:
+    def __init__(self, authn: Authn, person: Person, ports: Ports, mfa: str | None) -> None:
         self._authn = authn
         self._person = person
-        self._ui = ui
-        self._clock = clock
+        self._ui = ports.ui
+        self._clock = ports.clock
+        self._keys = ports.security_keys
         self._mfa = mfa
         self._shown: set[str] = set()
 
     def choose(self, answer: Answer) -> Answer:
         """Take one of the factors that the transaction offers."""
         offered = [_factor(data) for data in api.objects(api.at(answer, "_embedded", "factors"))]
-        chosen = factors.choose(offered, self._mfa, self._ui)
+        chosen = factors.choose(offered, self._mfa, self._ui, self._keys)
         href = _remembering(link(chosen.handle, "verify"))
         if chosen.kind in _TRIGGERED:
             self._ui.waiting(f"{chosen.label}: on its way")
             return self._authn.step(answer, href)
+        if chosen.kind == factors.KEY:
+            return self._authn.step(answer, href)  # brings the challenge
         return self._send_code(answer, chosen, href)
 
     def challenge(self, answer: Answer) -> Answer:
@@ -91,13 +94,33 @@ class SecondFactors:
         factor = _factor(api.at(answer, "_embedded", "factor"))
         result = str(answer.get("factorResult") or "")
         if factor.kind in factors.IN_A_BROWSER_ALONE:
-            factors.choose([factor], None, self._ui)
+            factors.choose([factor], None, self._ui, self._keys)
         if result in _UNANSWERED:
             raise LoginRefused(f"Okta: {_UNANSWERED[result]}", hint="run it again")
         href = _remembering(link(answer, "next"))
         if factor.kind == "push":
             return self._wait_for_push(answer)
+        if factor.kind == factors.KEY:
+            return self._sign(answer, factor, href)
         return self._send_code(answer, factor, href)
+
+    def _sign(self, answer: Answer, factor: Factor, href: str) -> Answer:
+        """Let the security key sign the challenge; Okta wants it in standard base64."""
+        embedded = answer.get("_embedded")
+        challenge = api.at(factor.handle, "_embedded", "challenge") or api.at(embedded, "challenge")
+        several = [factor.handle, *api.objects(api.at(embedded, "factors"))]
+        known = [api.at(one, "profile", "credentialId") for one in several]
+        asked = webauthn.challenge_of(
+            self._authn.address(href), challenge, credentials=[one for one in known if one]
+        )
+        signed = self._keys.answer(asked, self._ui)
+        return self._authn.step(
+            answer,
+            href,
+            clientData=base64.b64encode(signed.client_data).decode(),
+            authenticatorData=base64.b64encode(signed.authenticator_data).decode(),
+            signatureData=base64.b64encode(signed.signature).decode(),
+        )
 
     def _wait_for_push(self, answer: Answer) -> Answer:
         latest = answer

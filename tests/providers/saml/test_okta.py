@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from broker.ports.urls import host_of
 from tests.providers.saml.walks import ADMIN_ARN, SignIn, refusal
 from tests.sandbox import Sandbox
 from tests.sandbox.okta import APP, APP_ID, CLIENT_ID
+from tests.sandbox.relying_party import encoded
+from tests.sandbox.soft_key import SoftKey
 
 VERIFY = "/api/v1/authn/factors/f0/verify"
 
@@ -32,6 +35,18 @@ def engine(sandbox: Sandbox, **more: Any) -> SignIn:
     sandbox.okta.pipeline = "idx"
     more.setdefault("answers", [])
     return okta(sandbox, client_id=CLIENT_ID, app_id=more.pop("app", APP_ID), **more)
+
+
+def with_key(sandbox: Sandbox, pin: str | None = None, others: list[str] | None = None) -> SoftKey:
+    """Ann's key, which the org knows."""
+    key = SoftKey(pin=pin)
+    site = sandbox.okta.site
+    site.origin, site.rp_id = sandbox.okta.url, "127.0.0.1"
+    credential, public_key = key.register(site.rp_id)
+    site.register("ann", credential, public_key)
+    profile = {"credentialId": encoded(credential), "authenticatorName": "Soft Key"}
+    sandbox.okta.factors["ann"] = [("webauthn", profile), *(others or [])]
+    return key
 
 
 class TestClassic:
@@ -198,6 +213,76 @@ class TestClassic:
         sandbox.okta.factors["ann"] = ["webauthn", "push"]
         assert "idp: browser" in refusal(okta(sandbox, mfa="webauthn")).hint
         assert okta(sandbox).login() == f"{ADMIN_ARN}/ann"
+
+    def test_a_security_key_signs(self, sandbox: Sandbox) -> None:
+        key = with_key(sandbox)
+        sign_in = okta(sandbox, key=key, answers=[])
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
+        assert (sandbox.okta.site.refusals, key.asked_for) == ([], ["127.0.0.1"])
+
+    def test_a_security_key_with_a_pin(self, sandbox: Sandbox) -> None:
+        key = with_key(sandbox, pin="135790")
+        sandbox.okta.site.verification = "required"
+        sign_in = okta(sandbox, key=key, answers=["135790"])
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
+        assert sign_in.ui.asked == [
+            f"PIN of Soft Key, to sign in at {host_of(sandbox.okta.url)}",
+        ]
+
+    def test_a_key_that_is_plugged_in_is_a_choice_and_one_in_a_drawer_is_none(
+        self, sandbox: Sandbox
+    ) -> None:
+        key = with_key(sandbox, others=["push"])
+        sign_in = okta(sandbox, key=key, answers=["security key"])
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
+        assert sandbox.okta.polls == 0
+        assert okta(sandbox, answers=[]).login() == f"{ADMIN_ARN}/ann"
+        assert okta(sandbox, key=key).login() == f"{ADMIN_ARN}/ann"
+        assert okta(sandbox, key=key, mfa="push", answers=[]).login() == f"{ADMIN_ARN}/ann"
+        assert len(key.asked_for) == 1
+
+    @pytest.mark.parametrize(
+        ("spoilt", "why"),
+        [
+            ({"rp_id": "login.corp.example"}, "rp id"),
+            ({"origin": "https://login.corp.example"}, "origin"),
+        ],
+    )
+    def test_what_a_key_signs_for_one_site_is_of_no_use_to_another(
+        self, sandbox: Sandbox, spoilt: dict[str, str], why: str
+    ) -> None:
+        key = with_key(sandbox)
+        vars(sandbox.okta.site).update(spoilt)
+        assert "WebAuthn failed" in refusal(okta(sandbox, key=key, answers=[])).message
+        assert why in sandbox.okta.site.refusals[0]
+
+    def test_a_challenge_for_another_site_reaches_no_key(self, sandbox: Sandbox) -> None:
+        key = with_key(sandbox)
+        body = json.dumps(
+            {
+                "status": "MFA_CHALLENGE",
+                "stateToken": "00x",
+                "_embedded": {
+                    "factor": {
+                        "factorType": "webauthn",
+                        "_embedded": {
+                            "challenge": {"challenge": "q" * 30, "rpId": "login.bank.example"}
+                        },
+                    }
+                },
+                "_links": {"next": {"href": sandbox.okta.url + VERIFY}},
+            }
+        )
+        sandbox.fault("okta", status=200, body=body, action=VERIFY)
+        error = refusal(okta(sandbox, key=key, answers=[]), UnexpectedReply)
+        assert "login.bank.example" in error.message
+        assert key.asked_for == []
+
+    def test_a_security_key_needs_somebody_to_touch_it(self, sandbox: Sandbox) -> None:
+        error = refusal(okta(sandbox, key=with_key(sandbox)))
+        assert "on a terminal" in error.hint
+        error = refusal(okta(sandbox, answers=[]), InteractionRequired)
+        assert "plugged in" in error.message
 
     def test_step_up_at_the_app(self, sandbox: Sandbox) -> None:
         sandbox.okta.factors["ann"], sandbox.okta.step_up = ["push"], True

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from broker.errors import AwsLoginError, LoginRefused
+from broker.ports.security_key import SecurityKeys
 from broker.provider import Request
 from broker.testing import FakeClock, MemoryKeychain, MemorySecrets, ScriptedUi, make_ports
 from providers.saml.options import SamlOptions
 from providers.saml.provider import Saml
 from tests.sandbox import PROD, Sandbox
+
+if TYPE_CHECKING:
+    from tests.sandbox.soft_key import SoftKey
 
 ADMIN = Request(profile="prod", region="eu-west-1", account=PROD, role="Admin")
 ANYTHING = Request(profile="any", region="eu-west-1")
@@ -30,6 +34,7 @@ class SignIn:
         answers: What the person types; None where nobody is there.
         environ: Further variables.
         keychain: It, or its entries.
+        key: The security key that is plugged in, if any.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class SignIn:
         answers: Sequence[str] | None = None,
         environ: Mapping[str, str] | None = None,
         keychain: MemoryKeychain | Mapping[str, str] | None = None,
+        key: SoftKey | None = None,
     ) -> None:
         given = {"AWSLOGIN_USERNAME": person or "ann", **(environ or {})}
         if person in sandbox.world.people:
@@ -50,7 +56,13 @@ class SignIn:
         self.clock = FakeClock()
         self.keychain = kept
         self.secrets = MemorySecrets(self.clock, kept)
-        ports = make_ports(sandbox.env(), ui=self.ui, clock=self.clock, secrets=self.secrets)
+        ports = make_ports(
+            sandbox.env(),
+            ui=self.ui,
+            clock=self.clock,
+            secrets=self.secrets,
+            security_keys=SecurityKeys(lambda: [key] if key else []),
+        )
         self.provider = Saml("corp", SamlOptions.model_validate(dict(options)), ports)
 
     def arn(self, request: Request = ADMIN) -> str:
@@ -81,6 +93,7 @@ class Walk(SignIn):
         seed: Whether the keychain has the person's seed.
         password: Another one than the person's own; "" where the environment gives none.
         keychain: It, where it outlasts the walk.
+        key: The security key that is plugged in, if any.
         options: Further options of the provider.
     """
 
@@ -96,6 +109,7 @@ class Walk(SignIn):
         seed: bool = False,
         password: str | None = None,
         keychain: MemoryKeychain | None = None,
+        key: SoftKey | None = None,
         **options: Any,
     ) -> None:
         environ = {
@@ -110,6 +124,7 @@ class Walk(SignIn):
             answers=answers,
             environ={name: value for name, value in environ.items() if value},
             keychain=keychain,
+            key=key,
         )
         if seed:
             totp = sandbox.world.people[user].totp
