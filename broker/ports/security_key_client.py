@@ -24,19 +24,14 @@ from fido2.webauthn import (
 )
 
 from broker.errors import LoginRefused
-from broker.ports.security_key import (
-    LEAST_SECONDS,
-    MOST_SECONDS,
-    PINS,
-    KeyAnswer,
-    KeyChallenge,
-    page_origin,
-    refused,
-    wrong_pin,
-)
 from broker.ports.ui import Ui
 from broker.ports.urls import host_of
+from broker.ports.webauthn import KeyAnswer, KeyChallenge, page_origin
 
+PINS = 3
+"""PINs that a person may type: after so many wrong ones in a row a key wants to be replugged."""
+LEAST_SECONDS, MOST_SECONDS = 15, 120
+"""What a person has to touch the key, whatever the page says."""
 _VERIFIES = ("uv", "clientPin", "bioEnroll")
 _WRONG_PIN = {CtapError.ERR.PIN_INVALID, CtapError.ERR.PIN_AUTH_INVALID}
 
@@ -65,7 +60,9 @@ def signed(device: Any, name: str, asked: KeyChallenge, rp_id: str, ui: Ui) -> K
             cause = getattr(error.cause if isinstance(error, ClientError) else error, "code", None)
             if cause not in _WRONG_PIN or not left:
                 raise _refusal(error, cause) from None
-            ui.show(wrong_pin(_tries(device)))
+            left_in_all = _tries(device)
+            tries = "" if left_in_all is None else f"; {left_in_all} tries left before it locks"
+            ui.show(f"That PIN of {name} is wrong{tries}.")
             continue
         return KeyAnswer(
             found.raw_id,
@@ -133,6 +130,10 @@ def _tries(device: Any) -> int | None:
         return None
 
 
+def _refused(why: str, hint: str) -> LoginRefused:
+    return LoginRefused(f"the security key {why}", hint=hint)
+
+
 def _refusal(error: Exception, cause: Any) -> LoginRefused:
     """Why a key does not sign, and the mend."""
     code = error.code if isinstance(error, ClientError) else None
@@ -152,18 +153,18 @@ def _refusal(error: Exception, cause: Any) -> LoginRefused:
         ),
     }
     if cause in ways:
-        return refused(*ways[cause])
+        return _refused(*ways[cause])
     if isinstance(error, PinRequiredError):
-        return refused("wants its PIN", "run it again and give the PIN")
+        return _refused("wants its PIN", "run it again and give the PIN")
     return {
-        ClientError.ERR.DEVICE_INELIGIBLE: refused(
+        ClientError.ERR.DEVICE_INELIGIBLE: _refused(
             "is not one that this account has registered", "use the one that is registered there"
         ),
-        ClientError.ERR.TIMEOUT: refused("was not touched in time", "run it again and touch it"),
-        ClientError.ERR.CONFIGURATION_UNSUPPORTED: refused(
+        ClientError.ERR.TIMEOUT: _refused("was not touched in time", "run it again and touch it"),
+        ClientError.ERR.CONFIGURATION_UNSUPPORTED: _refused(
             "has no PIN, and the site wants one", "set a PIN for it, or use `idp: browser`"
         ),
     }.get(
         code or ClientError.ERR.OTHER_ERROR,
-        refused(f"answered with an error ({cause or error})", "run it again, or `idp: browser`"),
+        _refused(f"answered with an error ({cause or error})", "run it again, or `idp: browser`"),
     )

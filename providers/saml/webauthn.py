@@ -11,8 +11,8 @@ import binascii
 from typing import Any
 
 from broker.errors import UnexpectedReply
-from broker.ports.security_key import KeyAnswer, KeyChallenge
 from broker.ports.urls import without_query
+from broker.ports.webauthn import KeyAnswer, KeyChallenge
 from providers.saml import api
 
 MOST_KEYS = 64

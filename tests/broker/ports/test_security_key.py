@@ -13,7 +13,8 @@ from broker.errors import (
     LoginRefused,
     UnexpectedReply,
 )
-from broker.ports.security_key import INSTALL, KeyAnswer, KeyChallenge, SecurityKeys
+from broker.ports.security_key import INSTALL, SecurityKeys
+from broker.ports.webauthn import KeyAnswer, KeyChallenge
 from broker.testing import ScriptedUi
 from tests.sandbox.relying_party import RelyingParty, unpadded
 from tests.sandbox.soft_key import SoftKey
