@@ -99,7 +99,7 @@ def test_a_reply_is_bounded_in_time(sts: Sts, monkeypatch: pytest.MonkeyPatch) -
     sts.hangs.set()
 
 
-def test_a_request_is_bounded_in_time_with_all_its_repetitions(
+def test_a_reply_is_bounded_in_time_with_all_its_repetitions(
     sts: Sts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passed = [0.0]
