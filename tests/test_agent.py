@@ -225,6 +225,15 @@ def test_start_status_stop(team: Home) -> None:
     assert not Path(started["socket"]).exists()
 
 
+def test_explain_says_whether_the_agent_holds_the_session(team: Home) -> None:
+    assert team.run("explain", "dev", "--output", "json").ok().json["cache"]["agent"] is False
+    team.run("dev").ok()
+    assert team.run("explain", "dev", "--output", "json").ok().json["cache"]["agent"] is True
+    assert "; the agent holds it too]" in team.run("explain", "dev").ok().out
+    team.run("agent", "lock").ok()
+    assert team.run("explain", "dev", "--output", "json").ok().json["cache"]["agent"] is False
+
+
 def test_a_killed_agent_is_followed_by_another(team: Home, sandbox: Sandbox) -> None:
     team.run("creds", "dev").ok()
     pid = status(team)["pid"]

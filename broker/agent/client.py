@@ -143,6 +143,12 @@ class AgentClient:
             )
         return {name.decode(): value.decode() for name, value in served.variables.items()}
 
+    def holds(self, session_id: str) -> bool:
+        """Whether an agent that runs holds a fresh session; none is started for it."""
+        asked = messages.encode(messages.Held(session_id.encode()))
+        held = _decoded(messages.Holding, self._call(asked, start=False))
+        return bool(held and held.fresh)
+
     def failed(self, code: int, line: str) -> None:
         """Tell those who wait for this process what became of it."""
         told = messages.Failed(str(code).encode(), line.encode())

@@ -88,8 +88,12 @@ class HeldSessions:
 
     def count_fresh(self) -> int:
         """How many there are that a command would get."""
-        at_rest = [held for held in self._by_id.values() if self._is_at_rest(held)]
-        return sum(self._clock() < held.fresh_until for held in at_rest)
+        return sum(map(self.is_fresh, self._by_id))
+
+    def is_fresh(self, session_id: bytes) -> bool:
+        """Whether a command would get this session."""
+        held = self._by_id.get(session_id)
+        return bool(held and self._is_at_rest(held) and self._clock() < held.fresh_until)
 
     def _used(self, held: HeldSession, form: bytes) -> bytes | None:
         if form not in held.texts or not self._is_at_rest(held):

@@ -97,6 +97,18 @@ class Endpoint(NamedTuple):
     session_id: bytes
 
 
+class Held(NamedTuple):
+    """Ask whether a fresh session is held; nothing of it is handed out, nor counts it as used."""
+
+    session_id: bytes
+
+
+class Holding(NamedTuple):
+    """The answer to `Held`."""
+
+    fresh: bool
+
+
 class Done(NamedTuple):
     """The answer of what has no other."""
 

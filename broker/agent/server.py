@@ -63,6 +63,7 @@ class AgentServer:
             b"lend": (messages.Lend, lambda _, m: messages.Lent(self._keys.lend(m.name))),
             b"forget": (messages.Forget, self._forget),
             b"endpoint": (messages.Endpoint, self._endpoint),
+            b"held": (messages.Held, self._held),
             b"status": (None, self._status),
             b"lock": (None, lambda *_: self.lock()),
             b"stop": (None, lambda *_: self.end()),
@@ -179,6 +180,9 @@ class AgentServer:
 
     def _forget(self, _: int, forget: messages.Forget) -> None:
         self._store.sessions.forget(forget.sign_in_id, forget.profile)
+
+    def _held(self, _: int, asked: messages.Held) -> messages.Holding:
+        return messages.Holding(self._store.sessions.is_fresh(asked.session_id))
 
     def _status(self, *_: object) -> messages.Running:
         count = self._store.sessions.count_fresh()

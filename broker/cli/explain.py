@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from broker.cli.app import App, command
@@ -30,15 +31,24 @@ def explain(app: App, *, profile: str | None) -> None:
                 "trusted": app.config.trusted,
                 "values": values,
                 "candidates": candidates,
-                "cache": {"file": str(kept.file) if kept.file else None, "fresh_until": until},
+                "cache": {
+                    "file": str(kept.file) if kept.file else None,
+                    "agent": kept.in_agent,
+                    "fresh_until": until,
+                },
+                "steps": [
+                    asdict(step) | {"fresh_until": step.fresh_until and to_text(step.fresh_until)}
+                    for step in kept.steps
+                ],
                 "next": kept.next_step,
             }
         )
         return
     trusted = "" if app.config.trusted else " (not trusted: `awslogin config trust`)"
     app.say(f"{chosen.name}, from {app.config.path}{trusted}\n")
-    width = max(len(name) for name in values)
-    for name, value in values.items():
+    shown = {name: value for name, value in values.items() if app.verbose or _says(value)}
+    width = max(len(name) for name in shown)
+    for name, value in shown.items():
         app.say(f"  {name.ljust(width)}  {_word(value['value'])}  [{_where(value)}]\n")
     app.say("providers, the first that can work here runs:\n")
     for candidate in candidates:
@@ -46,7 +56,12 @@ def explain(app: App, *, profile: str | None) -> None:
         app.say(f"{mark} {candidate['provider']} ({candidate['type']}): {candidate['reason']}\n")
     if kept.file:
         held = f"fresh until {to_local_text(kept.fresh_until)}" if kept.fresh_until else "kept"
-        app.say(f"session: {held}  [{kept.file}]\n")
+        agent = "; the agent holds it too" if kept.in_agent else ""
+        app.say(f"session: {held}  [{kept.file}{agent}]\n")
+    app.say("steps to a session, → those that a login would take now:\n")
+    for step in kept.steps:
+        fresh = f", fresh until {to_local_text(step.fresh_until)}" if step.fresh_until else ""
+        app.say(f"{'→' if step.runs else ' '} {step.profile}: {step.what}{fresh}\n")
     app.say(f"next: {kept.next_step}\n")
 
 
@@ -100,5 +115,12 @@ def _where(value: dict[str, Any]) -> str:
     return value["file"] if value["line"] is None else f"{value['file']}:{value['line']}"
 
 
+def _says(value: dict[str, Any]) -> bool:
+    """Whether a value is worth a line: defaults that are nothing are told by `--verbose` alone."""
+    return value["file"] is not None or value["value"] not in (None, [], {}, "")
+
+
 def _word(value: object) -> str:
+    if isinstance(value, dict):
+        value = {name: inner for name, inner in value.items() if inner is not None}
     return value if isinstance(value, str) else json.dumps(value)
