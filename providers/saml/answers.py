@@ -20,7 +20,7 @@ from providers.saml.factors import CODES
 from providers.saml.forms import Form, Kind
 from providers.saml.page import Page
 from providers.saml.refusals import demand
-from providers.saml.submission import require_target, submit
+from providers.saml.submission import require_site, require_target, submit
 
 
 class Answers:
@@ -88,12 +88,7 @@ class Answers:
     def send_password(self, page: Page, form: Form) -> Reply:
         """Post the password; the same form again means that it was refused."""
         if self.password_sent:
-            source = self._person.password_was_refused()
-            raise LoginRefused(
-                self.news(page) or "the identity provider refused the password",
-                hint="check the user name and the password, and whether the account is locked"
-                + source,
-            )
+            raise self.password_refused(self.news(page))
         require_target(form, self._allowed, "password")
         if form.code:
             require_target(form, {origin(page.url)}, "code")
@@ -106,6 +101,32 @@ class Answers:
             values[form.code] = self._person.code(form.action).reveal()
         self.password_sent, self._left = True, page
         return submit(self._http, form, values, self._allowed)
+
+    def password_to(self, target: str) -> str:
+        """The password for an address that a page's script posts it to, once.
+
+        Raises:
+            LoginRefused: It is gone already.
+            UnexpectedReply: The address may not have it.
+        """
+        if self.password_sent:
+            raise self.password_refused("")
+        require_site(target, self._allowed, "password")
+        password = self._person.password(target).reveal()
+        self.password_sent = True
+        return password
+
+    def password_refused(self, said: str) -> LoginRefused:
+        """The provider does not take the password: it is not tried again.
+
+        Args:
+            said: The provider's words, or empty.
+        """
+        source = self._person.password_was_refused()
+        return LoginRefused(
+            said or "the identity provider refused the password",
+            hint="check the user name and the password, and whether the account is locked" + source,
+        )
 
     def news(self, page: Page) -> str:
         """What a page that comes again says: its error, else what is new on it."""

@@ -25,7 +25,8 @@ class Kind:
     password_hosts: tuple[str, ...] = ()
 
 
-_BY_BROWSER = Kind("browser:BrowserIdp", takes=("browser", "executable", "headless"))
+_BROWSERS = ("browser", "executable", "headless")
+_BY_BROWSER = Kind("browser:BrowserIdp", takes=_BROWSERS)
 
 KINDS = {
     "form": Kind("form:FormIdp", takes=("fields",)),
@@ -47,14 +48,19 @@ KINDS = {
     ),
     "onelogin": Kind("onelogin:OneLogin", needs=(("url", "app_id", "subdomain", "client_id"),)),
     "browser": _BY_BROWSER,
-    # Their pages are scripts, or ask for a captcha: no form to read.
-    "google": _BY_BROWSER,
-    "jumpcloud": _BY_BROWSER,
+    # By themselves, as far as that goes; else in a browser, which opens by itself.
+    "authentik": Kind("authentik:Authentik", takes=_BROWSERS),
+    "jumpcloud": Kind(
+        "jumpcloud:JumpCloud",
+        takes=_BROWSERS,
+        password_hosts=("console.jumpcloud.com", "console.eu.jumpcloud.com"),
+    ),
     "auth0": _BY_BROWSER,
-    "authentik": _BY_BROWSER,
     "akamai": _BY_BROWSER,
     "netiq": _BY_BROWSER,
     "pingone": _BY_BROWSER,
+    # Asks for a captcha, and refuses what is no browser.
+    "google": _BY_BROWSER,
 }
 
 READERS = (
@@ -63,11 +69,14 @@ READERS = (
     "adfs:AdfsPages",
     "pingfederate:PingPages",
     "f5:F5Pages",
+    "authentik:AuthentikPages",
 )
 """Who knows one provider's pages; the walk asks them in this order, whatever `idp` says."""
 
-_LIKE_BROWSER = frozenset(name for name, kind in KINDS.items() if kind is _BY_BROWSER) - {"browser"}
-"""Other names for it, which messages do not list."""
+_LIKE_BROWSER = frozenset(
+    name for name, kind in KINDS.items() if set(_BROWSERS) <= set(kind.takes)
+) - {"browser"}
+"""Kinds that may open one, which messages do not list."""
 
 COMMON = frozenset({"idp", "username", "saml_provider_arn", "mfa", "hosts", "remember_password"})
 """Options that every kind takes."""

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from broker.errors import LoginRefused, UnexpectedReply
-from broker.ports.urls import without_query
+from broker.ports.urls import host_of, without_query
 from providers.saml.page import Page
 
 BROWSER = "`idp: browser` can sign in through any page"
 
 
-class UnknownPageError(UnexpectedReply):
+class NeedsBrowserError(UnexpectedReply):
+    """What a browser alone can go on from.
+
+    Args:
+        where: An address of the provider.
+        what: What it does, such as `asks for a captcha`.
+    """
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(f"{host_of(where)} {what}", hint=BROWSER)
+
+
+class UnknownPageError(NeedsBrowserError):
     """A page that we do not understand, or that asks for what cannot be given here.
 
     Args:
@@ -18,7 +30,8 @@ class UnknownPageError(UnexpectedReply):
     """
 
     def __init__(self, page: Page, why: str = "") -> None:
-        super().__init__(
+        UnexpectedReply.__init__(
+            self,
             f"{without_query(page.url)} shows {page.title}, which"
             f" {why or 'awslogin does not understand'}"
             + (f"; it says: {page.error()}" if page.error() else ""),

@@ -29,8 +29,19 @@ def require_target(form: Form, allowed: Collection[str], what: str) -> None:
             f"the sign-in page would put the {what} into an address; nothing was sent",
             hint=BROWSER,
         )
-    if origin(form.action) not in allowed:
-        host = one_line(urlsplit(form.action).netloc.rpartition("@")[2])
+    require_site(form.action, allowed, what)
+
+
+def require_site(target: str, allowed: Collection[str], what: str) -> None:
+    """Refuse an address that may not have a secret, before anyone types; raises as above.
+
+    Args:
+        target: Where the secret would go.
+        allowed: Origins that may have it.
+        what: `password` or `code`.
+    """
+    if origin(target) not in allowed:
+        host = one_line(urlsplit(target).netloc.rpartition("@")[2])
         raise UnexpectedReply(
             f"the sign-in page wants the {what} sent to {host}, which is not this provider's"
             " site; nothing was sent",

@@ -82,6 +82,7 @@ class Walk:
 
     Attributes:
         http: The browser's part: requests that share cookies.
+        allowed: Origins that may receive the password.
         choice: The second factor that is taken.
         answers: What the person has given.
         factors_taken: How many second factors readers have led through.
@@ -103,7 +104,7 @@ class Walk:
         self.choice = DeviceChoice(mfa, ports.ui)
         self.answers = Answers(self.http, ports.ui, person, allowed, self.choice)
         self.factors_taken = 0
-        self._allowed = allowed
+        self.allowed = allowed
         self._selectors = selectors or {}
         self._readers = readers
         self._shown_number = ""
@@ -219,16 +220,23 @@ class Walk:
 
     def _agree(self, page: Page, form: Form) -> Reply:
         """Agree to what a page asks the person to agree to, if the person does."""
-        what = page.heading()
+        self.require_consent(page.url, page.heading())
+        return self.send(form)
+
+    def require_consent(self, url: str, what: str) -> None:
+        """Ask the person whether they agree to what a page wants.
+
+        Raises:
+            InteractionRequired: There is nobody to ask.
+            LoginRefused: They do not agree.
+        """
         if not self.ports.ui.interactive:
             raise InteractionRequired(
                 f"the identity provider asks for consent: {what}",
-                hint=f"answer it once in a browser at {without_query(page.url)}, or on a terminal",
+                hint=f"answer it once in a browser at {without_query(url)}, or on a terminal",
             )
-        asked = f"{host_of(page.url)} asks for consent: {quoted(what)}. Agree?"
-        if not self.ports.ui.confirm(asked):
+        if not self.ports.ui.confirm(f"{host_of(url)} asks for consent: {quoted(what)}. Agree?"):
             raise LoginRefused("consent was declined", hint="sign in again and agree")
-        return self.send(form)
 
     def _failure(self, page: Page, reply: Reply) -> AwsLoginError:
         """What a page without a way on means."""
@@ -244,10 +252,10 @@ class Walk:
     def _passes_through(self, form: Form) -> bool:
         """Whether a response is one provider's answer to the provider that asked it, not to AWS."""
         encoded = form.value("SAMLResponse") or ""
-        return origin(form.action) in self._allowed and is_for_another(encoded)
+        return origin(form.action) in self.allowed and is_for_another(encoded)
 
     def _pass_on(self, form: Form) -> Reply:
-        return self.http.post(form.action, form=form.fields, only_to=self._allowed)
+        return self.http.post(form.action, form=form.fields, only_to=self.allowed)
 
     def _keep(self, error: UnexpectedReply, text: str) -> None:
         from providers.saml.debug_page import masked_copy

@@ -4,7 +4,7 @@
         sandbox.env()              # AWS_ENDPOINT_URL_… and AWSLOGIN_FEDERATION_URL
         sandbox.urls               # sts, iam, oidc, portal, signin, idp, issuer, control, twins
         sandbox.start_url          # Identity Center's; sandbox.idp.url is the form provider's
-        sandbox.adfs, sandbox.shibboleth, sandbox.ping   # twins: .url, .habits, .seen
+        sandbox.adfs, .shibboleth, .ping, .authentik, .jumpcloud   # twins: .url, .habits, .seen
         sandbox.okta, sandbox.entra, sandbox.onelogin    # twins: .url and knobs of their own
         sandbox.ann, sandbox.bob   # IAM users' own keys; ann has an MFA device
         sandbox.code("ann")        # the current one-time code of that device
@@ -31,13 +31,15 @@ from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from tests.sandbox import adfs, openid, saml, shibboleth
+from tests.sandbox import adfs, authentik, jumpcloud, openid, saml, shibboleth
 from tests.sandbox.adfs import Adfs
+from tests.sandbox.authentik import Authentik
 from tests.sandbox.control import Control
 from tests.sandbox.entra import Entra
 from tests.sandbox.form_idp import PATH, FormIdp
 from tests.sandbox.iam import Iam
 from tests.sandbox.identity_center import Oidc, Portal
+from tests.sandbox.jumpcloud import JumpCloud
 from tests.sandbox.keys import rsa_key
 from tests.sandbox.oidc import AUDIENCE, Issuer, keys_of
 from tests.sandbox.okta import Okta
@@ -74,6 +76,8 @@ class Sandbox:
         self.adfs = Adfs(self.world, self.idp)
         self.shibboleth = Shibboleth(self.world, self.idp)
         self.ping = PingFederate(self.world, self.idp)
+        self.authentik = Authentik(self.world, self.idp)
+        self.jumpcloud = JumpCloud(self.world, self.idp)
         self.oidc = Oidc(self.world)
         self.portal = Portal(self.world, self.oidc)
         self.issuer = Issuer(self.world)
@@ -95,6 +99,8 @@ class Sandbox:
             "shibboleth": self.shibboleth.handle,
             "ping": self.ping.handle,
             "pingid": self.ping.handle_pingid,
+            "authentik": self.authentik.handle,
+            "jumpcloud": self.jumpcloud.handle,
             "issuer": self.issuer.handle,
             "openid": self.openid.handle,
             "control": Control(self).handle,
@@ -112,6 +118,10 @@ class Sandbox:
         self.adfs.url = self.urls["adfs"] + adfs.START
         self.shibboleth.url = self.urls["shibboleth"] + shibboleth.START
         self.ping.url, self.ping.pingid_url = self.urls["ping"], self.urls["pingid"]
+        self.authentik.url = self.urls["authentik"] + authentik.APP
+        self.jumpcloud.url = self.urls["jumpcloud"] + jumpcloud.APP
+        for site, name in ((self.authentik.site, "authentik"), (self.jumpcloud.site, "jumpcloud")):
+            site.origin, site.rp_id = self.urls[name], "127.0.0.1"
         self.issuer.url = self.urls["issuer"]
         arn = f"arn:aws:iam::{DEV}:oidc-provider/ci"
         self.register_oidc(arn, self.issuer.url, self.issuer.jwks)

@@ -94,6 +94,15 @@ class Twin:
         self.seen.strays.append(what)
         return html(f"<title>Error</title><p id=stray>{escape(what)}</p>", 400)
 
+    @property
+    def acs(self) -> str:
+        """Where the response is posted."""
+        return self._idp.acs
+
+    def assertion(self, person: Person) -> str:
+        """A person's response."""
+        return self._idp.assertion(person)
+
     def done(self, person: Person, **more: Any) -> Answer:
         """The page that posts the response to AWS."""
         return html(
