@@ -122,6 +122,10 @@ class NetworkError(AwsLoginError):
     code = "network"
 
 
+class Throttled(NetworkError):
+    """It can be reached, and asks for a pause that is longer than we wait."""
+
+
 class UnexpectedReply(AwsLoginError):
     """A reply that we do not understand; the message names the page or state.
 

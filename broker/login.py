@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from broker.arn import account_of, partition_of
 from broker.broker import Broker
 from broker.config import Profile
-from broker.credentials import Account, Credentials
+from broker.credentials import Credentials
 from broker.errors import (
     AwsLoginError,
     ConfigError,
@@ -227,18 +227,6 @@ class Login:
             self._broker.ui.warn(
                 f"{trouble.strerror}: sessions are not kept, the next command signs in anew"
             )
-
-
-def discover(broker: Broker, provider_name: str) -> list[Account]:
-    """What the sign-in of a provider reaches, under the sign-in's lock.
-
-    Raises:
-        UsageError: This kind of provider cannot list it.
-    """
-    provider, sign_in_id = broker.plugins.named(provider_name)
-    timeout = SessionRequirements().timeout
-    with broker.locks.lock_sharing_failure(sign_in_id, what=provider_name, timeout=timeout):
-        return provider.discover()
 
 
 def _by_sign_in(identities: list[Identity]) -> list[list[Identity]]:

@@ -37,7 +37,7 @@ from broker.credentials import (
     Rotation,
     access_key,
 )
-from broker.errors import UsageError
+from broker.errors import AwsLoginError, UsageError
 from broker.secret import Secret
 
 if TYPE_CHECKING:
@@ -181,6 +181,25 @@ class Provider(ABC, Generic[OptionsT]):
             UsageError: This kind of provider cannot list them.
         """
         raise UsageError(f"provider {self.name} cannot list accounts and roles")
+
+    def serving(self, request: Request) -> str | None:
+        """Which of several places gives the request's session, as far as is known; asks nobody.
+
+        None for a provider with one place.
+        """
+        del request
+        return None
+
+    def sign_in_everywhere(self) -> list[AwsLoginError]:
+        """Sign in at each of several places, ahead of need; the failures.
+
+        Raises:
+            UsageError: This kind of provider has one place alone.
+        """
+        raise UsageError(
+            f"provider {self.name} has no other Region to sign in to ahead of need",
+            hint="`--all-regions` is for Identity Center with `region: [first, second]`",
+        )
 
     def logout(self) -> None:
         """End the sign-in at the provider's side; the broker forgets what is kept here."""

@@ -35,7 +35,7 @@ FLOORS = {
     "config": "broker.config broker.settings",
     "agent": "broker.agent",
     "login": """broker.broker broker.events broker.identity broker.importing broker.login
-        broker.logout broker.migration broker.plugins broker.user_keys""",
+        broker.logout broker.migration broker.plugins broker.sign_in broker.user_keys""",
     "command line": "broker.doctor broker.report broker.cli",
     "start": "broker.entry broker.launch broker.__main__",
 }

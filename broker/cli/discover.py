@@ -33,7 +33,7 @@ def discover(
     app: App, *, provider: str, write: bool, template: str | None, prune: bool, yes: bool
 ) -> None:
     """List the accounts and roles that a sign-in reaches."""
-    from broker.login import discover as find
+    from broker.sign_in import discover as find
 
     if (template or prune) and not write:
         raise UsageError("--template and --prune go with --write")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict
 from typing import Any
@@ -10,7 +11,9 @@ from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
 from broker.cli.config import profile_values
 from broker.cli.next_step import kept_of
+from broker.cli.unasked import broker_that_asks_nobody
 from broker.config import Origin, Profile
+from broker.errors import AwsLoginError
 from broker.ports.clock import to_local_text, to_text
 
 
@@ -22,6 +25,7 @@ def explain(app: App, *, profile: str | None) -> None:
     values = _values(app, chosen)
     candidates = _candidates(app, chosen)
     kept = kept_of(app, chosen)
+    served_by = _served_by(app, chosen)
     until = to_text(kept.fresh_until) if kept.fresh_until else None
     if app.output == "json":
         app.say_json(
@@ -40,6 +44,7 @@ def explain(app: App, *, profile: str | None) -> None:
                     asdict(step) | {"fresh_until": step.fresh_until and to_text(step.fresh_until)}
                     for step in kept.steps
                 ],
+                "served_by": served_by,
                 "next": kept.next_step,
             }
         )
@@ -54,6 +59,8 @@ def explain(app: App, *, profile: str | None) -> None:
     for candidate in candidates:
         mark = "→" if candidate["chosen"] else " "
         app.say(f"{mark} {candidate['provider']} ({candidate['type']}): {candidate['reason']}\n")
+    if served_by:
+        app.say(f"sign-in: {served_by} serves\n")
     if kept.file:
         held = f"fresh until {to_local_text(kept.fresh_until)}" if kept.fresh_until else "kept"
         agent = "; the agent holds it too" if kept.in_agent else ""
@@ -103,6 +110,15 @@ def _candidates(app: App, profile: Profile) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _served_by(app: App, profile: Profile) -> str | None:
+    """Of a sign-in that several Regions may serve, the one that does, or is asked first."""
+    from broker.sign_in import serving
+
+    with contextlib.suppress(AwsLoginError):  # none can work here, or the keychain is locked
+        return serving(broker_that_asks_nobody(app), profile)
+    return None
 
 
 def _value(value: object, origin: Origin) -> dict[str, Any]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @profile_argument("profiles", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Every profile of the config.")
 @click.option("--tag", "tags", metavar="K=V", multiple=True, help="Profiles with this tag.")
+@click.option("--all-regions", is_flag=True, help="Sign in in every Region of Identity Center.")
 @login_options
 def login(
     app: App,
@@ -32,18 +33,23 @@ def login(
     profiles: tuple[str, ...],
     every: bool,
     tags: tuple[str, ...],
+    all_regions: bool,
     duration: int | None,
     requirements: SessionRequirements,
 ) -> int | None:
     """Get a session, from the cache when it is fresh, and print it."""
+    from broker.sign_in import sign_in_everywhere
+
     _require_known(app)
     if every or tags or len(profiles) > 1:
-        return _login_several(
-            app, _chosen(app, profiles, tags, every=every, duration=duration), requirements
-        )
+        chosen = _chosen(app, profiles, tags, every=every, duration=duration)
+        return _login_several(app, chosen, requirements, all_regions=all_regions)
     profile = app.profile(profiles[0] if profiles else None, duration)
     with app.naming(profile.name):
+        ahead = sign_in_everywhere(app.broker, [profile], requirements) if all_regions else []
         session = app.session(profile, requirements)
+        for failure in ahead:
+            raise failure
     app.say_exactly(render.one(session, app.output, app.environ, profile))
     return None
 
@@ -71,19 +77,26 @@ def _require_known(app: App) -> None:
 
 
 def _login_several(
-    app: App, profiles: list[Profile | AwsLoginError], requirements: SessionRequirements
+    app: App,
+    profiles: list[Profile | AwsLoginError],
+    requirements: SessionRequirements,
+    *,
+    all_regions: bool,
 ) -> int:
     """All sessions on stdout, an error line each for those that failed, the worst one's code."""
+    from broker.sign_in import sign_in_everywhere
+
     if app.output not in {"text", "json"}:
         raise UsageError(
             f"--output {app.output} takes one profile", hint="several are printed as text or json"
         )
     known = [profile for profile in profiles if not isinstance(profile, AwsLoginError)]
+    ahead = sign_in_everywhere(app.broker, known, requirements) if all_regions else []
     outcomes = app.login.sessions(known, requirements)
     results = [outcomes[profile.name] for profile in known]
     sessions = [result for result in results if not isinstance(result, AwsLoginError)]
     failures = [p for p in profiles if isinstance(p, AwsLoginError)]
-    failures += [result for result in results if isinstance(result, AwsLoginError)]
+    failures += [*ahead, *(result for result in results if isinstance(result, AwsLoginError))]
     if app.output == "json":
         app.say_exactly(render.as_json(sessions) if sessions or not failures else "")
     else:

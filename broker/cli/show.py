@@ -61,6 +61,7 @@ def status(app: App) -> None:
     """Cached sessions with the time they have left."""
     from broker.cli.own_config import take_no_config_for_an_empty_one
     from broker.logout import kept_sessions
+    from broker.sign_in import serving
 
     take_no_config_for_an_empty_one(app)
     now = datetime.now(UTC)
@@ -75,13 +76,16 @@ def status(app: App) -> None:
                 "expires_at": to_text(until) if until else None,
                 "fresh": fresh,
             }
+            | _served_by(serving(app.idle_broker, profile))
         )
         ends.append(to_local_text(until) if until else "")
         left.append(duration_words((until - now).total_seconds()) if until else "")
     if app.output == "json":
         app.say_json(rows)
         return
-    columns = ("profile", "provider", "account_id", "role", "fresh")
+    columns = ["profile", "provider", "account_id", "role", "fresh"]
+    if any("served_by" in row for row in rows):
+        columns.append("served_by")
     cells = [[*row, *times] for row, *times in zip(_cells(rows, columns), ends, left, strict=True)]
     if rows:
         app.say_table([*columns, "expires_at", "left"], cells)
@@ -137,6 +141,11 @@ def _row(app: App, profile: Profile) -> dict[str, Any]:
     }
 
 
+def _served_by(region: str | None) -> dict[str, str]:
+    """Of a sign-in that several Regions may serve: the one that does."""
+    return {"served_by": region} if region else {}
+
+
 def _by_account(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those of an account beside one another, where its first one stands."""
     places: dict[str | None, int] = {}
@@ -187,4 +196,4 @@ def _cells(rows: list[dict[str, Any]], columns: Sequence[str]) -> list[list[str]
             return "yes" if value else "no"
         return "" if value is None else str(value)
 
-    return [[cell(row[column]) for column in columns] for row in rows]
+    return [[cell(row.get(column)) for column in columns] for row in rows]

@@ -261,6 +261,7 @@ class Resolver:
                     raise UsageError(f"{variable} is no region", hint="set it to such as eu-west-1")
                 return region, Origin(file=f"${variable}")
         own = getattr(specs[0].options, "region", None) if specs else None
+        own = own[0] if isinstance(own, tuple) else own
         if own:
             return own, specs[0].origins.get("region", Origin())
         return region_for(model.role_arn), Origin()

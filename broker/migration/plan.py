@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from broker import login
+from broker import login, sign_in
 from broker.arn import account_of
 from broker.broker import Broker
 from broker.config import Config, Profile
@@ -208,7 +208,7 @@ def _only_role(broker: Broker, provider: str, account: str) -> str:
         UsageError: There are several, or the provider does not tell.
     """
     try:
-        accounts = login.discover(broker, provider)
+        accounts = sign_in.discover(broker, provider)
     except UsageError as error:
         raise UsageError("which role?", hint="name it: `--role ROLE`") from error
     roles = [role for one in accounts if one.account_id == account for role in one.roles]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from broker.errors import ConfigError, UnexpectedReply
 from broker.ports.urls import require_safe
+from broker.regions import partition_of_region
 
 SERVICES = {
     "sts": "STS",
@@ -21,8 +22,11 @@ def has_fips(service: str, region: str) -> bool:
     """Whether there is a host of its own for FIPS, as AWS_USE_FIPS_ENDPOINT asks for one.
 
     Identity Center and the sign-in service have none (GovCloud's ordinary hosts are FIPS hosts),
-    STS has them in the regions of the USA. Source: botocore's `endpoints.json`.
+    STS has them in the regions of the USA, and no other partition has any. Source: botocore's
+    `endpoints.json`.
     """
+    if partition_of_region(region) not in {"aws", "aws-us-gov"}:
+        return False
     return service == "iam" or (service == "sts" and region.startswith("us-"))
 
 

@@ -18,6 +18,7 @@ from broker.errors import (
     LoginRefused,
     NetworkError,
     RoleRefused,
+    Throttled,
     UnexpectedReply,
 )
 from broker.ports.route import certificate_fault, proxy_fault
@@ -55,7 +56,7 @@ _TRY_AGAIN = (
 _CLOCK = "this machine's clock is off: set it"
 
 _TABLE = (
-    _Row(NetworkError, _TRY_AGAIN, "AWS is throttling or failing: try again later"),
+    _Row(Throttled, _TRY_AGAIN, "AWS is throttling or failing: try again later"),
     _Row(
         NetworkError,
         "InvalidIdentityToken",
@@ -162,8 +163,10 @@ def _translation(error: ClientError, what: str) -> AwsLoginError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     sentence = one_line(error.response.get("Error", {}).get("Message", "") or code, _MOST_LETTERS)
     message = f"{what}: {sentence} ({code})"
-    if status == 429 or status >= 500:
+    if status >= 500:
         return NetworkError(message, hint=_TABLE[0].hint)
+    if status == 429:
+        return Throttled(message, hint=_TABLE[0].hint)
     for row in _TABLE:
         if row.fits(code, sentence):
             return row.error(message, hint=row.hint)

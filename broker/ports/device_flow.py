@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from broker.errors import LoginRefused, NetworkError
+from broker.errors import LoginRefused, NetworkError, Throttled
 from broker.ports import Ports
 from broker.ports.browser_reachability import browser_is_here, in_wsl
 from broker.ports.clock import Clock
@@ -26,7 +26,7 @@ FAILING_SECONDS = 60.0
 """Of failures without one answer between them, after which polling gives up."""
 
 
-class NotYetError(NetworkError):
+class NotYetError(Throttled):
     """Ask later.
 
     Args:

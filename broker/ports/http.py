@@ -116,6 +116,10 @@ class HttpSession:
         """GET; retried on connection errors, 429 and 5xx."""
         return self._send("GET", url, tries=TRIES, follow=follow, params=params, headers=headers)
 
+    def head(self, url: str) -> Reply:
+        """HEAD, not followed; retried on connection errors, 429 and 5xx."""
+        return self._send("HEAD", url, tries=TRIES, follow=False)
+
     def post(
         self,
         url: str,
@@ -208,6 +212,10 @@ class HttpSession:
                 final = last or isinstance(error, requests.exceptions.SSLError)
                 if final or self._clock.monotonic() + pause >= end:
                     raise self._fault(url, error) from error
+            except ValueError as error:  # the client looks at `Location` before we do
+                raise UnexpectedReply(
+                    f"{host} answered with something that no client can read"
+                ) from error
             else:
                 if reply.status not in RETRIED:
                     return reply

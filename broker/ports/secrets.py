@@ -8,8 +8,9 @@ entries. The keychain itself is `broker.ports.keychain`, what an entry is for
 from __future__ import annotations
 
 import json
+from copy import copy
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from broker.errors import KeychainError
 from broker.ports.clock import Clock, from_text, to_text
@@ -153,6 +154,16 @@ class Secrets:
     def forget(self, name: str) -> None:
         """Drop what `remember` kept."""
         self._sealed.delete(self._entry(name))
+
+    def within(self, part: str) -> Self:
+        """The same, for a sign-in of its own beside this one; `logout` forgets both together.
+
+        Args:
+            part: Names it among those of this provider.
+        """
+        other = copy(self)
+        vars(other).update(_sign_in=f"{self._sign_in}-{part}")
+        return other
 
     def spend(self, device: str, code: str) -> bool:
         """Note that a one-time code is about to be sent; False when this machine sent it before.

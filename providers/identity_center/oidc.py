@@ -6,7 +6,6 @@ Source: IAM Identity Center OIDC API Reference; RFC 6749 section 5.2, RFC 8628 s
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 from collections.abc import Iterator, Mapping
@@ -17,13 +16,14 @@ from urllib.parse import urlencode
 
 from broker.errors import AwsLoginError, ConfigError, LoginRefused, NetworkError, UnexpectedReply
 from broker.ports import Ports
-from broker.ports.aws_endpoints import endpoint_override
 from broker.ports.aws_errors import error_code
 from broker.ports.clock import from_text, to_text
 from broker.ports.device_flow import SLOW_DOWN_SECONDS, NotYetError
 from broker.secret import Secret
 from broker.terminal_text import one_line
 from providers.identity_center.options import IdentityCenterOptions
+from providers.identity_center.place import Place
+from providers.identity_center.start_url import region_in
 
 REDIRECT = "http://127.0.0.1/oauth/callback"
 """As it is registered: without port, any port may be used (RFC 8252 section 7.3)."""
@@ -34,7 +34,7 @@ _WAIT = "CreateToken: Identity Center asks to wait"
 FLOWS = ("pkce", "device")
 
 Client = dict[str, Any]
-"""`clientId`, `clientSecret`, `expiresAt` (UTC, as text)."""
+"""`clientId`, `clientSecret`, `expiresAt` (UTC, as text), `startUrl`."""
 
 
 class UnknownClientError(LoginRefused):
@@ -46,30 +46,36 @@ class GrantOver(LoginRefused):
 
 
 class Oidc:
-    """The calls of one sign-in."""
+    """The calls of one sign-in, in one Region."""
 
-    def __init__(self, name: str, options: IdentityCenterOptions, ports: Ports) -> None:
+    def __init__(
+        self, name: str, options: IdentityCenterOptions, place: Place, ports: Ports
+    ) -> None:
         self._name = name
         self._options = options
+        self._place = place
         self._ports = ports
-        self._clients: dict[bool, Any] = {}
+        self._clients: dict[tuple[str, bool | None, bool], Any] = {}
 
-    def registered(self, flow: str) -> Client:
+    def registered(self, flow: str, *, anew: bool = False) -> Client:
         """This machine's client, registered anew before it expires.
 
         Args:
             flow: `pkce` or `device`; each has a registration of its own.
+            anew: Register whatever is kept.
         """
         kept = self._ports.secrets.recall(f"registration-{flow}")
         now = self._ports.clock.now()
-        if kept and from_text(kept["expiresAt"]) - now > REGISTRATION_LEFT:
+        portal = self._place.start_url
+        if kept and not anew and from_text(kept["expiresAt"]) - now > REGISTRATION_LEFT:
             Secret(kept["clientSecret"])
-            return kept
+            if kept.get("startUrl", portal) == portal:
+                return kept
         arguments: dict[str, Any] = {"clientName": _client_name(), "clientType": "public"}
         if flow == "pkce":
             arguments["grantTypes"] = ["authorization_code", "refresh_token"]
             arguments["redirectUris"] = [REDIRECT]
-            arguments["issuerUrl"] = self._options.start_url
+            arguments["issuerUrl"] = portal
         if self._options.scopes:
             arguments["scopes"] = list(self._options.scopes)
         reply = self._call("RegisterClient", arguments)
@@ -79,6 +85,7 @@ class Oidc:
                 "clientId": reply["clientId"],
                 "clientSecret": Secret(reply["clientSecret"]).reveal(),
                 "expiresAt": to_text(until),
+                "startUrl": portal,
             }
         self._ports.secrets.remember(f"registration-{flow}", client, until=until)
         return client
@@ -99,7 +106,7 @@ class Oidc:
             {
                 "clientId": client["clientId"],
                 "clientSecret": client["clientSecret"],
-                "startUrl": self._options.start_url,
+                "startUrl": self._place.start_url,
             },
         )
         with _understood("StartDeviceAuthorization"):
@@ -126,9 +133,8 @@ class Oidc:
 
     def authorize_url(self, client: Client, redirect: str, state: str, challenge: str) -> str:
         """Where the browser begins the PKCE flow."""
-        base = (
-            endpoint_override("sso-oidc", os.environ) or self._client(once=False).meta.endpoint_url
-        )
+        own = self._ports.aws.endpoint("sso-oidc")
+        base = str(own or self._client(once=False).meta.endpoint_url)
         query = {
             "response_type": "code",
             "client_id": client["clientId"],
@@ -141,16 +147,13 @@ class Oidc:
         return f"{base.rstrip('/')}/authorize?{urlencode(query)}"
 
     def _client(self, *, once: bool) -> Any:
-        if once not in self._clients:
-            made = self._ports.aws.client(
-                "sso-oidc",
-                self._options.region,
-                once=once,
-                dual_stack=self._options.dual_stack,
-            )
+        region, dual_stack = self._place.region, self._place.dual_stack
+        key = (region, dual_stack, once)
+        if key not in self._clients:
+            made = self._ports.aws.client("sso-oidc", region, once=once, dual_stack=dual_stack)
             made.meta.events.register("before-parse.sso-oidc.*", _name_the_error)
-            self._clients[once] = made
-        return self._clients[once]
+            self._clients[key] = made
+        return self._clients[key]
 
     def _call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         from botocore.exceptions import ClientError
@@ -167,7 +170,7 @@ class Oidc:
                         raise told from error
                     raise
         except NetworkError as error:
-            error.hint += f"; is `region: {self._options.region}` of {self._name} right?"
+            error.hint += f"; is `region: {self._place.region}` of {self._name} right?"
             raise
         return reply
 
@@ -193,7 +196,7 @@ class Oidc:
         if code in {"InvalidClientException", "UnauthorizedClientException"}:
             self.forget_registrations()
             return UnknownClientError(
-                f"{operation}: Identity Center in {self._options.region} does not know this"
+                f"{operation}: Identity Center in {self._place.region} does not know this"
                 f" machine's registration{_after(said)}",
                 hint="run it again; if it stays, check `region` of the provider",
             )
@@ -210,16 +213,16 @@ class Oidc:
 
     def _wrong_place(self, right_region: str, said: str) -> AwsLoginError:
         """The instance is not there: the region is wrong, or the start URL is."""
-        options = self._options
-        right_region = right_region or options.region_in_start_url or ""
-        if right_region and right_region != options.region:
+        place = self._place
+        right_region = right_region or region_in(place.start_url) or ""
+        if right_region and right_region != place.region:
             return ConfigError(
-                f"Identity Center in {options.region} does not hold {options.start_url}:"
+                f"Identity Center in {place.region} does not hold {place.start_url}:"
                 f" it is in {right_region}{_after(said)}",
                 hint=f"set `region: {right_region}` of the provider {self._name}",
             )
         return ConfigError(
-            f"Identity Center in {options.region} does not know {options.start_url}{_after(said)}",
+            f"Identity Center in {place.region} does not know {place.start_url}{_after(said)}",
             hint=f"check `start_url` and `region` of the provider {self._name}"
             ": the region is the one Identity Center itself is in",
         )

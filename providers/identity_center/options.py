@@ -1,46 +1,30 @@
-"""What the YAML says of an Identity Center instance. Owns the form of the start URL."""
+"""What the YAML says of an Identity Center instance."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from broker.ports.urls import is_loopback
 from broker.provider import ProviderOptions
-from broker.regions import REGION
+from broker.regions import REGION, flaw_in_region
+from providers.identity_center.start_url import is_aws_own, plain_start_url, region_in
 
 SCOPE = "sso:account:access"
-
-
-def plain_start_url(url: str) -> str:
-    """The start URL as the service compares it: without fragment, query and trailing slash.
-
-    Raises:
-        ValueError: No address of that kind.
-    """
-    parts = urlsplit(url.strip().replace("\\", ""))  # a shell's or a wiki's `/\#/`
-    if not parts.hostname or parts.scheme not in {"https", "http"}:
-        raise ValueError("an address such as https://corp.awsapps.com/start")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ValueError("plain http is accepted for loopback addresses alone")
-    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
-
-
-_DUAL_STACK = (".app.aws", ".api.amazonwebservices.eu", ".app.amazonwebservices.com.cn")
-"""Ends of portals' hosts that dual-stack endpoints serve, and those alone."""
+MOST_REGIONS = 10
+_Region = Annotated[str, Field(pattern=f"^({REGION})?$")]
 
 
 class IdentityCenterOptions(ProviderOptions):
     """`start_url` and `region` of the instance; the rest is rarely needed.
 
-    `region` may be left out where the start URL's host tells it.
+    `region` may be left out where the start URL's host tells it, or where a company's own address
+    leads to one that does. Of several the first that can be reached serves.
     """
 
     start_url: Annotated[str, AfterValidator(plain_start_url)]
-    region: str = Field(default="", pattern=f"^({REGION})?$")
+    region: _Region | tuple[_Region, ...] = ""
     flow: Literal["auto", "pkce", "device"] = "auto"
     scopes: tuple[str, ...] = (SCOPE,)
     callback_port: int = Field(default=0, ge=0, le=65535)
@@ -50,36 +34,52 @@ class IdentityCenterOptions(ProviderOptions):
     @classmethod
     def _with_its_region(cls, given: Any) -> Any:
         """The region that the host tells stands for one that is left out."""
-        if not isinstance(given, dict) or given.get("region") or "start_url" not in given:
+        if not isinstance(given, dict) or "start_url" not in given:
             return given
-        region = _region_in(str(given["start_url"]))
-        if region is None:
+        if given.get("region") not in (None, ""):
+            return given
+        url = str(given["start_url"])
+        region = region_in(url)
+        if region is None and is_aws_own(url):
             raise ValueError("`region` is needed: the host of `start_url` does not tell it")
-        return given | {"region": region}
+        return given | {"region": region or ""}
+
+    @field_validator("region", mode="before")
+    @classmethod
+    def _one_or_several(cls, given: Any) -> Any:
+        """A region's name, or different ones in a list; a list of one is that one."""
+        names = list(given) if isinstance(given, list | tuple) else [given]
+        for name in names:
+            if not isinstance(name, str) or not re.fullmatch(f"({REGION})?", name):
+                raise ValueError(f"{name!r} is no region, such as eu-west-1")
+            if name and (flaw := flaw_in_region(name)):
+                raise ValueError(flaw)
+        if isinstance(given, str):
+            return given
+        if not all(names) or len({*names}) < len(names) or not 1 <= len(names) <= MOST_REGIONS:
+            raise ValueError(f"a list of regions has 1 to {MOST_REGIONS} different ones")
+        return names[0] if len(names) == 1 else names
+
+    @model_validator(mode="after")
+    def _shares_one(self) -> IdentityCenterOptions:
+        if self.share_token_cache and len(self.regions) > 1:
+            raise ValueError("`share_token_cache` takes one `region`: AWS CLI keeps one token")
+        return self
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """In the order in which they serve; one empty name where the address must tell it."""
+        return (self.region,) if isinstance(self.region, str) else self.region
 
     def sign_in(self, **who: Any) -> dict[str, Any]:
-        """Two files, teams or flows share a sign-in; two people have two provider names."""
+        """Two files, teams or flows share a sign-in; two people have two provider names.
+
+        The sign-in of the first region is that of a provider with no other; each further region's
+        is kept under it.
+        """
         del who
         return {
             "start_url": self.start_url,
-            "region": self.region,
+            "region": self.regions[0],
             "scopes": sorted({*self.scopes}),
         }
-
-    @property
-    def region_in_start_url(self) -> str | None:
-        """The region that hosts like `….portal.eu-west-1.app.aws` name."""
-        return _region_in(self.start_url)
-
-    @property
-    def dual_stack(self) -> bool | None:
-        """True for a portal that dual-stack endpoints serve; None leaves it to the environment."""
-        return (urlsplit(self.start_url).hostname or "").endswith(_DUAL_STACK) or None
-
-
-def _region_in(url: str) -> str | None:
-    try:
-        labels = (urlsplit(url.strip()).hostname or "").split(".")
-    except ValueError:
-        return None
-    return next((label for label in labels[1:] if re.fullmatch(REGION, label)), None)

@@ -13,11 +13,11 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from broker.errors import AwsLoginError, LoginRefused, NetworkError, UnexpectedReply
+from broker.errors import AwsLoginError, LoginRefused, NetworkError, Throttled, UnexpectedReply
 from broker.ports import Ports
 from broker.ports.aws_errors import error_code
 from providers.identity_center.budget import Budget
-from providers.identity_center.options import IdentityCenterOptions
+from providers.identity_center.place import Place
 from providers.identity_center.token import TokenOfSignIn
 
 RATE = 20
@@ -39,8 +39,8 @@ Call = Callable[[Any, str], T]
 class Portal:
     """The portal as one sign-in sees it; its methods may be called from many threads."""
 
-    def __init__(self, options: IdentityCenterOptions, ports: Ports, token: TokenOfSignIn) -> None:
-        self._options = options
+    def __init__(self, place: Place, ports: Ports, token: TokenOfSignIn) -> None:
+        self._place = place
         self._ports = ports
         self._token = token
         self._budget = Budget(RATE, ports.clock)
@@ -123,7 +123,7 @@ class Portal:
                 throttled += 1
                 pause = error.pause(throttled, clock.now())
                 if throttled == TRIES or pause > LONGEST_PAUSE:
-                    raise NetworkError(
+                    raise Throttled(
                         f"{what}: Identity Center is throttling", hint="try again later"
                     ) from error
                 self._budget.hold(pause)
@@ -141,7 +141,7 @@ class Portal:
         with self._lock:
             if self._made is None:
                 self._made = self._ports.aws.client(
-                    "sso", self._options.region, once=True, dual_stack=self._options.dual_stack
+                    "sso", self._place.region, once=True, dual_stack=self._place.dual_stack
                 )
             return self._made
 
@@ -165,7 +165,7 @@ class Portal:
         status = reply.get("HTTPStatusCode", 0)
         if code == "UnauthorizedException" or status == 401:
             return LoginRefused(
-                f"{what}: the sign-in at {self._options.start_url} has ended or was revoked",
+                f"{what}: the sign-in at {self._place.start_url} has ended or was revoked",
                 hint="sign in again",
             )
         if code == "TooManyRequestsException" or status == 429:

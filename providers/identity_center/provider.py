@@ -1,6 +1,7 @@
 """IAM Identity Center: one sign-in in the browser, credentials for every role that is assigned.
 
-Owns the story. `flows` signs in, `token` keeps the sign-in, `portal` asks for what it opens.
+Owns the story. `regions` says whom to ask, `flows` signs in, `token` keeps the sign-in, `portal`
+asks for what it opens.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from broker.errors import RoleRefused, UnexpectedReply
+from broker.errors import AwsLoginError, RoleRefused, UnexpectedReply
 from broker.ports import Ports
 from broker.ports.parallel import in_parallel
 from broker.provider import Account, Credentials, Provider, Request
 from broker.secret import Secret
 from providers.identity_center.options import IdentityCenterOptions
-from providers.identity_center.portal import CLOCK_OFF, RATE, Portal
+from providers.identity_center.portal import CLOCK_OFF, RATE
+from providers.identity_center.regions import Center, Regions
 from providers.identity_center.shared_token import SharedToken
-from providers.identity_center.token import TokenOfSignIn
 
 
 class IdentityCenter(Provider[IdentityCenterOptions]):
@@ -27,8 +28,7 @@ class IdentityCenter(Provider[IdentityCenterOptions]):
 
     def __init__(self, name: str, options: IdentityCenterOptions, ports: Ports) -> None:
         super().__init__(name, options, ports)
-        self._token = TokenOfSignIn(name, options, ports)
-        self._portal = Portal(options, ports, self._token)
+        self._regions = Regions(name, options, ports)
 
     @classmethod
     def decided_by(cls, options: IdentityCenterOptions) -> tuple[str, ...]:
@@ -54,15 +54,17 @@ class IdentityCenter(Provider[IdentityCenterOptions]):
 
     def login(self, request: Request) -> Credentials:
         """Credentials of the request's role."""
-        assert request.account
-        assert request.role
+        account, role = request.account, request.role
+        assert account
+        assert role
         refused = RoleRefused(
-            f"the sign-in of {self.name} is not assigned the role {request.role}"
-            f" in {request.account}",
+            f"the sign-in of {self.name} is not assigned the role {role} in {account}",
             hint=f"`awslogin discover {self.name}` shows what is assigned",
         )
-        reply = self._portal.credentials(request.account, request.role, refused)
-        found = _credentials(reply, request.account)
+        reply = self._regions.served(
+            lambda center: center.portal.credentials(account, role, refused), f"{account}/{role}"
+        )
+        found = _credentials(reply, account)
         self._tell_the_length(found, request)
         return found
 
@@ -79,11 +81,14 @@ class IdentityCenter(Provider[IdentityCenterOptions]):
 
     def discover(self) -> list[Account]:
         """Every account and role that is assigned, read in parallel within the rate."""
-        accounts = sorted(self._portal.accounts(), key=lambda account: account["accountId"])
+        return self._regions.served(self._assigned)
+
+    def _assigned(self, center: Center) -> list[Account]:
+        accounts = sorted(center.portal.accounts(), key=lambda account: account["accountId"])
         with self.ports.ui.counting("reading accounts", len(accounts)) as counted:
 
             def roles(account: Mapping[str, str]) -> tuple[str, ...]:
-                names = tuple(self._portal.roles(account["accountId"]))
+                names = tuple(center.portal.roles(account["accountId"]))
                 counted()
                 return names
 
@@ -94,13 +99,31 @@ class IdentityCenter(Provider[IdentityCenterOptions]):
         ]
 
     def logout(self) -> None:
-        """End the portal's session, refreshed where it must be, and drop the tokens."""
-        try:
-            token = self._token.get_silently()
-            if token:
-                self._portal.logout(token)
-        finally:
-            self._token.forget()
+        """End the portal's session in each Region, refreshed where it must be, and drop the tokens.
+
+        Raises:
+            AwsLoginError: A Region could not be told; the tokens are dropped all the same.
+        """
+        failures: list[AwsLoginError] = []
+        for center in self._regions.all:
+            try:
+                token = center.token.get_silently()
+                if token:
+                    center.portal.logout(token)
+            except AwsLoginError as error:
+                failures.append(error)
+            finally:
+                center.token.forget()
+        if failures:
+            raise failures[0]
+
+    def serving(self, request: Request) -> str | None:
+        """The Region that gave the request's role last, where there are several."""
+        return self._regions.who_served(f"{request.account}/{request.role}")
+
+    def sign_in_everywhere(self) -> list[AwsLoginError]:
+        """A sign-in in each Region."""
+        return self._regions.sign_in_everywhere()
 
 
 def _credentials(reply: Mapping[str, Any], account: str) -> Credentials:

@@ -12,7 +12,8 @@ from typing import Any
 
 from broker.paths import expanded, read_or_none, write_private
 from broker.ports.clock import from_text, to_text
-from providers.identity_center.options import IdentityCenterOptions, plain_start_url
+from providers.identity_center.options import IdentityCenterOptions
+from providers.identity_center.start_url import plain_start_url
 
 _NEEDED = ("accessToken", "expiresAt", "clientId", "clientSecret", "registrationExpiresAt")
 _TIMES = ("expiresAt", "registrationExpiresAt")
@@ -34,10 +35,13 @@ class SharedToken:
                 return None
             if plain_start_url(token["startUrl"]) != self._options.start_url:
                 return None
+            if self._options.region not in ("", token["region"]):
+                return None
             times = {name: _time(token[name]) for name in _TIMES}
         except (ValueError, KeyError, TypeError, AttributeError, OSError):
             return None
-        return token | times if token.get("region") == self._options.region else None
+        found: dict[str, Any] = token | times
+        return found
 
     def whose(self) -> str:
         """Whose sign-in it is: another text after a logout, a new sign-in and a refresh.
@@ -56,7 +60,8 @@ class SharedToken:
 
     def write(self, token: dict[str, Any]) -> None:
         """Write it where AWS CLI and every SDK look for it, mode 0600."""
-        write_private(self.path, json.dumps(token).encode())
+        named = token | {"startUrl": self._options.start_url}
+        write_private(self.path, json.dumps(named).encode())
 
     def forget(self) -> None:
         """Remove the file, if it is this sign-in's."""

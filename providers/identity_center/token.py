@@ -25,6 +25,7 @@ from broker.secret import Secret
 from providers.identity_center.flows import is_by_browser, sign_in
 from providers.identity_center.oidc import Client, Oidc
 from providers.identity_center.options import IdentityCenterOptions
+from providers.identity_center.place import Place
 from providers.identity_center.shared_token import SharedToken
 
 EARLY = timedelta(minutes=5)
@@ -36,10 +37,13 @@ ONE_FAILURE_SERVES = 10.0
 class TokenOfSignIn:
     """The token; its methods may be called from many threads."""
 
-    def __init__(self, name: str, options: IdentityCenterOptions, ports: Ports) -> None:
+    def __init__(
+        self, name: str, options: IdentityCenterOptions, place: Place, ports: Ports
+    ) -> None:
         self._options = options
+        self._place = place
         self._ports = ports
-        self._oidc = Oidc(name, options, ports)
+        self._oidc = Oidc(name, options, place, ports)
         shared = options.share_token_cache
         self._shared = SharedToken(shared, options) if shared else None
         self._lock = threading.Lock()
@@ -111,18 +115,30 @@ class TokenOfSignIn:
         try:
             by_browser = is_by_browser(self._options, self._ports)
             if not self._ports.ui.can_sign_in(by_browser=by_browser):
-                place = self._options.start_url
-                raise InteractionRequired(
-                    f"the sign-in at {place} has ended or was revoked; a new one needs a person"
-                    if had_one
-                    else f"signing in at {place} needs a person and a browser",
-                    hint=f"run `{SIGN_IN}` on a terminal; the sign-in is kept",
-                )
+                raise self._needs_a_person(had_one=had_one)
+            self._place.find()
             reply, client = sign_in(self._options, self._oidc, self._ports)
         except AwsLoginError as error:
             self._failure, self._failed_at = error, self._ports.clock.monotonic()
             raise
         return str(self._keep(reply, client)["accessToken"])
+
+    def _needs_a_person(self, *, had_one: bool) -> InteractionRequired:
+        """The failure of a sign-in that nobody is there for.
+
+        Raises:
+            NetworkError: It would not work with a person either, and another Region may serve.
+        """
+        if self._place.is_one_of_several:
+            self._place.find()
+            self._oidc.registered("device", anew=True)
+        place = self._place.start_url
+        return InteractionRequired(
+            f"the sign-in at {place} has ended or was revoked; a new one needs a person"
+            if had_one
+            else f"signing in at {place} needs a person and a browser",
+            hint=f"run `{SIGN_IN}` on a terminal; the sign-in is kept",
+        )
 
     def _refreshed(self, kept: Mapping[str, Any]) -> dict[str, Any] | None:
         """A new token for the refresh token; None where there is none or the sign-in is over."""
@@ -162,6 +178,8 @@ class TokenOfSignIn:
     def _kept(self) -> dict[str, Any] | None:
         """The token of an earlier command; AWS CLI's own where the two share one."""
         kept = self._shared.read() if self._shared else self._ports.secrets.recall("token")
+        if kept:
+            self._place.recall(kept)
         for name in ("accessToken", "refreshToken", "clientSecret"):
             Secret((kept or {}).get(name) or "")
         return kept
@@ -169,8 +187,8 @@ class TokenOfSignIn:
     def _keep(self, reply: Mapping[str, Any], client: Client) -> dict[str, Any]:
         until = self._ports.clock.now() + timedelta(seconds=int(reply["expiresIn"]))
         token = {
-            "startUrl": self._options.start_url,
-            "region": self._options.region,
+            "startUrl": self._place.start_url,
+            "region": self._place.region,
             "accessToken": reply["accessToken"],
             "expiresAt": to_text(until),
             "clientId": client["clientId"],

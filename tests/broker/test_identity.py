@@ -146,6 +146,16 @@ def test_ids_stay(
     assert ids(broker, found) == (sign_in, session)
 
 
+def test_further_regions_are_no_other_sign_in(tmp_path: Path) -> None:
+    """Each further one's is kept under that of the first."""
+    text = TEAM.replace("/start, region: eu-west-1", "/start, region: [eu-west-1, eu-central-1]")
+    loaded, broker = config(tmp_path, text, {})
+    assert ids(broker, loaded.profile("stage")) == (
+        "c94e99840058ee872d54dafdc9d9e954b65b037a",
+        "7eaa76e04930850a716c627fb1eec078d896fd64",
+    )
+
+
 def test_ids_stay_without_a_team(tmp_path: Path) -> None:
     """Of the person's own config; static keys of other files are those of their own places."""
     loaded, broker = config(tmp_path, TEAMLESS, {**REGION, "AWSLOGIN_HOME": str(tmp_path)})

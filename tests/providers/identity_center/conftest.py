@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from broker.testing import FakeClock, MemorySecrets, ScriptedUi, make_ports
 from providers.identity_center import IdentityCenter
 from providers.identity_center.options import IdentityCenterOptions
 from tests.sandbox import DEV, Sandbox
+from tests.sandbox.regions import TwoRegions
 
 STAGE = Request(profile="stage", region="eu-west-1", account=DEV, role="Developer")
 
@@ -78,3 +80,16 @@ def _plain_machine(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
     for name, value in sandbox.env().items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def regions(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TwoRegions]:
+    """Two Regions at AWS's own host names."""
+    with TwoRegions(sandbox, tmp_path) as running:
+        for name in sandbox.env():
+            monkeypatch.delenv(name)
+        for name, value in running.env().items():
+            monkeypatch.setenv(name, value)
+        yield running

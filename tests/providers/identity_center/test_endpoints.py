@@ -7,12 +7,19 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import ValidationError
 
+from broker.ports import Ports
 from broker.testing import make_ports
 from providers.identity_center import IdentityCenter
 from providers.identity_center.oidc import Oidc
 from providers.identity_center.options import IdentityCenterOptions
+from providers.identity_center.place import Place
+from providers.identity_center.start_url import region_in
 
 CLIENT = {"clientId": "id", "clientSecret": "s", "expiresAt": "2030-01-01T00:00:00Z"}
+
+
+def oidc_of(options: IdentityCenterOptions, ports: Ports) -> Oidc:
+    return Oidc("corp", options, Place(options, ports, options.regions[0]), ports)
 
 
 @pytest.mark.parametrize(
@@ -31,16 +38,16 @@ def test_hosts_of_each_partition(region: str, host: str, monkeypatch: pytest.Mon
         monkeypatch.delenv(name, raising=False)
     options = IdentityCenterOptions(start_url="https://x.awsapps.com/start", region=region)
     ports = make_ports({})
-    address = Oidc("corp", options, ports).authorize_url(CLIENT, "http://127.0.0.1:1/", "s", "c")
+    address = oidc_of(options, ports).authorize_url(CLIENT, "http://127.0.0.1:1/", "s", "c")
     assert address.startswith(f"https://oidc.{host}/authorize?")
     portal = ports.aws.client("sso", region).meta.endpoint_url
     assert portal == f"https://portal.sso.{host}"
 
 
-def test_an_endpoint_may_end_in_a_slash(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO_OIDC", "http://127.0.0.1:9/")
+def test_an_endpoint_may_end_in_a_slash() -> None:
+    ports = make_ports({"AWS_ENDPOINT_URL_SSO_OIDC": "http://127.0.0.1:9/"})
     options = IdentityCenterOptions(start_url="https://x.awsapps.com/start", region="eu-west-1")
-    address = Oidc("corp", options, make_ports({})).authorize_url(CLIENT, "r", "s", "c")
+    address = oidc_of(options, ports).authorize_url(CLIENT, "r", "s", "c")
     assert urlsplit(address).path == "/authorize"
 
 
@@ -72,13 +79,10 @@ def test_no_start_urls(wrong: str) -> None:
 
 
 def test_the_region_that_a_start_url_names() -> None:
-    def named(url: str) -> str | None:
-        return IdentityCenterOptions(start_url=url, region="eu-west-1").region_in_start_url
-
-    assert named("https://ssoins-1.portal.us-gov-west-1.app.aws") == "us-gov-west-1"
-    assert named("https://ssoins-1.eu-west-1.portal.amazonaws.com") == "eu-west-1"
-    assert named("https://my-own-1.awsapps.com/start") is None
-    assert named("https://corp.awsapps.com/start") is None
+    assert region_in("https://ssoins-1.portal.us-gov-west-1.app.aws") == "us-gov-west-1"
+    assert region_in("https://ssoins-1.eu-west-1.portal.amazonaws.com") == "eu-west-1"
+    assert region_in("https://my-own-1.awsapps.com/start") is None
+    assert region_in("https://corp.awsapps.com/start") is None
 
 
 @pytest.mark.parametrize(
@@ -106,10 +110,11 @@ def test_a_dual_stack_portal_has_dual_stack_endpoints(
     options = IdentityCenterOptions.model_validate({"start_url": start_url, "flow": flow})
     assert options.region == "us-east-2"
     center = IdentityCenter("corp", options, make_ports({}))
-    calls = center._token._oidc
+    (only,) = center._regions.all
+    calls = only.token._oidc
     assert urlsplit(calls.authorize_url(CLIENT, "r", "s", "c")).netloc == oidc
     assert calls._client(once=True).meta.endpoint_url == f"https://{oidc}"
-    assert center._portal._client().meta.endpoint_url == f"https://{portal}"
+    assert only.portal._client().meta.endpoint_url == f"https://{portal}"
 
 
 def test_a_region_that_nobody_tells() -> None:
@@ -127,8 +132,28 @@ def test_fips_asks_no_host_that_does_not_exist(
     monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
     options = IdentityCenterOptions(start_url="https://x.awsapps.com/start", region=region)
     ports = make_ports({})
-    page = Oidc("corp", options, ports).authorize_url(CLIENT, "r", "s", "c")
+    page = oidc_of(options, ports).authorize_url(CLIENT, "r", "s", "c")
     assert urlsplit(page).netloc == f"oidc.{region}.amazonaws.com"
     sts = {"us-east-1": "sts-fips"}.get(region, "sts")
     assert ports.aws.host("sts", region) == f"{sts}.{region}.amazonaws.com"
     assert ports.aws.host("sso", region) == f"portal.sso.{region}.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("region", "iam", "sts"),
+    [
+        ("us-east-1", "iam-fips.amazonaws.com", "sts-fips.us-east-1.amazonaws.com"),
+        ("eu-west-1", "iam-fips.amazonaws.com", "sts.eu-west-1.amazonaws.com"),
+        ("us-gov-west-1", "iam.us-gov.amazonaws.com", "sts.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", "iam.cn-north-1.amazonaws.com.cn", "sts.cn-north-1.amazonaws.com.cn"),
+        ("eusc-de-east-1", "iam.eusc-de-east-1.amazonaws.eu", "sts.eusc-de-east-1.amazonaws.eu"),
+        ("us-iso-east-1", "iam.us-iso-east-1.c2s.ic.gov", "sts.us-iso-east-1.c2s.ic.gov"),
+    ],
+)
+def test_fips_hosts_of_each_partition(
+    monkeypatch: pytest.MonkeyPatch, region: str, iam: str, sts: str
+) -> None:
+    """Those of botocore's `endpoints.json`; no other partition has one."""
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    aws = make_ports({}).aws
+    assert (aws.host("iam", region), aws.host("sts", region)) == (iam, sts)

@@ -123,14 +123,15 @@ def test_a_refresh_token_that_the_cli_spent_meanwhile_costs_nothing(
     file_of(machine).write_text(json.dumps(stale))
     sandbox.fault("oidc", hang=0.5, action="/token", times=1)
     other = make(share_token_cache=NAME, ui=ScriptedUi())
-    real = other._token._oidc.create_token
+    oidc = other._regions.all[0].token._oidc
+    real = oidc.create_token
 
     def while_the_cli_writes(*words: object, **more: str) -> object:
         sandbox.heal("oidc")
         file_of(machine).write_text(new)
         return real(*words, **more)  # type: ignore[arg-type]
 
-    other._token._oidc.create_token = while_the_cli_writes  # type: ignore[assignment, method-assign]
+    oidc.create_token = while_the_cli_writes  # type: ignore[assignment, method-assign]
     other.login(STAGE)
     used = sandbox.calls("portal", "/federation/credentials")[-1]
     assert used.headers["x-amz-sso_bearer_token"] == refreshed
