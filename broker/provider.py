@@ -73,6 +73,11 @@ class ProviderOptions(BaseModel):
         """
         return {"options": self.model_dump(mode="json"), **who}
 
+    @property
+    def region_of_its_own(self) -> str | None:
+        """The region of profiles that name none: where the provider itself is; None without one."""
+        return getattr(self, "region", None)
+
     def secret_sites(self) -> tuple[str, ...]:
         """Where this provider's secrets of the keychain may be sent: they are kept for these alone.
 

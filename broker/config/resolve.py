@@ -260,9 +260,7 @@ class Resolver:
                 if not re.fullmatch(REGION, region, re.ASCII):
                     raise UsageError(f"{variable} is no region", hint="set it to such as eu-west-1")
                 return region, Origin(file=f"${variable}")
-        own = getattr(specs[0].options, "region", None) if specs else None
-        own = own[0] if isinstance(own, tuple) else own
-        if own:
+        if specs and (own := specs[0].options.region_of_its_own):
             return own, specs[0].origins.get("region", Origin())
         return region_for(model.role_arn), Origin()
 

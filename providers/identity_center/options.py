@@ -52,12 +52,12 @@ class IdentityCenterOptions(ProviderOptions):
         for name in names:
             if not isinstance(name, str) or not re.fullmatch(f"({REGION})?", name):
                 raise ValueError(f"{name!r} is no region, such as eu-west-1")
-            if name and (flaw := flaw_in_region(name)):
-                raise ValueError(flaw)
         if isinstance(given, str):
             return given
         if not all(names) or len({*names}) < len(names) or not 1 <= len(names) <= MOST_REGIONS:
             raise ValueError(f"a list of regions has 1 to {MOST_REGIONS} different ones")
+        if flaw := next(filter(None, map(flaw_in_region, names)), None):
+            raise ValueError(flaw)  # it would look like a Region that cannot be reached
         return names[0] if len(names) == 1 else names
 
     @model_validator(mode="after")
@@ -65,6 +65,11 @@ class IdentityCenterOptions(ProviderOptions):
         if self.share_token_cache and len(self.regions) > 1:
             raise ValueError("`share_token_cache` takes one `region`: AWS CLI keeps one token")
         return self
+
+    @property
+    def region_of_its_own(self) -> str | None:
+        """The first that serves."""
+        return self.regions[0] or None
 
     @property
     def regions(self) -> tuple[str, ...]:
