@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patient import PATIENT
 from tests.sandbox import Sandbox
 from tests.sandbox.server import Answer, Asked
-from tests.support import COMMAND, PATIENCE, Home
+from tests.support import PATIENCE, Home
 
 WAITING = "waiting for another awslogin"
 
@@ -26,7 +27,7 @@ class Crowd:
 
     def start(
         self, count: int, *words: str, env: dict[str, str | None] | None = None,
-        command: Sequence[str] = (COMMAND,),
+        command: Sequence[str] = PATIENT,
     ) -> list[subprocess.Popen[str]]:  # fmt: skip
         """Start so many, without a terminal."""
         with self._log.open("a") as log:
@@ -89,7 +90,7 @@ def held(
 
     def wait(asked: Asked) -> Answer:
         if only(asked):
-            gate.wait(120)
+            gate.wait(PATIENCE)
         return handle(asked)
 
     running._handle = wait

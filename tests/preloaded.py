@@ -47,11 +47,10 @@ pydantic yaml rich.console rich.table truststore filelock platformdirs concurren
 
 
 def is_like_a_start(env: Mapping[str, str]) -> bool:
-    """Whether a fork shows what a start does; with an agent, the warm path is the point."""
+    """Whether a fork shows what a start does."""
     return (
         hasattr(os, "fork")
         and os.environ.get("AWSLOGIN_TEST_STARTS") != "fresh"
-        and env.get("AWSLOGIN_AGENT") == "off"
         and not any(name.startswith(UNLIKE) for name in env)
     )
 

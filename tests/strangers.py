@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 from tests.real.parts.process import program
-from tests.support import Result
+from tests.support import PATIENCE, Result
 
 NOBODY = 65534
 
@@ -23,5 +23,5 @@ def started_as_nobody(code: str, *words: str) -> subprocess.Popen[str]:
 def as_nobody(code: str, *words: str) -> Result:
     """Run Python code as another user, to its end."""
     with started_as_nobody(code, *words) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     return Result(process.returncode, out, err)

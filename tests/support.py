@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from broker.failure_line import EVAL_FAILS
-from tests import preloaded
+from tests import patient, preloaded
 
 PATIENCE = 120.0
 """Seconds that anything may take on a busy machine before a test gives up on it."""
@@ -90,7 +90,7 @@ class Home:
     def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.work = folder / "work"
-        self.changes: dict[str, float] = {}
+        self.changes: dict[str, float] = dict(patient.LIMITS)
         """What is other in forks: a constant by its full name, and `speed` of the clock port."""
         self.work.mkdir(parents=True, exist_ok=True)
         self.environ = {name: os.environ[name] for name in _KEPT if name in os.environ} | {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import re
@@ -49,14 +50,13 @@ class Terminal:
     def wait_for(self, pattern: str, timeout: float = PATIENCE) -> re.Match[str]:
         """Wait until the person sees this."""
         end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            found = re.search(pattern, self.screen)
-            if found:
-                return found
+        while not (found := re.search(pattern, self.screen)):
+            assert time.monotonic() < end, f"no {pattern!r} on the screen:\n{self.screen}"
             if self._process.poll() is not None and not self._threads[2].is_alive():
-                break
+                self._read_the_rest()
+                end = 0  # what it has not shown by now, it never will
             time.sleep(0.02)
-        raise AssertionError(f"no {pattern!r} on the screen:\n{self.screen}")
+        return found
 
     def type(self, text: str) -> None:
         """Type on the keyboard."""
@@ -74,33 +74,41 @@ class Terminal:
         except subprocess.TimeoutExpired:
             self._process.kill()
             raise AssertionError(f"still running:\n{self.screen}") from None
-        self._done.set()
+        self._read_the_rest()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE)
         os.close(self._main)
         os.close(self._tty)
         return Result(code, self._out, self.screen)
 
     def hang_up(self, timeout: float = PATIENCE) -> Result:
         """Close the terminal, as a window that is closed; wait for the end."""
-        self._done.set()
-        self._threads[0].join(5)
+        self._read_the_rest()
         os.close(self._main)
         code = self._process.wait(timeout)
         os.close(self._tty)
         return Result(code, self._out, self.screen)
 
+    def _read_the_rest(self) -> None:
+        """Take in what the terminal still has to show."""
+        self._done.set()
+        self._threads[0].join(PATIENCE)
+
     def _read_terminal(self) -> None:
-        while not self._done.is_set():
-            if select.select([self._main], [], [], 0.1)[0]:
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        while True:
+            if select.select([self._main], [], [], 0.03)[0]:
                 try:
-                    self._screen += os.read(self._main, 65536).decode("utf-8", "replace")
+                    self._screen += decode(os.read(self._main, 65536))
                 except OSError:
                     return
+            elif self._done.is_set():
+                return
 
     def _read_pipe(self, name: str) -> None:
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         pipe = self._process.stdout if name == "_out" else self._process.stderr
         assert pipe
-        for line in iter(lambda: os.read(pipe.fileno(), 65536), b""):
-            setattr(self, name, getattr(self, name) + line.decode("utf-8", "replace"))
+        for chunk in iter(lambda: os.read(pipe.fileno(), 65536), b""):
+            setattr(self, name, getattr(self, name) + decode(chunk))
         pipe.close()

@@ -18,7 +18,7 @@ import broker
 from tests.configs import config, form
 from tests.crowd import held, until
 from tests.sandbox import Sandbox
-from tests.support import COMMAND, Home, installation
+from tests.support import COMMAND, PATIENCE, Home, installation
 from tests.terminal import Terminal
 
 MAIN = str(Path(broker.__file__).with_name("__main__.py"))
@@ -127,7 +127,7 @@ def test_ctrl_c_is_one_line(team: Home, sandbox: Sandbox) -> None:
         process = team.start("creds", "dev")
         until(lambda: sandbox.calls("sts"))
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, "")
     assert json.loads(err)["error"]["code"] == "interrupted"
     assert err.count("\n") == 1

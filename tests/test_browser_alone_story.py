@@ -24,7 +24,7 @@ address = address_in(sys.argv[1])
 with (pathlib.Path(sys.argv[0]).parent / "opened").open("a") as note:
     note.write("once\\n")
 if not (pathlib.Path(sys.argv[0]).parent / "nobody").exists():
-    requests.post(address, data={{"person": "ann"}}, timeout=20)
+    requests.post(address, data={{"person": "ann"}}, timeout=120)
 """
 
 

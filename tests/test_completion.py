@@ -13,7 +13,7 @@ import pytest
 
 from tests.configs import config
 from tests.real.parts.process import program
-from tests.support import COMMAND, Home
+from tests.support import COMMAND, PATIENCE, Home
 
 CONFIG = config(profiles=dict.fromkeys(("staging-one", "staging-two"), "provider: keys"))
 
@@ -54,7 +54,13 @@ def test_names_are_as_fresh_as_the_config(team: Home) -> None:
 
 def shell(home: Home, *words: str) -> str:
     done = subprocess.run(
-        words, env=home.env(), cwd=home.work, capture_output=True, text=True, timeout=60, check=True
+        words,
+        env=home.env(),
+        cwd=home.work,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
     )
     return done.stdout
 

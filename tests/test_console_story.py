@@ -17,7 +17,7 @@ from broker.errors import UsageError
 from tests.configs import PROFILES, config
 from tests.real.parts import terminal
 from tests.sandbox import Sandbox
-from tests.support import COMMAND, Home
+from tests.support import COMMAND, PATIENCE, Home
 
 ROOT = Path(__file__).parent.parent
 
@@ -51,7 +51,7 @@ def asked_duration(sandbox: Sandbox) -> list[str | None]:
 
 def opened(sandbox: Sandbox, address: str) -> tuple[str, str]:
     """A browser opens the address."""
-    reply = requests.get(address.strip(), allow_redirects=False, timeout=10)
+    reply = requests.get(address.strip(), allow_redirects=False, timeout=PATIENCE)
     assert reply.status_code == 302, reply.text
     return sandbox.signin.opened[-1]
 
@@ -111,7 +111,7 @@ def test_the_address_opens_in_the_browser(team: Home, sandbox: Sandbox, tmp_path
         "from tests.visited import address_in\n"
         "assert os.stat(sys.argv[1].removeprefix('file://')).st_mode & 0o77 == 0\n"
         "address = address_in(sys.argv[1])\n"
-        "reply = requests.get(address, allow_redirects=False, timeout=10)\n"
+        "reply = requests.get(address, allow_redirects=False, timeout=120)\n"
         f"open({str(seen)!r}, 'w').write(address)\n"
         f"open({str(led_to)!r}, 'w').write(reply.headers['Location'])\n"
     )
@@ -127,7 +127,7 @@ def test_the_address_opens_in_the_browser(team: Home, sandbox: Sandbox, tmp_path
     page = "https://console.aws.amazon.com/s3/home?region=eu-west-1"
     assert opened(sandbox, led_to.read_text())[1] == page
     with pytest.raises(requests.ConnectionError):
-        requests.get(door.geturl(), timeout=10)
+        requests.get(door.geturl(), timeout=PATIENCE)
 
 
 def test_a_browser_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:

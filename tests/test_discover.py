@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.sandbox import DEV, PROD, Sandbox
-from tests.support import Home
+from tests.support import PATIENCE, Home
 from tests.terminal import Terminal
 from tests.test_identity_center_story import hurry, sign_in
 
@@ -158,7 +158,7 @@ def test_two_processes_never_spend_one_refresh_token_twice(team: Home, sandbox: 
         ("discover", "corp", "--output", "json"),
     ]
     running = [team.start(*words) for words in commands * 2]
-    ends = [(process.communicate(timeout=90)[1], process.returncode) for process in running]
+    ends = [(process.communicate(timeout=PATIENCE)[1], process.returncode) for process in running]
     assert [code for _, code in ends] == [0] * 6, ends
     refreshes = [a for a in sandbox.calls("oidc", "/token") if b"refresh_token" in a.body]
     spent = [asked.json["refreshToken"] for asked in refreshes]

@@ -15,7 +15,7 @@ import pytest
 from tests.configs import config
 from tests.crowd import until
 from tests.sandbox import Sandbox
-from tests.support import COMMAND, Home, Result
+from tests.support import COMMAND, PATIENCE, Home, Result
 from tests.terminal import Terminal
 
 CONFIG = config("dev", "deploy")
@@ -50,7 +50,7 @@ KILLED = """
 import os, signal, time
 signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"SIGTERM\\n"), os._exit(0)))
 os.write(1, f"{os.getpid()} {os.environ['AWS_SHARED_CREDENTIALS_FILE']}\\n".encode())
-time.sleep(600)
+while True: time.sleep(0.05)
 """
 CREDENTIALS = """\
 [default]
@@ -172,12 +172,12 @@ def test_what_a_killed_process_left_goes_at_once(team: Home) -> None:
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     until(lambda: not left_behind(team))
 
 
 def test_a_session_is_renewed_as_long_as_the_child_lives(team: Home, sandbox: Sandbox) -> None:
-    sandbox.world.lifetime = 6
+    sandbox.world.lifetime, sandbox.world.overtime = 6, PATIENCE
     code = """
 import boto3, time
 session = boto3.Session()
@@ -201,7 +201,7 @@ def test_a_signal_is_sent_on_and_the_childs_code_comes_back(team: Home, name: st
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
     process.send_signal(getattr(signal, name))
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert out.split() == [name]
     assert process.returncode == 7
     assert left_behind(team) == []
@@ -269,7 +269,7 @@ def test_no_secret_lies_in_plain_while_it_serves(team: Home, sandbox: Sandbox) -
     environ = Path(f"/proc/{process.pid}/environ").read_bytes()
     assert not [s for s in sandbox.secrets() if s.encode() in command + environ]
     os.kill(process.pid, signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
 
 
 def test_the_child_gets_the_limits_of_before_and_we_write_no_core_dump(team: Home) -> None:
@@ -296,4 +296,4 @@ def test_a_kill_ends_the_child_and_the_copies(team: Home) -> None:
     assert "AKIAMINE" in Path(copy).read_text()
     os.kill(int(Path(f"/proc/{child}/stat").read_text().split()[3]), signal.SIGKILL)
     until(lambda: not Path(copy).exists())
-    assert running.communicate(timeout=60)[0] == "SIGTERM\n"
+    assert running.communicate(timeout=PATIENCE)[0] == "SIGTERM\n"

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.configs import PROFILES, config, identity_center
+from tests.patient import OF_REPLIES
 from tests.sandbox import Sandbox
 from tests.support import Home
 from tests.terminal import Terminal
@@ -116,8 +117,9 @@ def test_ctrl_c_ends_many_at_once(team: Home, sandbox: Sandbox) -> None:
         for account in accounts
     ]
     team.config(text + "".join(more))
-    sandbox.fault("portal", hang=15)
-    team.changes.clear()
+    sandbox.fault("portal", hang=600)
+    team.changes |= OF_REPLIES
+    del team.changes["speed"]
     sandbox.world.portal_rate = 20
     before = len(sandbox.calls("portal"))
     terminal = Terminal(team, "--tag", "t=x")
@@ -126,7 +128,7 @@ def test_ctrl_c_ends_many_at_once(team: Home, sandbox: Sandbox) -> None:
     start = time.monotonic()
     terminal.type("\x03")
     assert terminal.finish().code == 130
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 20
 
 
 def test_denied(team: Home, sandbox: Sandbox) -> None:
@@ -198,13 +200,13 @@ def test_no_token_lies_in_plain(team: Home, sandbox: Sandbox) -> None:
 
 
 def test_ctrl_c_ends_the_wait_at_once(team: Home, sandbox: Sandbox) -> None:
-    sandbox.oidc.interval = 300
+    sandbox.oidc.interval = 3000
     terminal = Terminal(team, "stage")
     terminal.wait_for(r"the code \S+")
     start = time.monotonic()
     terminal.type("\x03")
     assert terminal.finish().code == 130
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
 
 
 def test_the_start_url_must_be_known(team: Home, sandbox: Sandbox) -> None:

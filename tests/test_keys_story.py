@@ -10,7 +10,7 @@ import pytest
 
 from tests.real.parts import terminal
 from tests.sandbox import Sandbox
-from tests.support import COMMAND, Home, Result
+from tests.support import COMMAND, PATIENCE, Home, Result
 
 CONFIG = """\
 version: 1
@@ -40,7 +40,7 @@ def fed(home: Home, content: bytes, *words: str) -> Result:
         env=home.env(),
         cwd=home.work,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         start_new_session=True,
         check=False,
     )
@@ -191,7 +191,7 @@ def test_a_passphrase_that_is_not_text(team: Home, sandbox: Sandbox) -> None:
         env=environ | {b"AWSLOGIN_PASSPHRASE": b"\xff\xfe"},
         cwd=team.work,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         start_new_session=True,
         check=False,
     )

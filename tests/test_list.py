@@ -13,7 +13,7 @@ from termios import TIOCSWINSZ
 import pytest
 
 from tests.sandbox import Sandbox
-from tests.support import COMMAND, Home
+from tests.support import COMMAND, PATIENCE, Home
 from tests.terminal import Terminal
 
 CONFIG = """\
@@ -94,7 +94,7 @@ def test_a_table_fits_the_terminal(team: Home, width: int) -> None:
     env = team.env() | {"NO_COLOR": "1"}
     with subprocess.Popen([COMMAND, "list"], env=env, cwd=team.work, stdout=stdout) as process:
         os.close(stdout)
-        process.wait(60)
+        process.wait(PATIENCE)
     lines = os.read(screen, 1 << 16).decode().splitlines()
     os.close(screen)
     assert max(map(len, lines)) <= width

@@ -11,7 +11,7 @@ import pytest
 from broker.cli.main import COMMANDS
 from tests.configs import config
 from tests.sandbox import Sandbox
-from tests.support import Home
+from tests.support import PATIENCE, Home
 from tests.terminal import Terminal
 
 SHOW = """
@@ -50,7 +50,7 @@ def test_what_a_command_inherits(team: Home) -> None:
 def test_a_signal_ends_it(team: Home) -> None:
     with team.start("exec", "dev", "--", "sleep", "60") as process:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == -signal.SIGTERM
+        assert process.wait(PATIENCE) == -signal.SIGTERM
 
 
 def test_a_person_is_at_the_terminal(team: Home) -> None:

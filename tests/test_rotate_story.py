@@ -12,7 +12,7 @@ import pytest
 from tests.configs import config
 from tests.real.parts import terminal
 from tests.sandbox import Sandbox
-from tests.support import COMMAND, Home, Result
+from tests.support import COMMAND, PATIENCE, Home, Result
 
 CONFIG = config("dev", "ann", "deploy", "guarded", twin="provider: keys", none="provider: keys")
 DAY = 24 * 3600
@@ -86,15 +86,15 @@ def test_killed_after_create_access_key(team: Home, sandbox: Sandbox) -> None:
         answer = handle(asked)
         if asked.action == "CreateAccessKey":
             made.set()
-            died.wait(30)
+            died.wait(PATIENCE)
         return answer
 
     died = threading.Event()
     sandbox.services["iam"]._handle = slow
     with team.start("rotate", "dev") as process:
-        assert made.wait(60)
+        assert made.wait(PATIENCE)
         process.send_signal(signal.SIGKILL)
-        process.wait(30)
+        process.wait(PATIENCE)
     died.set()
     sandbox.services["iam"]._handle = handle
     assert len(sandbox.user("bob").keys) == 2

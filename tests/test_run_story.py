@@ -14,7 +14,7 @@ from tests.configs import config
 from tests.real.parts import terminal
 from tests.real.parts.process import program
 from tests.sandbox import Sandbox
-from tests.support import COMMAND, Home
+from tests.support import COMMAND, PATIENCE, Home
 
 CONFIG = config("dev", "deploy")
 SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
@@ -93,13 +93,13 @@ def test_signals_reach_the_command_itself(team: Home, tmp_path: Path) -> None:
         "import os, signal, sys, time\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(42))\n"
         "print(os.getpid(), flush=True)\n"
-        "time.sleep(60)\n"
+        "while True: time.sleep(0.05)\n"  # a signal just before a long wait is seen after it
     )
     with team.start("exec", "dev", "--", sys.executable, "-c", code) as process:
         assert process.stdout
         assert int(process.stdout.readline()) == process.pid
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 42
+        assert process.wait(PATIENCE) == 42
 
 
 def test_a_command_that_a_signal_ends(team: Home) -> None:

@@ -17,7 +17,7 @@ import requests
 from tests.configs import config
 from tests.sandbox import Sandbox
 from tests.strangers import as_nobody
-from tests.support import Home
+from tests.support import PATIENCE, Home
 from tests.terminal import Terminal
 
 ASK = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
@@ -25,7 +25,7 @@ TAKE = """
 import sys, urllib.request
 request = urllib.request.Request(sys.argv[1], headers={"Authorization": sys.argv[2]})
 try:
-    print(urllib.request.urlopen(request, timeout=10).status)
+    print(urllib.request.urlopen(request, timeout=120).status)
 except Exception as error:
     print(type(error).__name__)
 """
@@ -63,7 +63,7 @@ def serve(team: Home) -> Iterator[Serve]:
 
 def get(row: dict[str, str], **headers: str) -> requests.Response:
     given = {"Authorization": row["authorization_token"], **headers}
-    return requests.get(row["uri"], headers=given, timeout=20)
+    return requests.get(row["uri"], headers=given, timeout=PATIENCE)
 
 
 def test_sdks_get_the_session_by_the_two_variables(
@@ -102,7 +102,7 @@ def test_who_is_refused(serve: Serve) -> None:
     assert get(row, Authorization="x").status_code == 403
     assert get(row, Host="evil.example").status_code == 403
     token = {"Authorization": row["authorization_token"]}
-    head = requests.head(row["uri"], headers=token, timeout=20)
+    head = requests.head(row["uri"], headers=token, timeout=PATIENCE)
     assert (head.status_code, head.headers["Allow"]) == (405, "GET")
     assert as_nobody(TAKE, row["uri"], row["authorization_token"]).out.strip() != "200"
 
@@ -111,7 +111,7 @@ def test_who_is_refused(serve: Serve) -> None:
 def test_it_ends_cleanly(serve: Serve, number: signal.Signals) -> None:
     process, served = serve("dev")
     os.kill(served["pid"], number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == (130 if number == signal.SIGINT else 0)
     assert "Traceback" not in err
     with pytest.raises(requests.ConnectionError):
@@ -120,7 +120,7 @@ def test_it_ends_cleanly(serve: Serve, number: signal.Signals) -> None:
 
 def test_it_ends_after_its_time(serve: Serve) -> None:
     process, _ = serve("dev", "--for", "1s")
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.configs import config
 from tests.crowd import WAITING, Crowd, held, until
+from tests.patient import OF_REPLIES
 from tests.sandbox import Sandbox
 from tests.support import Home
 from tests.terminal import Terminal
@@ -29,6 +30,7 @@ def home(signed_up: Home, sandbox: Sandbox) -> Iterator[Home]:
     signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
     signed_up.environ["AWSLOGIN_PASSWORD"] = sandbox.world.people["ann"].password
     del signed_up.environ["AWSLOGIN_AGENT"]
+    signed_up.changes |= OF_REPLIES
     time.sleep(0.1)
     yield signed_up
     signed_up.run("agent", "stop")

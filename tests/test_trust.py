@@ -15,7 +15,7 @@ import pytest
 import broker
 from tests.configs import config
 from tests.sandbox import Sandbox
-from tests.support import Home, Result
+from tests.support import PATIENCE, Home, Result
 from tests.terminal import Terminal
 
 FILE = "awslogin.yaml"
@@ -46,7 +46,7 @@ def pulled(repo: Path) -> Path:
 
 def line(home: Home, *words: str) -> Result:
     done = subprocess.run(
-        [*LINE, *words], env=home.env(), cwd="/", capture_output=True, text=True, timeout=60,
+        [*LINE, *words], env=home.env(), cwd="/", capture_output=True, text=True, timeout=PATIENCE,
         start_new_session=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return Result(done.returncode, done.stdout, done.stderr)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.configs import config, identity_center
 from tests.sandbox import Sandbox
-from tests.support import COMMAND, Home
+from tests.support import COMMAND, PATIENCE, Home
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def on_screen(home: Home, *words: str) -> str:
         [COMMAND, *words], env=home.env(), cwd=home.work, stdout=subprocess.DEVNULL, stderr=stderr
     ) as process:
         os.close(stderr)
-        process.wait(60)
+        process.wait(PATIENCE)
     text = os.read(screen, 1 << 16).decode()
     os.close(screen)
     return text

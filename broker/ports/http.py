@@ -198,6 +198,8 @@ class HttpSession:
             last = attempt == tries
             left = end - self._clock.monotonic()
             try:
+                if left <= 0:  # no time for one more: do not begin it
+                    raise TimeIsUpError
                 meanwhile, self._meanwhile = self._meanwhile, None
                 send = partial(self._exchange, method, url, body, left)
                 wait = partial(within, left, send, meanwhile=meanwhile)

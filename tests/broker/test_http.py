@@ -244,7 +244,7 @@ def test_origins_are_compared_whole() -> None:
 def test_a_reply_that_drips_ends_in_time(
     session: HttpSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("broker.ports.http.DEADLINE", 0.6)
+    monkeypatch.setattr("broker.ports.http.DEADLINE", 2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def drip() -> None:
@@ -253,8 +253,17 @@ def test_a_reply_that_drips_ends_in_time(
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
                 while True:
                     connection.sendall(b"x")
-                    time.sleep(0.1)
+                    time.sleep(0.02)
 
         threading.Thread(target=drip, daemon=True).start()
         with pytest.raises(NetworkError, match="did not end its reply"):
             session.get(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+
+
+def test_no_request_begins_once_the_time_is_up(server: Server) -> None:
+    clock = FakeClock()
+    session = HttpSession(clock, {}, lambda: clock.advance(http.DEADLINE))
+    server.says("/next", (200, {}, ""))
+    with pytest.raises(NetworkError, match="did not end its reply"):
+        session.get(server.says("/first", (302, {"Location": "/next"}, "")))
+    assert [asked[1] for asked in server.seen] == ["/first"]

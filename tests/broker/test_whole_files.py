@@ -14,6 +14,7 @@ import pytest
 
 from broker.paths import write_private
 from broker.whole_files import OLD_SECONDS, write_new, write_whole
+from tests.support import PATIENCE
 
 KILLED = """
 import os, signal, sys
@@ -62,7 +63,7 @@ def test_many_writers_at_once_each_write_the_whole(tmp_path: Path) -> None:
     )
     path = tmp_path / "file"
     writers = [subprocess.Popen([sys.executable, "-c", code, str(path), word]) for word in "abc"]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(PATIENCE) for writer in writers] == [0, 0, 0]
     assert path.read_bytes() in {word * 5000 for word in (b"a", b"b", b"c")}
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
 

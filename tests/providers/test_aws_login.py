@@ -25,7 +25,7 @@ from broker.testing import FakeClock, MemorySecrets, ProviderContract, ScriptedU
 from providers.aws_login import AwsLogin
 from providers.aws_login.service import base_of
 from tests.sandbox import DEV, PROD, Sandbox
-from tests.support import Home
+from tests.support import PATIENCE, Home
 from tests.terminal import Terminal
 
 ADMIN = f"arn:aws:sts::{PROD}:assumed-role/Admin/ann"
@@ -45,14 +45,14 @@ class Visitor(ScriptedUi):
         return True
 
     def _visit(self, url: str) -> None:
-        first = requests.get(url, timeout=20, allow_redirects=False)
+        first = requests.get(url, timeout=PATIENCE, allow_redirects=False)
         if "Location" in first.headers:
-            requests.get(self._change(first.headers["Location"]), timeout=20)
+            requests.get(self._change(first.headers["Location"]), timeout=PATIENCE)
 
     def ask(self, question: str, *, secret: bool = False, variable: str = "") -> str:
         address = re.search(r"http\S+", self.shown[-1])
         assert address
-        page = requests.get(address[0], timeout=20).text
+        page = requests.get(address[0], timeout=PATIENCE).text
         shown = re.search(r"<code id=authorization>([^<]+)", page)
         assert shown
         return self._change(shown[1])
@@ -322,7 +322,7 @@ def test_a_pasted_code_and_then_nobody(signed_up: Home, sandbox: Sandbox) -> Non
     assert refused.code == 4
     terminal = Terminal(signed_up, "prod")
     page = terminal.wait_for(r"(http://\S+/v1/authorize\S+)")[1]
-    shown = re.search(r"authorization>([^<]+)", requests.get(page, timeout=20).text)
+    shown = re.search(r"authorization>([^<]+)", requests.get(page, timeout=PATIENCE).text)
     assert shown
     terminal.answer("Authorization code", shown[1])
     terminal.finish().ok()

@@ -10,7 +10,7 @@ import pytest
 from tests import configs
 from tests.sandbox import DEV, Sandbox
 from tests.sandbox.keys import rsa_key
-from tests.support import Home
+from tests.support import PATIENCE, Home
 
 ROLE = f"arn:aws:iam::{DEV}:role/CiDeploy"
 
@@ -99,7 +99,7 @@ def test_gitlab_puts_it_into_a_variable(ci: Home, sandbox: Sandbox, name: str) -
 
 def test_a_session_is_renewed_with_a_fresh_token(ci: Home, sandbox: Sandbox) -> None:
     config(ci, "github")
-    sandbox.world.lifetime = 6
+    sandbox.world.lifetime, sandbox.world.overtime = 6, PATIENCE
     code = """
 import boto3, time
 session, seen = boto3.Session(), set()

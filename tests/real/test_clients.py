@@ -17,7 +17,7 @@ from tests.configs import config
 from tests.real.parts import clients
 from tests.sandbox import Sandbox
 from tests.sandbox.world import Keys
-from tests.support import COMMAND, Home
+from tests.support import COMMAND, PATIENCE, Home
 
 LIFETIME = 12
 """Seconds that each session lasts; the clients start one after the other, so nobody waits long."""
@@ -115,7 +115,7 @@ def used(sandbox: Sandbox, client: str, route: str) -> list[Keys]:
 def test_every_client_signs_in_and_again_when_its_session_has_ended(
     team: Home, sandbox: Sandbox
 ) -> None:
-    sandbox.world.lifetime = LIFETIME
+    sandbox.world.lifetime, sandbox.world.overtime = LIFETIME, PATIENCE
     running: dict[tuple[str, str], Running] = {}
     with served(team) as addresses:
         try:
@@ -131,7 +131,8 @@ def test_every_client_signs_in_and_again_when_its_session_has_ended(
                 each.ask()
         finally:
             errors = {
-                pair: each.process.communicate(timeout=60)[1] for pair, each in running.items()
+                pair: each.process.communicate(timeout=PATIENCE)[1]
+                for pair, each in running.items()
             }
     for (client, route), each in running.items():
         arn = f"arn:aws:sts::111122223333:assumed-role/Deploy/{client}-{route}"

@@ -11,6 +11,7 @@ import pytest
 from tests.real.parts import browser, process
 from tests.real.parts.keycloak import Keycloak
 from tests.real.parts.simplesamlphp import SimpleSamlPhp
+from tests.support import PATIENCE
 
 ACS = "**://signin.aws.amazon.com/saml"
 
@@ -75,4 +76,4 @@ def test_a_person_sits_at_a_browser_that_another_program_started(
             page.fill("#username", "ann")
             page.fill("#password", "wrong")
             page.press("#password", "Enter")
-        assert program.wait(30) == 0
+        assert program.wait(PATIENCE) == 0

@@ -17,6 +17,7 @@ from tests.real.parts.aws import ACS, ADMIN, READ_ONLY, TOKEN_AUDIENCE
 from tests.real.parts.keycloak import Keycloak
 from tests.real.parts.keycloak_realm import Person
 from tests.real.parts.visitor import Visitor, attribute, verified
+from tests.support import PATIENCE
 
 PASSWORD, CODE = "#kc-form-login", "#kc-otp-login-form"
 
@@ -101,7 +102,7 @@ def test_a_job_gets_a_token_for_sts(keycloak: Keycloak) -> None:
 
 def test_a_device_flow_waits_for_a_person(keycloak: Keycloak) -> None:
     client = {"client_id": realm.DEVICE_CLIENT, "scope": "openid"}
-    asked = requests.post(keycloak.device_authorization_url, data=client, timeout=30).json()
+    asked = requests.post(keycloak.device_authorization_url, data=client, timeout=PATIENCE).json()
     assert asked["interval"] == 5
     polled = requests.post(
         keycloak.token_url,
@@ -110,7 +111,7 @@ def test_a_device_flow_waits_for_a_person(keycloak: Keycloak) -> None:
             "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
             "device_code": asked["device_code"],
         },
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert polled.json()["error"] == "authorization_pending"
     person = Visitor(asked["verification_uri_complete"])

@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from tests.configs import config, identity_center
 from tests.real.parts import browser
 from tests.sandbox import Sandbox
-from tests.support import Home
+from tests.support import PATIENCE, Home
 from tests.terminal import Terminal
 
 
@@ -90,7 +90,7 @@ def test_an_ide_without_a_terminal_has_the_browser_opened(
         page.click("text=Allow as ann")
         page.wait_for_selector("h1:has-text('Signed in at AWS')")
         page.context.browser.new_browser_cdp_session().send("Browser.close")  # type: ignore[union-attr]
-    out, err = ide.communicate(timeout=60)
+    out, err = ide.communicate(timeout=PATIENCE)
     assert json.loads(out)["AccessKeyId"], err
 
 

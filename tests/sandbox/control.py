@@ -93,7 +93,7 @@ class Remote:
     def __getattr__(self, verb: str) -> Any:
         def call(**arguments: Any) -> Any:
             address = f"{self.about['control']}/_control/{verb}"
-            reply = requests.post(address, json=arguments, timeout=30).json()
+            reply = requests.post(address, json=arguments, timeout=120).json()
             if "error" in reply:
                 raise ValueError(reply["error"])
             return reply["result"]

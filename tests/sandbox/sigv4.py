@@ -69,7 +69,7 @@ def caller(world: World, asked: Asked, service: str) -> Keys:
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided.",
         )
-    if keys.expires is not None and now >= keys.expires:
+    if keys.expires is not None and now >= keys.expires + world.overtime:
         raise RefusedError("ExpiredToken", "The security token included in the request is expired")
     keys.last_used = now, service, region
     return keys

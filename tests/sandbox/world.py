@@ -137,7 +137,8 @@ class World:
 
     Knobs: `denied_actions` (IAM actions to refuse), `key_propagation` (seconds) and
     `key_propagation_calls` (signed calls) until a new access key works, `portal_rate` (calls a
-    second), `page_size`, `lifetime` (seconds until every new session ends, whatever was granted).
+    second), `page_size`, `lifetime` (seconds until every new session ends, whatever was granted),
+    `overtime` (seconds that an ended one is still good, for clients on a busy machine).
     `granted` lists every session that was issued, with what it was asked.
     """
 
@@ -160,6 +161,7 @@ class World:
         self.portal_rate: float | None = None
         self.page_size = 100
         self.lifetime: float | None = None
+        self.overtime = 0.0
         self.credential_report = ""
 
     def now(self) -> float:

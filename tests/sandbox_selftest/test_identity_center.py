@@ -12,6 +12,7 @@ import requests
 
 from tests.sandbox import DEV, PROD, Sandbox
 from tests.sandbox_selftest.conftest import Client, Refuses
+from tests.support import PATIENCE
 
 REDIRECT = "http://127.0.0.1/oauth/callback"
 VERIFIER = "v" * 64
@@ -73,7 +74,7 @@ def authorized(machine: Machine, **change: str) -> requests.Response:
     } | change
     url = f"{machine.sandbox.urls['oidc']}/authorize"
     return requests.post(
-        url, params=query, data={"person": "ann"}, allow_redirects=False, timeout=10
+        url, params=query, data={"person": "ann"}, allow_redirects=False, timeout=PATIENCE
     )
 
 

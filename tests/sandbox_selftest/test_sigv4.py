@@ -10,6 +10,7 @@ import requests
 
 from tests.sandbox import Sandbox
 from tests.sandbox_selftest.conftest import Client, Refuses
+from tests.support import PATIENCE
 
 
 def test_a_good_signature(sandbox: Sandbox, client: Client) -> None:
@@ -50,7 +51,7 @@ def test_half_a_signature(sandbox: Sandbox) -> None:
         sandbox.urls["sts"],
         data={"Action": "GetCallerIdentity", "Version": "2011-06-15"},
         headers={"Authorization": "AWS4-HMAC-SHA256 Credential=x"},
-        timeout=10,
+        timeout=PATIENCE,
     )
     assert reply.status_code == 400
     assert "<Code>IncompleteSignature</Code>" in reply.text

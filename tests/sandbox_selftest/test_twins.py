@@ -11,6 +11,7 @@ import requests
 from tests.sandbox import Sandbox
 from tests.sandbox.pingfederate import START
 from tests.sandbox.twin import Habits
+from tests.support import PATIENCE
 
 
 def hidden(page: str, name: str) -> str:
@@ -39,35 +40,36 @@ def test_adfs_takes_a_context_once(sandbox: Sandbox, browser: requests.Session) 
         "Password": sandbox.world.people["ann"].password,
         "AuthMethod": "FormsAuthentication",
     }
-    assert browser.post(url, data=login, timeout=30).status_code == 400  # no cookie
-    page = browser.post(url, data=login, cookies=cookies, timeout=30).text
+    assert browser.post(url, data=login, timeout=PATIENCE).status_code == 400  # no cookie
+    page = browser.post(url, data=login, cookies=cookies, timeout=PATIENCE).text
     again = {"AuthMethod": "AzureMfaAuthentication", "Context": hidden(page, "Context")}
     other = again | {"AuthMethod": "SecurIDAuthentication"}
     assert (
-        browser.post(url, data={"AuthMethod": ""}, cookies=cookies, timeout=30).status_code == 400
+        browser.post(url, data={"AuthMethod": ""}, cookies=cookies, timeout=PATIENCE).status_code
+        == 400
     )
-    assert browser.post(url, data=again, cookies=cookies, timeout=30).status_code == 200
-    assert browser.post(url, data=again, cookies=cookies, timeout=30).status_code == 400
-    assert browser.post(url, data=other, cookies=cookies, timeout=30).status_code == 400
+    assert browser.post(url, data=again, cookies=cookies, timeout=PATIENCE).status_code == 200
+    assert browser.post(url, data=again, cookies=cookies, timeout=PATIENCE).status_code == 400
+    assert browser.post(url, data=other, cookies=cookies, timeout=PATIENCE).status_code == 400
     assert sandbox.adfs.seen.polls == 1
 
 
 def test_shibboleth_takes_an_execution_once(sandbox: Sandbox, browser: requests.Session) -> None:
-    storage = browser.get(sandbox.shibboleth.url, timeout=30)
+    storage = browser.get(sandbox.shibboleth.url, timeout=PATIENCE)
     fields = {"csrf_token": hidden(storage.text, "csrf_token"), "_eventId_proceed": ""}
-    assert browser.post(action(storage), data=fields, timeout=30).status_code == 400
+    assert browser.post(action(storage), data=fields, timeout=PATIENCE).status_code == 400
     assert "local-storage" in sandbox.shibboleth.seen.strays[0]
-    assert browser.post(action(storage), data=fields, timeout=30).status_code == 400
-    fresh = browser.get(sandbox.shibboleth.url, timeout=30)
+    assert browser.post(action(storage), data=fields, timeout=PATIENCE).status_code == 400
+    fresh = browser.get(sandbox.shibboleth.url, timeout=PATIENCE)
     fields["csrf_token"] = "another"
-    assert browser.post(action(fresh), data=fields, timeout=30).status_code == 400
+    assert browser.post(action(fresh), data=fields, timeout=PATIENCE).status_code == 400
 
 
 def test_ping_wants_its_button_and_its_paths_once(
     sandbox: Sandbox, browser: requests.Session
 ) -> None:
     sandbox.ping.habits["ann"] = Habits("swipe", answer="ignore")
-    page = browser.get(sandbox.ping.url + START, timeout=30)
+    page = browser.get(sandbox.ping.url + START, timeout=PATIENCE)
     login = {
         "pf.username": "ann",
         "pf.pass": sandbox.world.people["ann"].password,
@@ -75,20 +77,22 @@ def test_ping_wants_its_button_and_its_paths_once(
         "pf.cancel": "",
         "pf.adapterId": "CorpForm",
     }
-    sent = browser.post(action(page), data=login, timeout=30)
+    sent = browser.post(action(page), data=login, timeout=PATIENCE)
     assert "ppm_request" in sent.text
-    assert browser.post(action(page), data=login, timeout=30).status_code == 400
-    page = browser.get(sandbox.ping.url + START, timeout=30)
+    assert browser.post(action(page), data=login, timeout=PATIENCE).status_code == 400
+    page = browser.get(sandbox.ping.url + START, timeout=PATIENCE)
     cancelled = login | {"pf.cancel": "clicked"}
-    assert browser.post(action(page), data=cancelled, timeout=30).status_code == 400
+    assert browser.post(action(page), data=cancelled, timeout=PATIENCE).status_code == 400
     request = {"ppm_request": hidden(sent.text, "ppm_request")}
-    check = browser.post(action(sent), data=request, timeout=30)
-    assert browser.post(action(sent), data=request, timeout=30).status_code == 400
+    check = browser.post(action(sent), data=request, timeout=PATIENCE)
+    assert browser.post(action(sent), data=request, timeout=PATIENCE).status_code == 400
     answer = {"csrfToken": hidden(check.text, "csrfToken"), "isWebAuthnSupportedByBrowser": "false"}
-    swipe = browser.post(action(check), data=answer, timeout=30)
+    swipe = browser.post(action(check), data=answer, timeout=PATIENCE)
     status, token = action(swipe), {"csrfToken": hidden(swipe.text, "csrfToken")}
-    assert browser.post(status, data=token, timeout=30).status_code == 405
-    assert browser.get(status, params=token, timeout=30).json() == {"status": "ASYNC_AUTH_WAIT"}
+    assert browser.post(status, data=token, timeout=PATIENCE).status_code == 405
+    assert browser.get(status, params=token, timeout=PATIENCE).json() == {
+        "status": "ASYNC_AUTH_WAIT"
+    }
 
 
 def test_the_codes_of_twins_are_good_once(sandbox: Sandbox) -> None:

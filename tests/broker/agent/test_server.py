@@ -17,6 +17,7 @@ from broker.agent import messages
 from broker.agent.messages import decode, encode
 from broker.agent.server import AgentServer
 from broker.warm import receive, send
+from tests.support import PATIENCE
 
 PLACE = (b"given", b"/team/config.yaml", b"dev")
 VALUES = {b"AWS_REGION": b"+eu-west-1", b"AWSLOGIN_PASSPHRASE": b"+secret", b"CI": b"-"}
@@ -45,12 +46,12 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def connected(agent: AgentServer) -> Iterator[socket.socket]:
     """A connection of this process to the agent."""
     ours, its = socket.socketpair()
-    ours.settimeout(30)
+    ours.settimeout(PATIENCE)
     serving = threading.Thread(target=agent.serve, args=(its,))
     with ours:
         serving.start()
         yield ours
-    serving.join(30)
+    serving.join(PATIENCE)
     its.close()
 
 

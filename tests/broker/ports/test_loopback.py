@@ -12,6 +12,7 @@ import pytest
 from broker.errors import UsageError
 from broker.ports.loopback import PATH, LoopbackListener, OneUseAddress
 from tests.strangers import as_nobody
+from tests.support import PATIENCE
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def port_of(listener: LoopbackListener | OneUseAddress) -> int:
 def get(
     listener: LoopbackListener | OneUseAddress, path: str, **headers: str
 ) -> tuple[int, str, dict[str, str]]:
-    connection = http.client.HTTPConnection("127.0.0.1", port_of(listener), timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(listener), timeout=PATIENCE)
     connection.request("GET", path, headers=headers)
     reply = connection.getresponse()
     body = reply.read().decode()
@@ -44,9 +45,9 @@ def test_takes_the_redirect_once(listener: LoopbackListener) -> None:
     assert "http" not in body
     assert headers["content-security-policy"].startswith("default-src 'none'")
     assert headers["cache-control"] == "no-store"
-    assert listener.wait(5) == {"code": "c", "state": "the state"}
+    assert listener.wait(PATIENCE) == {"code": "c", "state": "the state"}
     assert get(listener, f"{PATH}?code=d&state=the+state")[0] == 400
-    assert listener.wait(5) == {"code": "c", "state": "the state"}
+    assert listener.wait(PATIENCE) == {"code": "c", "state": "the state"}
 
 
 def test_an_error_counts_only_with_our_state(listener: LoopbackListener) -> None:
@@ -56,7 +57,7 @@ def test_an_error_counts_only_with_our_state(listener: LoopbackListener) -> None
     assert listener.wait(0) is None
     status, body, _ = get(listener, f"{PATH}?error=access_denied&state=the+state")
     assert (status, "Not signed in" in body) == (200, True)
-    answer = listener.wait(5)
+    answer = listener.wait(PATIENCE)
     assert answer
     assert answer["error"] == "access_denied"
 
@@ -143,7 +144,7 @@ def test_the_right_redirect_of_another_user_is_none_and_told_once() -> None:
 FETCH = """
 import sys, urllib.request
 try:
-    print(urllib.request.urlopen(sys.argv[1], timeout=10).headers)
+    print(urllib.request.urlopen(sys.argv[1], timeout=120).headers)
 except Exception as error:
     print(error)
 """
@@ -152,7 +153,7 @@ import socket, sys, urllib.parse
 parts = urllib.parse.urlsplit(sys.argv[1])
 request = f"GET {parts.path}?{parts.query} HTTP/1.1\\r\\nHost: {parts.netloc}\\r\\n\\r\\n".encode()
 for _ in range(300):
-    link = socket.create_connection((parts.hostname, parts.port), timeout=10)
+    link = socket.create_connection((parts.hostname, parts.port), timeout=120)
     try:
         link.sendall(request)
     except OSError:

@@ -10,6 +10,7 @@ import pytest
 
 from broker.ports import peer
 from tests.strangers import started_as_nobody
+from tests.support import PATIENCE
 
 HOLD = """
 import socket, sys
@@ -57,11 +58,11 @@ def test_one_that_speaks_ipv6_alike(listener: socket.socket) -> None:
 
 def test_another_user_is_known(listener: socket.socket) -> None:
     with listener, started_as_nobody(HOLD, str(listener.getsockname()[1])) as stranger:
-        listener.settimeout(60)
+        listener.settimeout(PATIENCE)
         link, _ = listener.accept()
         with link:
             assert not peer.is_ours(link)
-        stranger.wait(60)
+        stranger.wait(PATIENCE)
 
 
 def test_what_has_no_connection_is_nobodys(listener: socket.socket) -> None:

@@ -17,6 +17,7 @@ from providers.identity_center import IdentityCenter
 from providers.identity_center.options import IdentityCenterOptions
 from tests.sandbox import DEV, Sandbox
 from tests.sandbox.regions import TwoRegions
+from tests.support import PATIENCE
 
 STAGE = Request(profile="stage", region="eu-west-1", account=DEV, role="Developer")
 
@@ -43,7 +44,7 @@ class Visitor(ScriptedUi):
 
     def _decide(self, url: str) -> None:
         choice = {"deny": "1"} if self._deny else {"person": "ann"}
-        self.page = requests.post(url, data=choice, timeout=20)
+        self.page = requests.post(url, data=choice, timeout=PATIENCE)
 
 
 Make = Callable[..., IdentityCenter]

@@ -14,6 +14,7 @@ from broker.testing import FakeClock, MemorySecrets, ScriptedUi
 from providers.identity_center.options import IdentityCenterOptions
 from tests.providers.identity_center.conftest import STAGE, Make, Visitor
 from tests.sandbox import Sandbox
+from tests.support import PATIENCE
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_what_the_page_says_is_told_apart(
         def _decide(self, url: str) -> None:
             query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
             answer = back | {"state": query["state"]}
-            self.page = requests.get(query["redirect_uri"], params=answer, timeout=20)
+            self.page = requests.get(query["redirect_uri"], params=answer, timeout=PATIENCE)
 
     with pytest.raises(kind, match=back.get("error_description")):
         make(ui=Refused(sandbox), flow="pkce").login(STAGE)

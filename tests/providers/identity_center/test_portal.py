@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from broker.errors import NetworkError, UnexpectedReply
+from broker.ports.clock import Clock
 from broker.provider import Account, Request
 from broker.testing import FakeClock
 from providers.identity_center.budget import Budget
@@ -99,81 +100,84 @@ def test_pages_that_lead_back_end(make: Make, sandbox: Sandbox) -> None:
     assert len(sandbox.calls("portal", "/assignment/accounts")) == 3
 
 
-class Calls:
-    """Many threads that call within a budget, and how the other side judges them."""
+class SharedClock(Clock):
+    """A time of many threads: it moves on when all of them sleep, to the first one's end."""
 
-    def __init__(self, budget: Budget, refuses: Callable[[], bool]) -> None:
-        self.budget = budget
-        self.refuses = refuses
-        self.refused = 0
-        self._lock = threading.Lock()
-
-    def run(self, count: int, threads: int = 20) -> float:
-        """Seconds that it takes."""
-        left = list(range(count))
-
-        def work() -> None:
-            while True:
-                with self._lock:
-                    if not left:
-                        return
-                    left.pop()
-                while self._is_refused():
-                    self.budget.hold(0.1)
-
-        workers = [threading.Thread(target=work) for _ in range(threads)]
-        start = time.monotonic()
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        return time.monotonic() - start
-
-    def _is_refused(self) -> bool:
-        with self.budget.turn(), self._lock:
-            refused = self.refuses()
-            self.refused += refused
-        return refused
-
-
-class FastClock(FakeClock):
-    """The real clock, thirty times as fast."""
+    def __init__(self, threads: int) -> None:
+        self._time = 0.0
+        self._awake = threads
+        self._ends: list[float] = []
+        self._moved = threading.Condition()
 
     def monotonic(self) -> float:
-        return time.monotonic() * 30
+        return self._time
 
     def sleep(self, seconds: float) -> None:
-        time.sleep(seconds / 30)
+        with self._moved:
+            end = self._time + seconds
+            self._ends.append(end)
+            self.leave()
+            self._moved.wait_for(lambda: self._time >= end)
+
+    def leave(self) -> None:
+        """One thread less is awake."""
+        with self._moved:
+            self._awake -= 1
+            if not self._awake and self._ends:
+                self._time = min(self._ends)
+                self._awake = self._ends.count(self._time)
+                self._ends = [end for end in self._ends if end > self._time]
+                self._moved.notify_all()
+
+
+def refused(count: int, refuses: Callable[[float], bool], threads: int = 20) -> int:
+    """How many of so many calls within a budget of 20 a second the other side refuses."""
+    clock = SharedClock(threads)
+    budget = Budget(20, clock)
+    left, refusals, lock = list(range(count)), [], threading.Lock()
+
+    def is_refused() -> bool:
+        with budget.turn(), lock:
+            return refuses(clock.monotonic())
+
+    def work() -> None:
+        with suppress(IndexError):
+            while True:
+                left.pop()
+                while is_refused():
+                    refusals.append(1)
+                    budget.hold(0.1)
+        clock.leave()
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return len(refusals)
 
 
 def test_no_second_ever_holds_more_than_the_rate() -> None:
-    clock = FastClock()
     arrived: list[float] = []
 
-    def sliding() -> bool:
-        now = clock.monotonic()
+    def sliding(now: float) -> bool:
         arrived.append(now)
         return sum(now - at < 1 for at in arrived) > 20
 
-    calls = Calls(Budget(20, clock), sliding)
-    calls.run(100)
-    assert calls.refused == 0
+    assert refused(100, sliding) == 0
+    assert 4 <= arrived[-1] - arrived[0] < 4.5
 
 
 def test_a_side_that_takes_no_burst_gets_the_calls_one_by_one() -> None:
-    clock = FastClock()
     last = [float("-inf")]
 
-    def strict() -> bool:
-        now = clock.monotonic()
+    def strict(now: float) -> bool:
         if now - last[0] < 0.03:
             return True
         last[0] = now
         return False
 
-    calls = Calls(Budget(20, clock), strict)
-    calls.run(60)
-    assert calls.refused < 40
+    assert refused(60, strict) < 40
 
 
 def test_the_budget_begins_at_once_and_goes_on_a_second_later() -> None:

@@ -97,7 +97,7 @@ class Keycloak:
             f"{self.origin}/admin/realms/{realm.NAME}/partialImport",
             json={"ifResourceExists": "FAIL", "users": [fresh.representation()]},
             headers={"Authorization": f"Bearer {self._token(realm.ADMIN_CLIENT)}"},
-            timeout=30,
+            timeout=120,
         )
         assert reply.ok, reply.text
         return fresh
@@ -108,7 +108,7 @@ class Keycloak:
             "client_id": client,
             "client_secret": realm.SECRET,
         }
-        reply = requests.post(self.token_url, data=fields, timeout=30)
+        reply = requests.post(self.token_url, data=fields, timeout=120)
         assert reply.ok, reply.text
         return str(reply.json()["access_token"])
 
@@ -247,7 +247,7 @@ def _started(folder: Path) -> Keycloak:
 
 
 def _fetched(url: str) -> requests.Response:
-    reply = requests.get(url, timeout=30)
+    reply = requests.get(url, timeout=120)
     assert reply.ok, f"{url}: {reply.status_code}"
     return reply
 

@@ -125,4 +125,4 @@ def _listens(path: Path) -> bool:
 
 def _owned(environ: Mapping[str, str], name: str) -> bool:
     with open_dbus_connection(environ["DBUS_SESSION_BUS_ADDRESS"]) as bus:
-        return bool(bus.send_and_get_reply(message_bus.NameHasOwner(name), timeout=5).body[0])
+        return bool(bus.send_and_get_reply(message_bus.NameHasOwner(name), timeout=120).body[0])

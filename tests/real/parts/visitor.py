@@ -39,7 +39,7 @@ class Visitor:
     def __init__(self, url: str) -> None:
         self._session = requests.Session()
         self._session.cookies = _LoopbackJar()
-        self._show(self._session.get(url, timeout=30))
+        self._show(self._session.get(url, timeout=120))
 
     def _show(self, reply: requests.Response) -> None:
         self.status = reply.status_code
@@ -65,7 +65,7 @@ class Visitor:
             for field in found.select("input[name]")
         }
         action = urljoin(self.url, str(found.get("action") or ""))
-        self._show(self._session.post(action, data=fields | values, timeout=30))
+        self._show(self._session.post(action, data=fields | values, timeout=120))
 
     def saml_response(self) -> etree._Element:
         """The Response that the page is about to post to AWS, not verified."""
