@@ -10,7 +10,7 @@ import click
 
 from broker.cli.app import App, command
 from broker.cli.config_update import update
-from broker.cli.trusting import agreed_to_trust
+from broker.cli.trusting import agreed_to_trust, consent_to_fetch
 from broker.config import NoConfig, Profile, SpoiledFile
 from broker.config.load import find, read
 from broker.config.models import json_schema
@@ -88,7 +88,9 @@ def trust(app: App, *, file: str | None, revoke: bool, yes: bool) -> None:
     """Trust a config file as it is now; after a change it asks again."""
     path = Path(file).absolute() if file else _found(app)
     try:
-        subject = subject_of(path, path.read_bytes(), app.environ, fetch=True)
+        subject = subject_of(
+            path, path.read_bytes(), app.environ, consent=consent_to_fetch(app, yes=yes)
+        )
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     if file is None and subject.document.data is None:

@@ -12,8 +12,9 @@ import click
 
 from broker.cli.app import App, command
 from broker.cli.change import agreed, diff
+from broker.cli.trusting import consent_to_fetch
 from broker.config.document import parse
-from broker.config.extending import extended
+from broker.config.extending import Consent, extended
 from broker.config.load import find, read
 from broker.config.trust import Trust, subject_of
 from broker.errors import ConfigError, InteractionRequired
@@ -52,7 +53,8 @@ def update(app: App, *, name: str | None, dry_run: bool, yes: bool) -> None:
     after = before
     for pin in changed:
         after = after.replace(str(pin.old).encode(), str(pin.new).encode())
-    told = _consequences(_data(path, before, app), _data(path, after, app))
+    consent = consent_to_fetch(app, yes=yes)
+    told = _consequences(_data(path, before, app, consent), _data(path, after, app, consent))
     change = diff(path, before, after) + "".join(f"{line}\n" for line in told)
     done = bool(changed) and not dry_run and agreed(app, change, yes=yes)
     if done:
@@ -86,10 +88,11 @@ def _pins(repositories: Repositories, text: str, name: str | None) -> Iterator[_
             yield _Pin(old, new)
 
 
-def _data(path: Path, content: bytes, app: App) -> dict[str, Any]:
+def _data(path: Path, content: bytes, app: App, consent: Consent) -> dict[str, Any]:
     """The merged config of a content; empty where it is not complete."""
     try:
-        data = extended(parse(content, str(path)), path, app.environ, fetch=True).document.data
+        whole = extended(parse(content, str(path)), path, app.environ, consent=consent)
+        data = whole.document.data
     except ConfigError:
         return {}
     return data if isinstance(data, dict) else {}

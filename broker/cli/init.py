@@ -113,9 +113,11 @@ def _extending(app: App, source: str, branch: str | None) -> str:
     reference = Reference.parse(text if pinned else f"{address}@HEAD#{file}")
     if reference is None:
         raise UsageError(f"{source} is no address of a git repository", hint="git+https://…#FILE")
+    repositories = Repositories(app.environ)
     wanted = branch or (reference.revision if pinned else None)
     if not reference.is_pinned:
-        reference = reference.at(Repositories(app.environ).newest(reference, wanted))
+        reference = reference.at(repositories.newest(reference, wanted))
+    repositories.fetch(reference)  # the person has named it
     comment = f"  # {wanted}" if wanted and wanted != reference.revision else ""
     return f'version: 1\nextends:\n  - "{reference}"{comment}\n'
 

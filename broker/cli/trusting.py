@@ -1,4 +1,4 @@
-"""The question of trust: the file or what changed in it, then what it does. Owns that page."""
+"""The questions of trust: whether a repository is contacted, and the page of what a file does."""
 
 from __future__ import annotations
 
@@ -6,11 +6,39 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from broker.cli.change import diff
-from broker.config.consequences import consequences
+from broker.config.consequences import consequences, shown_host
+from broker.config.extending import Consent
 from broker.config.trust import Subject, Trust
+from broker.errors import InteractionRequired
 
 if TYPE_CHECKING:
+    from broker.cli.app import App
+    from broker.ports.git import Reference
     from broker.ports.ui import Ui
+
+
+def consent_to_fetch(app: App, *, yes: bool) -> Consent:
+    """Asks before a host is contacted, once a host; without a person the command typed is consent.
+
+    Raises:
+        InteractionRequired: By the consent: the person says no.
+    """
+    agreed: set[str] = set()
+
+    def consent(reference: Reference) -> None:
+        host = shown_host(reference.host)
+        if not host or host in agreed:
+            return
+        if yes or not app.ui.interactive:
+            app.note(f"fetching {reference.url} from {host}")
+        elif not app.ui.confirm(f"Contact {host}?", about=f"{reference} is to be fetched."):
+            raise InteractionRequired(
+                f"{reference.url} has not been fetched: {host} was not to be contacted",
+                hint="take it out of `extends`, or agree to it",
+            )
+        agreed.add(host)
+
+    return consent
 
 
 def trusted_now(ui: Ui, environ: Mapping[str, str], subject: Subject) -> bool:

@@ -9,7 +9,7 @@ is another one, and taken whole.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from broker.ports.git import Reference, Repositories
 MAX_DEPTH = 10
 MAX_FILES = 50
 """Lines of `extends` in all files together; what they bring together has the bounds of one file."""
+Consent = Callable[[Reference], None]
+"""Called before a repository is contacted; raises where it may not be."""
 _BY_KEY = ("defaults", "report")
 _BY_ENTRY = ("providers", "profiles")
 
@@ -42,7 +44,7 @@ class Extended:
 
 
 def extended(
-    document: Document, path: Path, environ: Mapping[str, str], *, fetch: bool = False
+    document: Document, path: Path, environ: Mapping[str, str], *, consent: Consent | None = None
 ) -> Extended:
     """The document with what it extends.
 
@@ -50,21 +52,24 @@ def extended(
         document: The nearest file, parsed.
         path: Where it lies.
         environ: Says where the cache of git's files lies.
-        fetch: Whether what is not in the cache may be fetched.
+        consent: To fetch what is not in the cache; without it nothing is fetched.
 
     Raises:
         ConfigError: A file is missing or wrong, not pinned, not fetched, or they run in a circle.
+        AwsLoginError: As `consent` has it.
     """
     found = Extended(document)
-    reader = _Reader(found, environ, fetch=fetch)
+    reader = _Reader(found, environ, consent)
     found.document = reader.read(document, path, (os.path.realpath(path),))
     return found
 
 
 class _Reader:
-    def __init__(self, found: Extended, environ: Mapping[str, str], *, fetch: bool) -> None:
+    def __init__(
+        self, found: Extended, environ: Mapping[str, str], consent: Consent | None
+    ) -> None:
         self._found = found
-        self._fetch = fetch
+        self._consent = consent
         self._files, self._bytes = MAX_FILES, MAX_BYTES
         self._repositories = Repositories(environ)
 
@@ -91,7 +96,8 @@ class _Reader:
         if len(above) > MAX_DEPTH:
             raise ConfigError(f"more than {MAX_DEPTH} files extend one another")
         if isinstance(target, Reference):
-            if self._fetch:
+            if self._consent and not self._repositories.has(target):
+                self._consent(target)
                 self._repositories.fetch(target)
             content, shown = self._repositories.read(target), str(target)
             if target not in self._found.references:

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from broker.config.commands import commands_in, files_of
 from broker.config.document import Document, parse
-from broker.config.extending import extended
+from broker.config.extending import Consent, extended
 from broker.errors import ConfigError
 from broker.paths import data_dir, private_dir, read_or_none, read_own_or_none, write_private
 
@@ -134,7 +134,7 @@ class Trust:
 
 
 def subject_of(
-    path: Path, content: bytes, environ: Mapping[str, str], *, fetch: bool = False
+    path: Path, content: bytes, environ: Mapping[str, str], *, consent: Consent | None = None
 ) -> Subject:
     """What trust in a file is asked for; of a broken YAML its content alone.
 
@@ -142,14 +142,15 @@ def subject_of(
         path: The file.
         content: Its bytes.
         environ: Says where the cache of git's files lies.
-        fetch: Whether what it extends may be fetched.
+        consent: To fetch what it extends; without it nothing is fetched.
 
     Raises:
         NetworkError: What it extends cannot be fetched.
+        AwsLoginError: As `consent` has it.
     """
     try:
         document = parse(content, str(path))
-        whole = extended(document, path, environ, fetch=fetch)
+        whole = extended(document, path, environ, consent=consent)
     except ConfigError:
         return Subject(path, content, Document(str(path), None))
     return Subject(path, content, whole.document, whole.files)

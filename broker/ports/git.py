@@ -11,10 +11,12 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from broker.errors import ConfigError, NetworkError, UsageError
 from broker.paths import data_dir, private_dir
@@ -65,6 +67,11 @@ class Reference:
         if found["revision"].startswith("-"):
             return None
         return cls(f"{scheme}://{place}", found["revision"], file)
+
+    @property
+    def host(self) -> str:
+        """Who is contacted; empty for a folder of this machine."""
+        return urlsplit(self.url).hostname or ""
 
     @property
     def is_pinned(self) -> bool:
@@ -220,26 +227,45 @@ class Repositories:
             limit = f'ulimit -f {MAX_PACK_BLOCKS}; exec "$@"'
             command = ["/bin/sh", "-c", limit, "git", *command]
         try:
-            done = subprocess.run(
-                command,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=seconds,
-                check=False,
-            )
+            code, out, err = _ended(command, environ, seconds)
         except subprocess.TimeoutExpired:
             raise NetworkError(
                 f"git did not end within {seconds:.0f} s: {url or words[0]}", hint="try again later"
             ) from None
-        if done.returncode == 0:
-            return done.stdout
+        if code == 0:
+            return out
         if may_fail:
             return None
-        said = one_line(done.stderr.decode(errors="replace"), 300)
+        said = one_line(err.decode(errors="replace"), 300)
         raise NetworkError(
             f"git cannot read {url or words[0]}: {said}", hint="check the address and your access"
         )
+
+
+def _ended(
+    command: list[str], environ: Mapping[str, str], seconds: float
+) -> tuple[int, bytes, bytes]:
+    """Run a command to its end, with no terminal to ask at: its exit code, stdout and stderr.
+
+    Raises:
+        TimeoutExpired: It did not end in time; it and what it started are no more.
+    """
+    with subprocess.Popen(
+        command,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except BaseException:  # its helpers that wait for a server end with it
+            if os.name == "posix":
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+            raise
+    return process.returncode, out, err
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
