@@ -20,6 +20,7 @@ from broker.errors import AwsLoginError, ConfigError, LoginRefused, RoleRefused
 from broker.identity import Identity
 from broker.paths import private_dir, state_dir
 from broker.ports.clock import Clock, from_text, to_text
+from broker.private_opener import private_opener
 from broker.session import Session
 from broker.settings import settings
 
@@ -136,8 +137,7 @@ class EventLog:
             return
         private_dir(self.folder)
         path = self.folder / f"{day.isoformat()}.jsonl"
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        handle = os.open(path, flags, 0o600)
+        handle = private_opener(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             size = os.fstat(handle).st_size
             torn = size and os.pread(handle, 1, size - 1) != b"\n" if os.name == "posix" else False

@@ -132,11 +132,6 @@ def write_private(path: Path, content: bytes) -> None:
     write_whole(path, content)
 
 
-def private_opener(path: str, flags: int) -> int:
-    """For `open(…, opener=…)`: a file that is made has mode 0600."""
-    return os.open(path, flags, 0o600)
-
-
 def read_or_none(path: Path) -> bytes | None:
     """The content of a file, or None where there is none."""
     try:

@@ -14,8 +14,8 @@ from broker.arn import account_of
 from broker.credentials import RoleParameters
 from broker.environment import for_shell, variables
 from broker.errors import UsageError
-from broker.paths import private_opener
 from broker.ports.clock import to_local_text
+from broker.private_opener import private_opener
 from broker.session import Session
 from broker.terminal_text import escape_controls
 

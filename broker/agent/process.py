@@ -24,6 +24,7 @@ if __name__ == "__main__":
 from broker.agent.refresh import now
 from broker.agent.server import AgentServer
 from broker.hardening import harden
+from broker.private_opener import private_opener
 from broker.warm import is_private, socket_path
 
 TICK = 5.0
@@ -47,7 +48,7 @@ def listen(folder: str) -> tuple[socket.socket, str]:
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")
         short = runtime if len(runtime) < 60 and os.path.isdir(runtime) else "/tmp"  # noqa: S108
         path = os.path.join(tempfile.mkdtemp(prefix="awslogin-", dir=short), "socket")
-        with open(f"{where}.new", "w", encoding="utf-8", opener=_private) as file:
+        with open(f"{where}.new", "w", encoding="utf-8", opener=private_opener) as file:
             file.write(path)
         os.replace(f"{where}.new", where)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -57,10 +58,6 @@ def listen(folder: str) -> tuple[socket.socket, str]:
     listener.listen(512)
     os.replace(f"{path}.new", path)
     return listener, path
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def main(folder: str, idle: str, life: str, lock: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from broker.errors import UsageError
 from broker.owned_tempdir import owned_tempdir
-from broker.paths import private_opener
+from broker.private_opener import private_opener
 from broker.report.finding import Rule, Source
 
 MAX_FILE_BYTES = 256 << 20

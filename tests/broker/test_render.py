@@ -239,6 +239,13 @@ def test_a_masks_percent_is_not_taken_for_a_line_end(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "env").stat().st_mode) == 0o600
 
 
+def test_github_follows_no_link(tmp_path: Path) -> None:
+    (tmp_path / "env").symlink_to(tmp_path / "another")
+    with pytest.raises(UsageError, match="GITHUB_ENV cannot be written"):
+        render.github(SESSION, {"GITHUB_ENV": str(tmp_path / "env")})
+    assert not (tmp_path / "another").exists()
+
+
 @pytest.mark.parametrize("environ", [{}, {"GITHUB_ENV": ""}, {"GITHUB_ENV": "/no/such/folder/x"}])
 def test_github_without_its_file(environ: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="GITHUB_ENV"):
