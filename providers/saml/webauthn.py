@@ -33,7 +33,7 @@ def challenge_of(page: str, options: Any, *, credentials: list[Any] | None = Non
     allowed = [one.get("id") for one in api.objects(api.at(options, "allowCredentials"))]
     given = [unpacked(one) for one in (allowed or credentials or [])[:MOST_KEYS]]
     challenge = unpacked(api.at(options, "challenge"))
-    if len(challenge) < 16:  # Web Authentication, 13.4.3
+    if len(challenge) < 8:
         raise UnexpectedReply(
             f"{without_query(page)} asks for a security key without a challenge to sign",
             hint="`idp: browser` can sign in through any page",

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.sandbox.form_idp import FormIdp
+from tests.sandbox.okta_idx import OktaIdx
 from tests.sandbox.relying_party import RelyingParty, unpadded
 from tests.sandbox.server import Answer, Asked, as_json, html
 from tests.sandbox.world import Person, World
@@ -74,6 +75,7 @@ class Okta:
     slow_down: bool = False
     assurance_missing: bool = False
     site: RelyingParty = field(default_factory=RelyingParty)
+    idx: OktaIdx | None = None
     passwords_seen: int = 0
     polls: int = 0
     sent: dict[str, str] = field(default_factory=dict)
@@ -91,10 +93,13 @@ class Okta:
         with self.world.lock:
             if asked.path.startswith("/api/v1/authn"):
                 return self._authn(asked)
+            if self.idx and self.pipeline == "idx" and asked.path.startswith("/idp/idx/"):
+                return self.idx.handle(asked)
             routes = {
                 ("GET", "/.well-known/okta-organization"): self._organization,
                 ("GET", "/login/sessionCookieRedirect"): self._redirect,
                 ("GET", "/login/step-up/redirect"): self._stepped_up,
+                ("GET", "/login/token/redirect"): self._signed_in_by_idx,
                 ("GET", APP): self._app,
                 ("POST", "/oauth2/v1/device/authorize"): self._authorize,
                 ("POST", "/oauth2/v1/token"): self._token,
@@ -295,7 +300,9 @@ class Okta:
         sid = asked.cookies.get("sid", "")
         person = self._sessions.get(sid)
         if person is None:
-            return html("<title>Corp - Sign In</title><body id=login><script>var x=1;</script>")
+            token = self.idx.started() if self.idx and self.pipeline == "idx" else ""
+            hidden = f"var stateToken = '{token.replace('-', chr(92) + 'x2D')}';" if token else ""
+            return html(f"<title>Corp - Sign In</title><body id=login><script>{hidden}</script>")
         if self.step_up and sid not in self._stepped:
             token = "00" + secrets.token_urlsafe(16) + "-y"
             self._transactions[token] = Transaction(person, "MFA_REQUIRED", step_up=True)
@@ -307,6 +314,15 @@ class Okta:
         if not person.roles:
             return html("<title>Corp - You're not allowed</title><body id=denied>", 403)
         return self._saml(person)
+
+    def _signed_in_by_idx(self, asked: Asked) -> Answer:
+        person = self.idx.spent(asked.query.get("stateToken", "")) if self.idx else None
+        if person is None:
+            return html("<title>Error</title>", 403)
+        sid = secrets.token_urlsafe(16)
+        self._sessions[sid] = person
+        cookie = f"sid={sid}; Path=/; Secure; HttpOnly"
+        return Answer(302, "", {"Location": APP, "Set-Cookie": cookie})
 
     def _stepped_up(self, asked: Asked) -> Answer:
         transaction = self._transactions.pop(asked.query.get("stateToken", ""), None)

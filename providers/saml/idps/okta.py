@@ -8,8 +8,10 @@ from broker.errors import ConfigError, UnexpectedReply
 from broker.ports.urls import joined
 from providers.saml import api
 from providers.saml.idp import IdentityProvider
+from providers.saml.idps import okta_device
 from providers.saml.idps.okta_classic import Classic
 from providers.saml.idps.okta_engine import IdentityEngine, needs_identity_engine
+from providers.saml.idps.okta_idx import Idx
 
 
 class Okta(IdentityProvider):
@@ -27,7 +29,7 @@ class Okta(IdentityProvider):
 
     def forget(self) -> None:
         """Be a new device at the next sign-in."""
-        self.ports.secrets.forget("device")
+        okta_device.forget(self.ports.secrets)
         self.ports.secrets.forget("okta-tokens")
 
     def _require_the_right_app(self) -> None:
@@ -54,11 +56,15 @@ class Okta(IdentityProvider):
             return False
 
     def _by_identity_engine(self) -> str:
+        """By a device code where the YAML has its client, else as the sign-in page does it."""
         given = {"client_id": self.options.client_id, "app_id": self.options.app_id}
         missing = [name for name, value in given.items() if not value]
-        if missing:
+        if not missing:
+            return IdentityEngine(self).response()
+        on_page = Idx(self).response() if len(missing) == len(given) else None
+        if on_page is None:
             raise needs_identity_engine(self.url, missing)
-        return IdentityEngine(self).response()
+        return on_page
 
 
 def _no_app(url: str, why: str) -> ConfigError:

@@ -5,16 +5,15 @@ Source: Okta's Authentication API reference; https://developer.okta.com.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from broker.errors import LoginRefused, UnexpectedReply
 from broker.ports.http import Reply
-from broker.ports.urls import is_loopback, joined
+from broker.ports.urls import joined
 from providers.saml import api, script
 from providers.saml.api import Answer
 from providers.saml.idp import IdentityProvider
+from providers.saml.idps import okta_device
 from providers.saml.idps.okta_api import Authn, RefusedError, link
 from providers.saml.idps.okta_engine import needs_identity_engine
 from providers.saml.idps.okta_factors import SecondFactors
@@ -59,7 +58,7 @@ class Classic:
 
     def response(self) -> str:
         """From the password to the SAMLResponse."""
-        self._be_the_same_device()
+        okta_device.be_the_same(self._http, self._idp.ports.secrets, self._idp.url)
         page = self._with_session(self._until_success(self._password({})))
         for _ in range(MAX_STEP_UPS):
             token = script.variable(page.text, "stateToken")
@@ -67,7 +66,7 @@ class Classic:
                 break
             page = self._step_up(token)
         encoded = self._pages.onward(page)
-        self._keep_the_device()
+        okta_device.keep(self._http, self._idp.ports.secrets)
         return encoded
 
     def _until_success(self, answer: Answer) -> Answer:
@@ -164,22 +163,3 @@ class Classic:
                 raise needs_identity_engine(self._idp.url, ["client_id", "app_id"]) from None
             raise LoginRefused(f"Okta refused: {refused.said or refused.code}") from None
         return self._with_session(self._until_success({"stateToken": token, **answer}))
-
-    # The remembered device
-
-    def _be_the_same_device(self) -> None:
-        """Show the device token of the last sign-in; a new device names itself."""
-        kept = self._idp.ports.secrets.recall("device")
-        host = urlsplit(self._idp.url).hostname or ""
-        self._http.cookies.set(
-            "DT",
-            kept["token"] if kept else secrets.token_urlsafe(18),
-            domain=host if "." in host else f"{host}.local",
-            path="/",
-            secure=not is_loopback(host),
-        )
-
-    def _keep_the_device(self) -> None:
-        tokens = [cookie.value for cookie in self._http.cookies if cookie.name == "DT"]
-        if tokens and tokens[-1]:
-            self._idp.ports.secrets.remember("device", {"token": tokens[-1]}, until=None)
