@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 VENV := .venv/installed
 
-.PHONY: venv demo test lint bench fuzz docs clean
+.PHONY: venv demo test lint bench fuzz kills docs clean
 
 venv: $(VENV)
 
@@ -33,6 +33,11 @@ bench: $(VENV)
 
 fuzz: $(VENV)
 	$(BIN)/python -m tests.fuzz
+
+# Commands killed before each of their changes to files; the suite tries a few.
+kills: export AWSLOGIN_TEST_KILLS = all
+kills: $(VENV)
+	$(BIN)/python -m pytest -n 2 tests/test_kills_story.py $(ARGS)
 
 docs: $(VENV)
 	$(BIN)/awslogin config schema > docs/config.schema.json

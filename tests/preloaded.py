@@ -34,6 +34,7 @@ LOCALE = ("LANG", "LC_", "TZ")
 """Variables that an interpreter reads before our code, by how their names begin: a server each."""
 UNLIKE = ("PYTHON", "LD_")
 """Variables that want a fresh start."""
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 NUMBER = 8
 """Bytes of a number from the server."""
 CHEAP_SCRYPT = {"n": 2, "r": 1, "p": 1}
@@ -283,6 +284,8 @@ def become(streams: list[int], number: int) -> dict[str, Any]:
         module, _, constant = name.rpartition(".")
         if name == "speed":
             hurry(value)
+        elif name == "killed_at":
+            die_before_change(int(value))
         else:
             assert hasattr(sys.modules[module], constant), name
             setattr(sys.modules[module], constant, value)
@@ -297,6 +300,27 @@ def hurry(speed: float) -> None:
     clock: Any = sys.modules["broker.ports.clock"]
     clock.Clock.monotonic = lambda _: time.monotonic() * speed
     clock.Clock.sleep = lambda _, seconds: time.sleep(seconds / speed)
+
+
+CHANGES = {
+    f"os.{name}" for name in ("rename", "remove", "mkdir", "rmdir", "chmod", "link", "symlink")
+}
+"""Audit events of Python for what changes files, beside `open` for writing."""
+
+
+def die_before_change(number: int) -> None:
+    """Let this process be killed right before its change to files of this number, from 1 on."""
+    left = number
+
+    def hook(event: str, details: tuple[Any, ...]) -> None:
+        nonlocal left
+        writes = event == "open" and isinstance(details[2], int) and details[2] & WRITES
+        if writes or event in CHANGES:
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
 
 
 if __name__ == "__main__":

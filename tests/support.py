@@ -91,7 +91,7 @@ class Home:
         self.folder = folder
         self.work = folder / "work"
         self.changes: dict[str, float] = dict(patient.LIMITS)
-        """What is other in forks: a constant by its full name, and `speed` of the clock port."""
+        """What is other in forks: constants by their full names, `speed`, `killed_at`."""
         self.work.mkdir(parents=True, exist_ok=True)
         self.environ = {name: os.environ[name] for name in _KEPT if name in os.environ} | {
             "HOME": str(folder),

@@ -93,11 +93,22 @@ def _config_of(app: App, *, source: str | None, branch: str | None, **options: A
         there = None
     if source:
         if own.exists():
-            raise UsageError(f"{own} is there already", hint=f"add {source} to its `extends`")
+            hint = f"add {source} to its `extends`"
+            if _repository_or_path(source) in own.read_text(errors="replace"):
+                hint = "it extends that: `awslogin init` goes on from there"
+            raise UsageError(f"{own} is there already", hint=hint)
         return _written(own, _extending(app, source, branch))
     if there:
         return there
     return _written(own, _first(app, _answers(app, **options)))
+
+
+def _repository_or_path(source: str) -> str:
+    """What `extends` names, whatever the commit and file."""
+    if not source.startswith("git+"):
+        return str(expanded(source).absolute())
+    address = source.partition("#")[0]
+    return address.rpartition("@")[0] if "@" in address.rpartition("/")[2] else address
 
 
 def _extending(app: App, source: str, branch: str | None) -> str:
