@@ -55,10 +55,10 @@ KINDS = {
         takes=_BROWSERS,
         password_hosts=("console.jumpcloud.com", "console.eu.jumpcloud.com"),
     ),
-    "auth0": _BY_BROWSER,
-    "akamai": _BY_BROWSER,
-    "netiq": _BY_BROWSER,
-    "pingone": _BY_BROWSER,
+    "auth0": Kind("auth0:Auth0", takes=_BROWSERS),
+    "akamai": Kind("akamai:Akamai", takes=_BROWSERS),
+    "netiq": Kind("netiq:NetIq", takes=_BROWSERS),
+    "pingone": Kind("pingone:PingOne", takes=_BROWSERS),
     # Asks for a captcha, and refuses what is no browser.
     "google": _BY_BROWSER,
 }
@@ -70,6 +70,9 @@ READERS = (
     "pingfederate:PingPages",
     "f5:F5Pages",
     "authentik:AuthentikPages",
+    "auth0:Auth0Pages",
+    "netiq:NetIqPages",
+    "pingone:PingOnePages",
 )
 """Who knows one provider's pages; the walk asks them in this order, whatever `idp` says."""
 

@@ -21,8 +21,8 @@ from providers.saml.forms import Form, Kind, absolute, read_form
 from providers.saml.markup import Outline, bounded, read_html
 
 _CAPTCHA = (
-    ".g-recaptcha, .h-captcha, .cf-turnstile, iframe[src*=aptcha], img[src*=aptcha],"
-    " audio[src*=aptcha], input[name*=aptcha]:not([type=hidden]),"
+    ".g-recaptcha, .h-captcha, .cf-turnstile, [data-captcha-provider], iframe[src*=aptcha],"
+    " img[src*=aptcha], audio[src*=aptcha], input[name*=aptcha]:not([type=hidden]),"
     " input[id*=aptcha]:not([type=hidden])"
 )
 _DUO = "#duo_iframe, [data-sig-request], iframe[src*=duosecurity], input[value^=DuoAdfs]"

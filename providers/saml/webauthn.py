@@ -72,8 +72,8 @@ def packed(raw: bytes) -> str:
 
 def unpacked(text: object) -> bytes:
     """The bytes of base64 of either alphabet; empty where it is none."""
-    if isinstance(text, list):  # some write them as numbers
-        return bytes(n for n in text if isinstance(n, int) and 0 <= n < 256)
+    if isinstance(text, list):  # some write them as numbers, Java's with a sign
+        return bytes(n & 255 for n in text if isinstance(n, int) and -129 < n < 256)
     plain = str(text or "").strip().rstrip("=").replace("+", "-").replace("/", "_")
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), altchars=b"-_", validate=True)

@@ -5,6 +5,7 @@
         sandbox.urls               # sts, iam, oidc, portal, signin, idp, issuer, control, twins
         sandbox.start_url          # Identity Center's; sandbox.idp.url is the form provider's
         sandbox.adfs, .shibboleth, .ping, .authentik, .jumpcloud   # twins: .url, .habits, .seen
+        sandbox.auth0, .netiq, .pingone, .akamai                   # as well
         sandbox.okta, sandbox.entra, sandbox.onelogin    # twins: .url and knobs of their own
         sandbox.ann, sandbox.bob   # IAM users' own keys; ann has an MFA device
         sandbox.code("ann")        # the current one-time code of that device
@@ -31,8 +32,21 @@ from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from tests.sandbox import adfs, authentik, jumpcloud, openid, saml, shibboleth
+from tests.sandbox import (
+    adfs,
+    akamai,
+    auth0,
+    authentik,
+    jumpcloud,
+    netiq,
+    openid,
+    pingone,
+    saml,
+    shibboleth,
+)
 from tests.sandbox.adfs import Adfs
+from tests.sandbox.akamai import Akamai
+from tests.sandbox.auth0 import Auth0
 from tests.sandbox.authentik import Authentik
 from tests.sandbox.control import Control
 from tests.sandbox.entra import Entra
@@ -41,11 +55,13 @@ from tests.sandbox.iam import Iam
 from tests.sandbox.identity_center import Oidc, Portal
 from tests.sandbox.jumpcloud import JumpCloud
 from tests.sandbox.keys import rsa_key
+from tests.sandbox.netiq import NetIq
 from tests.sandbox.oidc import AUDIENCE, Issuer, keys_of
 from tests.sandbox.okta import Okta
 from tests.sandbox.onelogin import OneLogin
 from tests.sandbox.openid import OpenId
 from tests.sandbox.pingfederate import PingFederate
+from tests.sandbox.pingone import PingOne
 from tests.sandbox.server import FOR_EVER, Answer, Asked, Fault, Service, urls
 from tests.sandbox.shibboleth import Shibboleth
 from tests.sandbox.signin import Signin
@@ -78,6 +94,10 @@ class Sandbox:
         self.ping = PingFederate(self.world, self.idp)
         self.authentik = Authentik(self.world, self.idp)
         self.jumpcloud = JumpCloud(self.world, self.idp)
+        self.auth0 = Auth0(self.world, self.idp)
+        self.netiq = NetIq(self.world, self.idp)
+        self.pingone = PingOne(self.world, self.idp)
+        self.akamai = Akamai(self.world, self.idp)
         self.oidc = Oidc(self.world)
         self.portal = Portal(self.world, self.oidc)
         self.issuer = Issuer(self.world)
@@ -101,6 +121,10 @@ class Sandbox:
             "pingid": self.ping.handle_pingid,
             "authentik": self.authentik.handle,
             "jumpcloud": self.jumpcloud.handle,
+            "auth0": self.auth0.handle,
+            "netiq": self.netiq.handle,
+            "pingone": self.pingone.handle,
+            "akamai": self.akamai.handle,
             "issuer": self.issuer.handle,
             "openid": self.openid.handle,
             "control": Control(self).handle,
@@ -120,7 +144,12 @@ class Sandbox:
         self.ping.url, self.ping.pingid_url = self.urls["ping"], self.urls["pingid"]
         self.authentik.url = self.urls["authentik"] + authentik.APP
         self.jumpcloud.url = self.urls["jumpcloud"] + jumpcloud.APP
-        for site, name in ((self.authentik.site, "authentik"), (self.jumpcloud.site, "jumpcloud")):
+        self.auth0.url = self.urls["auth0"] + auth0.APP
+        self.netiq.url = self.urls["netiq"] + netiq.APP
+        self.pingone.url = self.urls["pingone"] + pingone.APP
+        self.akamai.url = self.urls["akamai"] + akamai.APP
+        for name in ("authentik", "jumpcloud", "pingone"):
+            site = getattr(self, name).site
             site.origin, site.rp_id = self.urls[name], "127.0.0.1"
         self.issuer.url = self.urls["issuer"]
         arn = f"arn:aws:iam::{DEV}:oidc-provider/ci"
