@@ -75,7 +75,8 @@ def init(app: App, *, with_setup: bool | None, with_login: bool, yes: bool, **op
     app.note(f"the config is {path}")
     _discovered(app)
     _store_keys(app)
-    if with_setup or (with_setup is None and app.ui.interactive and _wants_setup(app, yes=yes)):
+    if with_setup or (with_setup is None and app.ui.interactive):
+        app.note("with a change to AWS's own file `aws --profile NAME` and every SDK sign in, too")
         _run(app, "setup", *words)
     _run(app, "doctor", "--only-wrong")
     if with_login and app.config.names:
@@ -247,10 +248,6 @@ def _store_keys(app: App) -> None:
         and not holder.held_keys(name)
     ):
         _run(app, "add", name)
-
-
-def _wants_setup(app: App, *, yes: bool) -> bool:
-    return yes or app.ui.confirm("Let `aws --profile NAME` and every SDK sign in by awslogin?")
 
 
 def _stands_here(app: App, path: Path) -> bool:
