@@ -16,6 +16,7 @@ from tests.real.parts.aws import ADMIN, READ_ONLY
 from tests.real.parts.keycloak import Keycloak
 from tests.real.parts.keycloak_realm import Person
 from tests.sandbox import Sandbox
+from tests.sandbox.soft_key import SoftKey
 from tests.support import Home
 
 KINDS = pytest.mark.parametrize("idp", ["keycloak", "auto", "form"])
@@ -61,6 +62,29 @@ def test_refusals(
     person = keycloak.people[name]
     with pytest.raises(LoginRefused, match=words):
         walk(trusting, keycloak, person, password=password or person.password).arn(ANYTHING)
+
+
+@pytest.mark.parametrize("name", ["wanda", "xenia"])
+def test_a_security_key_without_a_browser(trusting: Sandbox, keycloak: Keycloak, name: str) -> None:
+    person = keycloak.add(keycloak.people[name])  # a key counts how often it was used
+    assert person.passkey
+    key = SoftKey()
+    key.hold("127.0.0.1", person.passkey.number.to_bytes(16), person.passkey.key())
+    signing = walk(trusting, keycloak, person, key=key, answers=[])
+    assert signing.arn(ANYTHING).endswith(person.name)
+    assert key.asked_for == ["127.0.0.1"]
+
+
+def test_a_security_key_that_signs_for_another_person(
+    trusting: Sandbox, keycloak: Keycloak
+) -> None:
+    wanda, other = (keycloak.add(keycloak.people[name]) for name in ("wanda", "xenia"))
+    assert wanda.passkey
+    assert other.passkey
+    key = SoftKey()
+    key.hold("127.0.0.1", wanda.passkey.number.to_bytes(16), other.passkey.key())
+    with pytest.raises((LoginRefused, UnexpectedReply)):
+        walk(trusting, keycloak, wanda, key=key, answers=[]).arn(ANYTHING)
 
 
 @KINDS

@@ -54,6 +54,10 @@ class SoftKey(CtapDevice):
         self._credentials[credential] = (rp_id, made)
         return credential, made.public_key()
 
+    def hold(self, rp_id: str, credential: bytes, private_key: ec.EllipticCurvePrivateKey) -> None:
+        """Hold a credential that was made elsewhere."""
+        self._credentials[credential] = (rp_id, private_key)
+
     @property
     def capabilities(self) -> int:
         return int(CAPABILITY.CBOR)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 
 from broker.ports.http import Reply
+from broker.ports.urls import origin
 from broker.terminal_text import one_line
+from providers.saml import script, webauthn
 from providers.saml.choices import Option, kind_of
 from providers.saml.forms import Form, Kind
 from providers.saml.page import Page
-from providers.saml.refusals import UnknownPageError, demand
+from providers.saml.refusals import UnknownPageError, demand, refusal
 from providers.saml.walk import PageReader, Walk
 
 _ANOTHER_WAY = "#kc-select-try-another-way-form"
@@ -53,7 +55,10 @@ class KeycloakPages(PageReader):
             return cls._choose_method(page, walk, methods)
         another = page.form(_ANOTHER_WAY)
         code = page.first(Kind.CODE)
-        if page.form("form#webauth") and not (code or page.first(Kind.PASSWORD)):
+        key = page.form("form#webauth")
+        if key and not (code or page.first(Kind.PASSWORD)):
+            if _key_is_usable(walk, is_only=another is None):
+                return cls._sign(page, walk, key)
             if another and walk.choice.mfa != "webauthn":
                 return walk.send(another)
             raise UnknownPageError(page, "asks for a security key or a passkey")
@@ -66,6 +71,9 @@ class KeycloakPages(PageReader):
         """The password first; then what can be used here, of which `mfa` may name a device."""
         if not walk.answers.password_sent:
             methods = [one for one in methods if one[0].kind == _PASSWORD]
+        keys = [(option, form) for option, form in methods if option.kind == "webauthn"]
+        if keys and walk.answers.password_sent and _key_is_usable(walk, is_only=False):
+            return walk.send(keys[0][1])
         usable = [(option, form) for option, form in methods if option.kind != "webauthn"]
         if not usable or walk.choice.mfa == "webauthn":
             raise UnknownPageError(page, "offers only security keys and passkeys here")
@@ -75,6 +83,28 @@ class KeycloakPages(PageReader):
         named = any(walk.choice.mfa in {option.kind, option.label} for option, _ in usable)
         apps = [form for option, form in usable if option.kind == "totp"]
         return walk.send(apps[0]) if walk.choice.mfa and apps and not named else walk.choose(usable)
+
+    @classmethod
+    def _sign(cls, page: Page, walk: Walk, form: Form) -> Reply:
+        """Let the security key sign the challenge that stands in the page's script."""
+        names = ("challenge", "rpId", "userVerification")
+        options = {name: script.variable(page.script, name) for name in names}
+        known = [str(tag.get("value")) for tag in page.soup.select(_KNOWN_KEYS)]
+        asked = webauthn.challenge_of(page.url, options, credentials=[*known])
+        signed = walk.ports.security_keys.answer(asked, walk.ports.ui)
+        response = webauthn.credential(signed)["response"]
+        filled = form.filled(
+            clientDataJSON=response["clientDataJSON"],
+            authenticatorData=response["authenticatorData"],
+            signature=response["signature"],
+            credentialId=webauthn.packed(signed.credential),
+            userHandle=response["userHandle"] or "",
+            error="",
+        )
+        walk.factors_taken += 1
+        if walk.factors_taken > MOST_KEYS:
+            raise refusal(page, "the identity provider does not take the security key")
+        return walk.http.post(form.action, form=filled, only_to={origin(page.url)})
 
     @classmethod
     def _choose_device(cls, page: Page, walk: Walk, form: Form) -> Page:
@@ -90,6 +120,17 @@ class KeycloakPages(PageReader):
         return page.changed(form, form.with_values(**option.values))
 
 
+def _key_is_usable(walk: Walk, *, is_only: bool) -> bool:
+    """Whether a security key is here and wanted: by `mfa`, as the only way, or plugged in."""
+    keys, mfa = walk.ports.security_keys, walk.choice.mfa
+    if not (walk.ports.ui.interactive and keys.are_supported):
+        return False
+    return mfa == "webauthn" or is_only or (mfa is None and keys.are_present())
+
+
+MOST_KEYS = 3
+"""Signatures in one sign-in: a page that asks again and again is a refusal."""
+_KNOWN_KEYS = "form#authn_select input[name=authn_use_chk]"
 _DEVICE = "selectedCredentialId"
 _PASSWORD = "password"  # noqa: S105
 _ELSEWHERE = {"push", "sms", "call", "email", "webauthn"}

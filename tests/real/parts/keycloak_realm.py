@@ -40,7 +40,7 @@ class Passkey:
     @property
     def private_key(self) -> str:
         """Its P-256 key, PKCS #8, base64; what a virtual authenticator is given."""
-        der = self._key().private_bytes(
+        der = self.key().private_bytes(
             serialization.Encoding.DER,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
@@ -49,7 +49,7 @@ class Passkey:
 
     def representation(self) -> dict[str, Any]:
         """The public half as Keycloak keeps it."""
-        point = self._key().public_key().public_numbers()
+        point = self.key().public_key().public_numbers()
         x, y = point.x.to_bytes(32), point.y.to_bytes(32)
         cose = bytes.fromhex("a501020326200121 5820") + x + bytes.fromhex("22 5820") + y
         return {
@@ -68,7 +68,8 @@ class Passkey:
             ),
         }
 
-    def _key(self) -> ec.EllipticCurvePrivateKey:
+    def key(self) -> ec.EllipticCurvePrivateKey:
+        """Its private key."""
         return ec.derive_private_key(self.number, ec.SECP256R1())
 
 
