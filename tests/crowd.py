@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
+from tests import preloaded
 from tests.patient import PATIENT
 from tests.sandbox import Sandbox
 from tests.sandbox.server import Answer, Asked
@@ -26,26 +28,37 @@ class Crowd:
         self.processes: list[subprocess.Popen[str]] = []
 
     def start(
-        self, count: int, *words: str, env: dict[str, str | None] | None = None,
-        command: Sequence[str] = PATIENT,
-    ) -> list[subprocess.Popen[str]]:  # fmt: skip
-        """Start so many, without a terminal."""
+        self, count: int, *words: str, env: dict[str, str | None] | None = None
+    ) -> list[subprocess.Popen[str]]:
+        """Start so many, without a terminal; forks, where no agent spares them the program."""
+        environ = self._home.env(env)
         with self._log.open("a") as log:
-            started = [
-                subprocess.Popen(
-                    [*command, *words],
-                    env=self._home.env(env),
-                    cwd=self._home.work,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    text=True,
-                    start_new_session=True,
-                )
-                for _ in range(count)
-            ]
+            start = self._forked if environ.get("AWSLOGIN_AGENT") == "off" else self._started
+            started = [start(words, environ, log) for _ in range(count)]
         self.processes += started
         return started
+
+    def _forked(
+        self, words: Sequence[str], environ: dict[str, str], log: IO[str]
+    ) -> subprocess.Popen[str]:
+        return preloaded.Forked(
+            [preloaded.COMMAND, *words], environ, self._home.work, subprocess.DEVNULL, log,
+            changes=self._home.changes,
+        )  # fmt: skip
+
+    def _started(
+        self, words: Sequence[str], environ: dict[str, str], log: IO[str]
+    ) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*PATIENT, *words],
+            env=environ,
+            cwd=self._home.work,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
 
     @property
     def said(self) -> str:

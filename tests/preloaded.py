@@ -27,7 +27,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 COMMAND = str(Path(sys.executable).parent / "awslogin")
 LOCALE = ("LANG", "LC_", "TZ")
@@ -65,10 +65,12 @@ class Forked(subprocess.Popen[str]):
         env: Mapping[str, str],
         cwd: Path,
         stdin: int,
+        stderr: int | IO[str] = subprocess.PIPE,
         *,
-        terminal: str,
+        terminal: str = "",
         changes: Mapping[str, float],
     ) -> None:
+        self._kept = stderr if isinstance(stderr, int) else stderr.fileno()
         self._more = {"terminal": terminal, "changes": dict(changes)}
         self._ended, self._link = socket.socketpair()
         super().__init__(
@@ -77,7 +79,7 @@ class Forked(subprocess.Popen[str]):
             cwd=cwd,
             stdin=stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
 
@@ -91,7 +93,7 @@ class Forked(subprocess.Popen[str]):
             self._ended.sendall(json.dumps(job).encode() + b"\n")
         self.pid = self._receive()
         self._child_created = True
-        for descriptor in (stdin, stdout, stderr):
+        for descriptor in {stdin, stdout, stderr} - {self._kept}:
             os.close(descriptor)
 
     def _internal_poll(self, *_: object, **__: object) -> int | None:

@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from tests.configs import config
+from tests.real.parts.process import free_port
 from tests.sandbox import Sandbox
 from tests.strangers import as_nobody
 from tests.support import PATIENCE, Home
@@ -140,8 +141,7 @@ def test_a_port_in_use_is_told_before_anybody_signs_in(team: Home, sandbox: Sand
 
 
 def test_a_fixed_port_is_that_one(serve: Serve) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     _, served = serve("dev", "--port", str(port))
     assert served["port"] == port
 

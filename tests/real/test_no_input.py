@@ -36,10 +36,10 @@ MAY_WRITE = {"setup": {".aws/config"}}
 """What a command is for, outside AWSLOGIN_HOME."""
 
 
-@pytest.fixture
-def bus(tmp_path: Path) -> Iterator[dict[str, str]]:
+@pytest.fixture(scope="module")
+def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A desktop whose Secret Service takes calls and never replies."""
-    with secret_service.silent(tmp_path / "bus") as environ:
+    with secret_service.silent(tmp_path_factory.mktemp("bus")) as environ:
         yield environ
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from broker.errors import UsageError
 from broker.ports.loopback import PATH, LoopbackListener, OneUseAddress
+from tests.real.parts.process import free_port
 from tests.strangers import as_nobody
 from tests.support import PATIENCE
 
@@ -97,8 +98,8 @@ def test_a_taken_port_is_said(listener: LoopbackListener) -> None:
 
 
 def test_a_fixed_port_is_free_again_afterwards() -> None:
-    with LoopbackListener("one") as first:
-        port = port_of(first)
+    port = free_port()
+    with LoopbackListener("one", port) as first:
         get(first, f"{PATH}?code=c&state=one")
     with LoopbackListener("two", port) as second:
         assert get(second, f"{PATH}?code=c&state=one")[0] == 400
