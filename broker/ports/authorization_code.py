@@ -49,7 +49,13 @@ class Proof:
 
 
 def code_by_browser(
-    ports: Ports, address: Address, *, port: int = 0, issuer: str = "", without_browser: str
+    ports: Ports,
+    address: Address,
+    *,
+    port: int = 0,
+    issuer: str = "",
+    must_name_issuer: bool = False,
+    without_browser: str,
 ) -> Returned:
     """Open the browser, and take the code that it brings back.
 
@@ -58,6 +64,7 @@ def code_by_browser(
         address: Makes the address at which the browser begins.
         port: A fixed port of 127.0.0.1; 0 for any free one.
         issuer: Who must be named, where the return names anybody (RFC 9207).
+        must_name_issuer: The issuer says that it always does.
         without_browser: What to do where no browser comes back, for the hint.
 
     Raises:
@@ -77,7 +84,7 @@ def code_by_browser(
         raise LoginRefused(
             "nobody finished the sign-in in the browser", hint=f"run it again{without_browser}"
         )
-    if issuer and answer.get("iss", issuer) != issuer:
+    if issuer and answer.get("iss", "" if must_name_issuer else issuer) != issuer:
         raise UnexpectedReply(
             "the browser came back from another issuer than it was sent to", hint="run it again"
         )

@@ -2,7 +2,7 @@
 
 Nothing that it says is used before it is checked: the issuer is the configured one everywhere, the
 token's signature, audience, time and nonce hold. Source: OpenID Connect Discovery 1.0 section 4,
-OpenID Connect Core 1.0 sections 3.1.2, 3.1.3.7 and 12.2, RFC 7636, RFC 8628, RFC 9207.
+OpenID Connect Core 1.0 sections 3.1.2, 3.1.3.7, 11 and 12.2, RFC 7636, RFC 8628, RFC 9207.
 """
 
 from __future__ import annotations
@@ -20,16 +20,22 @@ from broker.errors import AwsLoginError, ConfigError, LoginRefused, UnexpectedRe
 from broker.ports import Ports
 from broker.ports.authorization_code import code_by_browser
 from broker.ports.device_flow import SLOW_DOWN_SECONDS, NotYetError, Pace, poll, show_code
-from broker.ports.urls import origin
+from broker.ports.urls import origin, require_safe
 from broker.secret import Secret
+from broker.terminal_text import one_line
+from providers.oidc.id_token import subject_of, text_of
 
 if TYPE_CHECKING:
     from broker.ports.http import Reply
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
-"""Signatures by a key that the issuer publishes; `none` and shared secrets never count."""
-LEEWAY_SECONDS = 60
+_OF_THE_CLIENT = {
+    "invalid_client",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+}
+_NAMES_ITSELF = "authorization_response_iss_parameter_supported"
 MAX_KEYS = 100
 
 
@@ -94,6 +100,7 @@ class Issuer:
                 f"{self._issuer} names no {name}",
                 hint="take the other `flow` of the provider" if "device" in name else "",
             )
+        require_safe(address)
         return address
 
     def by_browser(self) -> Tokens:
@@ -111,6 +118,8 @@ class Issuer:
                 "code_challenge": challenge,
                 "code_challenge_method": "S256",
             }
+            if "offline_access" in self._scope.split():  # without it that scope is ignored
+                query["prompt"] = "consent"
             page = self._endpoint("authorization_endpoint")
             return f"{page}{'&' if '?' in page else '?'}{urlencode(query)}"
 
@@ -120,6 +129,7 @@ class Issuer:
             address,
             port=self._port,
             issuer=self._issuer,
+            must_name_issuer=self._endpoints.get(_NAMES_ITSELF) is True,
             without_browser=", or with --no-browser for a code",
         )
         document = self._token(
@@ -142,9 +152,11 @@ class Issuer:
             raise self._refusal(reply)
         started = _object(reply, "the device authorization")
         try:
-            device = Secret(_text(started, "device_code"))
-            address = started.get("verification_uri_complete") or _text(started, "verification_uri")
-            user_code = _text(started, "user_code")
+            device = Secret(text_of(started, "device_code"))
+            address = started.get("verification_uri_complete") or text_of(
+                started, "verification_uri"
+            )
+            user_code = text_of(started, "user_code")
             pace = Pace.of(started.get("interval"), started.get("expires_in"))
         except (KeyError, ValueError, TypeError):
             raise UnexpectedReply(f"{self._issuer} started no device sign-in") from None
@@ -187,9 +199,10 @@ class Issuer:
     def _refusal(self, reply: Reply) -> AwsLoginError:
         """What an error of the token endpoint means (RFC 6749 section 5.2, RFC 8628 3.5)."""
         try:
-            error = str(json.loads(reply.text)["error"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            error = ""
+            document = json.loads(reply.text)
+            error, said = str(document["error"]), str(document.get("error_description") or "")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            error = said = ""
         if error in {"authorization_pending", "slow_down"}:
             slower = SLOW_DOWN_SECONDS if error == "slow_down" else 0.0
             return NotYetError(f"{self._issuer} asks to wait", slower=slower)
@@ -199,13 +212,17 @@ class Issuer:
             return LoginRefused(
                 f"the sign-in at {self._issuer} does not hold: {error}", hint="run it again"
             )
-        if error in {"invalid_client", "unauthorized_client", "invalid_scope"}:
+        if error in _OF_THE_CLIENT:
             return ConfigError(
                 f"{self._issuer} refuses the client {self._client_id}: {error}",
                 hint="it must be a public client that is allowed this flow, scope and"
                 " http://127.0.0.1/oauth/callback on any port",
             )
-        return UnexpectedReply(f"{self._issuer} answered {reply.status} without a token")
+        words = f": {one_line(f'{error} {said}'.strip())}" if error else ""
+        return UnexpectedReply(
+            f"{self._issuer} answered {reply.status} without a token{words}",
+            hint="check `client_id`, `scopes` and `flow` of the provider",
+        )
 
     def _checked(self, document: Mapping[str, Any], nonce: str | None = None) -> Tokens:
         """The tokens of a reply, the ID token checked (OpenID Connect Core section 3.1.3.7).
@@ -217,24 +234,14 @@ class Issuer:
 
         refresh = document.get("refresh_token")
         try:
-            token = Secret(_text(document, "id_token"))
-            claims = jwt.decode(
-                token.reveal(),
-                self._key(token.reveal()),
-                algorithms=list(ALGORITHMS),
-                audience=self._client_id,
+            token = Secret(text_of(document, "id_token"))
+            subject = subject_of(
+                token,
+                self._published_keys,
                 issuer=self._issuer,
-                leeway=LEEWAY_SECONDS,
-                options={"require": ["exp", "iat", "aud", "iss", "sub"]},
+                client_id=self._client_id,
+                nonce=nonce,
             )
-            subject = _text(claims, "sub")
-            others = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
-            if (others or "azp" in claims) and claims.get("azp") != self._client_id:
-                raise ValueError("it is for another client (azp)")
-            if nonce is not None and not hmac.compare_digest(
-                str(claims.get("nonce", "")).encode(), nonce.encode()
-            ):
-                raise ValueError("it is of another sign-in (nonce)")
         except (jwt.PyJWTError, ValueError, KeyError, TypeError, RecursionError) as error:
             known = isinstance(error, jwt.PyJWTError | ValueError)
             what = str(error)[:200] if known else "there is none"
@@ -245,28 +252,10 @@ class Issuer:
         held = isinstance(refresh, str) and refresh
         return Tokens(token, subject, Secret(str(refresh)) if held else None)
 
-    def _key(self, token: str) -> Any:
-        """The issuer's published key that a token names; where it names none, the only one."""
-        import jwt
-
-        header = jwt.get_unverified_header(token)
-        wanted, algorithm = header.get("kid"), header.get("alg")
-        if algorithm not in ALGORITHMS:
-            raise ValueError("it is not signed by a published key")
+    def _published_keys(self) -> object:
+        """What the issuer's JWK set lists now: keys change."""
         reply = self._ports.http.session().get(self._endpoint("jwks_uri"))
-        keys = _object(reply, "the keys").get("keys")
-        found = [
-            key
-            for key in (keys if isinstance(keys, list) else [])[:MAX_KEYS]
-            if isinstance(key, dict)
-            and key.get("use", "sig") == "sig"
-            and key.get("alg", algorithm) == algorithm
-            and key.get("kty") in {"RSA", "EC"}
-            and (wanted is None or key.get("kid") == wanted)
-        ]
-        if len(found) != 1:
-            raise ValueError("its key is not among those that the issuer publishes")
-        return jwt.PyJWK(found[0], algorithm=algorithm).key
+        return _object(reply, "the keys").get("keys")
 
 
 def _object(reply: Reply, what: str) -> dict[str, Any]:
@@ -274,15 +263,3 @@ def _object(reply: Reply, what: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise UnexpectedReply(f"{what} at {reply.url.partition('?')[0]} is no JSON object")
     return document
-
-
-def _text(document: Mapping[str, Any], name: str) -> str:
-    """A field that is text.
-
-    Raises:
-        KeyError, ValueError: It is missing, or something else.
-    """
-    value = document[name]
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"it has no {name}")
-    return value

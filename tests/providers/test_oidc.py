@@ -29,6 +29,7 @@ from tests.sandbox import DEV, PROD, Sandbox
 from tests.sandbox.openid import CLIENT
 
 ROLE = f"arn:aws:iam::{DEV}:role/People"
+DISCOVERY = "/.well-known/openid-configuration"
 REQUEST = Request(profile="dev", region="eu-west-1", role_arn=ROLE, session_name="ann")
 
 
@@ -223,8 +224,7 @@ def test_a_wrong_discovery_document(
         "device_authorization_endpoint": f"{url}/device",
         **changed,
     }
-    path = "/.well-known/openid-configuration"
-    sandbox.fault("openid", body=json.dumps(document), action=path)
+    sandbox.fault("openid", body=json.dumps(document), action=DISCOVERY)
     with pytest.raises(error):
         make(flow="device").login(REQUEST)
 
@@ -273,3 +273,61 @@ def test_a_refusal_of_sts_says_what_the_token_says(make: Make, sandbox: Sandbox)
         make().login(other)
     assert failed.value.exit_code == 8
     assert sandbox.openid.url in failed.value.hint
+
+
+def test_keys_that_have_changed(make: Make, sandbox: Sandbox) -> None:
+    """The issuer's keys are read at each check; one that it has withdrawn counts no more."""
+    scopes = ("openid", "offline_access")
+    first = make(scopes=scopes)
+    first.login(REQUEST)
+    old = sandbox.openid._key
+    sandbox.openid._key = generate_private_key(65537, 2048)
+    arn = f"arn:aws:iam::{DEV}:oidc-provider/people"
+    sandbox.register_oidc(arn, sandbox.openid.url, sandbox.openid.jwks, (CLIENT,))
+    first.ports.clock.sleep(280)
+    make(ScriptedUi(), scopes=scopes).login(REQUEST)
+    sandbox.openid.claims = {"key": old}
+    first.ports.clock.sleep(280)
+    with pytest.raises(UnexpectedReply, match="does not hold"):
+        make(ScriptedUi(), scopes=scopes).login(REQUEST)
+
+
+def test_two_keys_of_one_name_are_none(make: Make, sandbox: Sandbox) -> None:
+    twice = {"keys": sandbox.openid.jwks["keys"] * 2}
+    sandbox.fault("openid", body=json.dumps(twice), action="/jwks")
+    with pytest.raises(UnexpectedReply, match="does not hold"):
+        make().login(REQUEST)
+
+
+@pytest.mark.parametrize("names_itself", [True, False])
+def test_an_issuer_that_always_names_itself_must(
+    make: Make, sandbox: Sandbox, *, names_itself: bool
+) -> None:
+    """Else a return could be another issuer's (RFC 9207, section 2.4)."""
+    document = requests.get(f"{sandbox.openid.url}{DISCOVERY}", timeout=10).json()
+    document["authorization_response_iss_parameter_supported"] = names_itself
+    sandbox.fault("openid", body=json.dumps(document), action=DISCOVERY)
+    if names_itself:
+        with pytest.raises(UnexpectedReply, match="another issuer"):
+            make().login(REQUEST)
+        assert not grants(sandbox)
+    else:
+        make().login(REQUEST)
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "file:///etc/passwd", "http://mallory.example/a"]
+)
+def test_no_browser_is_sent_just_anywhere(make: Make, sandbox: Sandbox, address: str) -> None:
+    document = requests.get(f"{sandbox.openid.url}{DISCOVERY}", timeout=10).json()
+    document["authorization_endpoint"] = address
+    sandbox.fault("openid", body=json.dumps(document), action=DISCOVERY)
+    with pytest.raises(UnexpectedReply):
+        make().login(REQUEST)
+
+
+def test_offline_access_asks_for_consent(make: Make, sandbox: Sandbox) -> None:
+    """An issuer ignores that scope without it (OpenID Connect Core, section 11)."""
+    make(scopes=("openid", "offline_access")).login(REQUEST)
+    (asked,) = sandbox.calls("openid", "/authorize")
+    assert asked.query["prompt"] == "consent"

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.real.parts import keycloak as keycloak_part
+from tests.real.parts import openid_provider as openid_provider_part
 from tests.real.parts import secret_service as services
 from tests.real.parts import simplesamlphp as saml
 from tests.real.parts.aws import ADMIN, READ_ONLY
 from tests.real.parts.keycloak import Keycloak
+from tests.real.parts.openid_provider import OpenIdProvider
 from tests.real.parts.simplesamlphp import Person, SimpleSamlPhp
 
 
@@ -31,6 +33,13 @@ def simplesamlphp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleSa
     }
     with saml.running(tmp_path_factory.mktemp("simplesamlphp"), people) as idp:
         yield idp
+
+
+@pytest.fixture(scope="session")
+def openid_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenIdProvider]:
+    """npm's `oidc-provider`, where anybody may sign in."""
+    with openid_provider_part.running(tmp_path_factory.mktemp("openid-provider")) as provider:
+        yield provider
 
 
 @pytest.fixture(scope="session")
