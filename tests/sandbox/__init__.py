@@ -148,7 +148,8 @@ class Sandbox:
         self.netiq.url = self.urls["netiq"] + netiq.APP
         self.pingone.url = self.urls["pingone"] + pingone.APP
         self.akamai.url = self.urls["akamai"] + akamai.APP
-        for name in ("authentik", "jumpcloud", "pingone"):
+        self.entra.site.verification = "required"
+        for name in ("authentik", "jumpcloud", "pingone", "entra"):
             site = getattr(self, name).site
             site.origin, site.rp_id = self.urls[name], "127.0.0.1"
         self.issuer.url = self.urls["issuer"]

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from tests.sandbox.form_idp import FormIdp
+from tests.sandbox.relying_party import RelyingParty, encoded, unpadded
 from tests.sandbox.server import Answer, Asked, as_json, html
 from tests.sandbox.world import Person, World
 
@@ -53,6 +54,8 @@ class Visit:
     polls: int = 0
     sent: str = ""
     skip: str = ""
+    challenge: str = ""
+    cross: str = ""
     portal: bool = False
     wants_app: bool = False
 
@@ -82,6 +85,8 @@ class Entra:
     federated: set[str] = field(default_factory=set)
     passwordless: set[str] = field(default_factory=set)
     errors: dict[str, tuple[str, str]] = field(default_factory=dict)
+    site: RelyingParty = field(default_factory=RelyingParty)
+    fido_at: str = ""
     bsso: bool = False
     cmsi: bool = False
     post_to: str = ""
@@ -123,6 +128,7 @@ class Entra:
             ("POST", "/"): self._portal,
             ("POST", "/common/GetCredentialType"): self._credential_type,
             ("POST", f"/{TENANT}/login"): self._login,
+            ("POST", "/common/fido/get"): self._fido_page,
             ("POST", "/login.srf"): self._federated_back,
             ("POST", "/common/SAS/BeginAuth"): self._begin,
             ("POST", "/common/SAS/EndAuth"): self._end,
@@ -245,11 +251,14 @@ class Entra:
         )
 
     def _sign_in_page(self, visit: Visit, code: str = "50058", text: str = "") -> Answer:
+        visit.challenge = "O." + secrets.token_urlsafe(32)
         return self._page(
             visit,
             "ConvergedSignIn",
             urlGetCredentialType="/common/GetCredentialType?mkt=en-US",
             urlPost=f"{self.post_to}/{TENANT}/login",
+            urlFidoLogin=f"{self.fido_at or self.url}/common/fido/get?uiflavor=Web",
+            sFidoChallenge=visit.challenge,
             sErrorCode=code,
             sErrTxt=text,
         )
@@ -374,6 +383,10 @@ class Entra:
         credentials: dict[str, Any] = {"PrefCredential": 1, "HasPassword": True}
         if name in self.passwordless:
             credentials = {"PrefCredential": 7, "HasPassword": False}
+        keys = self.site.keys.get(name, [])
+        if asked.json["isFidoSupported"] and keys:
+            listed = {"AllowList": [encoded(one.id) for one in keys]}
+            credentials |= {"HasFido": True, "FidoParams": listed}
         throttled = 0
         if name in self.federated:
             throttled = 1
@@ -390,8 +403,38 @@ class Entra:
             }
         )
 
+    def _fido_page(self, asked: Asked, visit: Visit) -> Answer:
+        fields = asked.form
+        wanted = {
+            "canary": visit.token,
+            "ServerChallenge": visit.token,
+            "ctx": visit.ctx,
+            "loginCanary": visit.canary,
+            "postBackUrl": f"{self.post_to or self.url}/{TENANT}/login",
+        }
+        if visit.page != "ConvergedSignIn" or any(fields.get(k) != v for k, v in wanted.items()):
+            return self._stale(visit)
+        visit.cross = secrets.token_urlsafe(16)
+        return self._page(visit, "FidoGet", sCrossDomainCanary=visit.cross)
+
+    def _by_key(self, fields: dict[str, str], visit: Visit) -> Answer:
+        if not self._fits(visit, "FidoGet", fields) or fields.get("lmcCanary") != visit.cross:
+            return self._stale(visit)
+        answer = json.loads(fields["assertion"])
+        key = unpadded(answer["id"])
+        name = next((n for n, keys in self.site.keys.items() if key in {k.id for k in keys}), "")
+        self.site.expect(encoded(visit.challenge.encode()), name)
+        visit.challenge = ""
+        names = ("clientDataJSON", "authenticatorData", "signature")
+        if self.site.why_not(name, key, *(unpadded(answer[one]) for one in names)):
+            return self._sign_in_page(visit, "135004", "We couldn't verify your security key.")
+        visit.person, visit.factor_done = self.world.people[name], True
+        return self._onward(visit)
+
     def _login(self, asked: Asked, visit: Visit) -> Answer:
         fields = asked.form
+        if fields.get("type") == "23":
+            return self._by_key(fields, visit)
         self.passwords_seen += 1
         if not self._fits(visit, "ConvergedSignIn", fields) or fields.get("login") != fields.get(
             "loginfmt"

@@ -52,6 +52,10 @@ class RelyingParty:
         self._challenges[made] = person
         return made
 
+    def expect(self, challenge: str, person: str) -> None:
+        """Take a challenge that was made elsewhere, base64url, for a person; once."""
+        self._challenges[challenge] = person
+
     def why_not(
         self, person: str, key_id: bytes | None, client: bytes, data: bytes, signature: bytes
     ) -> str:

@@ -16,6 +16,7 @@ from broker.ports.urls import joined
 from providers.saml import api
 from providers.saml.api import Answer
 from providers.saml.forms import Form
+from providers.saml.idps import entra_fido
 from providers.saml.idps.entra_config import Config, config_of
 from providers.saml.idps.entra_factors import SecondFactor
 from providers.saml.page import Page
@@ -99,10 +100,12 @@ class _Step:
                 f"Microsoft does not know the user {api.words(user, 80)}",
                 hint="check `username` of the provider",
             )
+        if self._by_key and entra_fido.is_offered(self._config, known):
+            return entra_fido.signed_in(self._walk, self._config, known, user)
         if api.at(known, "Credentials", "HasPassword") is False:
             raise LoginRefused(
                 f"{api.words(user, 80)} signs in with a passkey or an app alone, without password",
-                hint="`idp: browser` does it",
+                hint="`idp: browser` does it; `mfa: webauthn` takes a security key on a terminal",
             )
         fields = self._config.fields(
             str(known.get("FlowToken") or ""), ctx=self._config.text("sCtx"), loginfmt=user
@@ -117,6 +120,12 @@ class _Step:
         )
         return self._walk.answers.send_password(self._page, form)
 
+    @property
+    def _by_key(self) -> bool:
+        """Whether a security key is asked for, in the place of the password."""
+        keys, ui = self._ports.security_keys, self._ports.ui
+        return self._walk.choice.mfa == "webauthn" and ui.interactive and keys.are_supported
+
     def _credential_type(self, user: str) -> Answer:
         """Whether the user signs in here, or at a federated provider."""
         address = self._config.url("urlGetCredentialType")
@@ -128,7 +137,7 @@ class _Step:
             "checkPhones": False,
             "isRemoteNGCSupported": False,
             "isCookieBannerShown": False,
-            "isFidoSupported": False,
+            "isFidoSupported": self._by_key,
             "originalRequest": self._config.text("sCtx"),
             "flowToken": self._config.text("sFT"),
         }

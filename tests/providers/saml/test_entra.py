@@ -20,9 +20,11 @@ from broker.errors import (
 )
 from providers.saml import script
 from providers.saml.idps.entra import Entra
+from tests.providers.saml.keys import registered
 from tests.providers.saml.walks import ADMIN_ARN, SignIn, refusal
 from tests.sandbox import Sandbox
 from tests.sandbox.entra import APP_ID, TENANT
+from tests.sandbox.soft_key import SoftKey
 
 END = "/common/SAS/EndAuth"
 
@@ -220,6 +222,45 @@ class TestSecondFactor:
         sandbox.entra.proofs["ann"] = ["PhoneAppNotification"]
         sandbox.entra.push_result = "AuthenticationThrottled"
         assert "AuthenticationThrottled" in refusal(entra(sandbox), NetworkError).message
+
+
+class TestSecurityKey:
+    def key(self, sandbox: Sandbox) -> SoftKey:
+        return registered(sandbox.entra.site, pin="135790")
+
+    def test_it_signs_in_without_the_password(self, sandbox: Sandbox) -> None:
+        sandbox.entra.passwordless.add("ann")
+        sandbox.entra.proofs["ann"] = ["FidoKey"]
+        sign_in = entra(sandbox, mfa="webauthn", key=self.key(sandbox), answers=["135790"])
+        assert sign_in.login() == f"{ADMIN_ARN}/ann"
+        assert (sandbox.entra.passwords_seen, sandbox.entra.site.refusals) == (0, [])
+
+    def test_who_has_none_there_signs_in_by_password(self, sandbox: Sandbox) -> None:
+        assert entra(sandbox, mfa="webauthn", answers=[]).login() == f"{ADMIN_ARN}/ann"
+
+    def test_no_key_is_asked_unless_mfa_says_so(self, sandbox: Sandbox) -> None:
+        key = self.key(sandbox)
+        assert entra(sandbox, key=key, answers=[]).login() == f"{ADMIN_ARN}/ann"
+        assert key.asked_for == []
+
+    def test_one_that_microsoft_does_not_take(self, sandbox: Sandbox) -> None:
+        key = self.key(sandbox)
+        sandbox.entra.site.origin = "https://login.microsoft.com"
+        error = refusal(entra(sandbox, mfa="webauthn", key=key, answers=["135790"]))
+        assert "couldn't verify your security key" in error.message
+        assert "origin" in sandbox.entra.site.refusals[0]
+
+    @pytest.mark.parametrize("at", ["https://login.microsoft.com", "http://localhost:9"])
+    def test_a_page_of_another_site_gets_no_signature_of_microsofts(
+        self, sandbox: Sandbox, at: str
+    ) -> None:
+        key = self.key(sandbox)
+        sandbox.entra.fido_at = at
+        error = refusal(
+            entra(sandbox, mfa="webauthn", key=key, answers=["135790"]), UnexpectedReply
+        )
+        assert "lets no key do" in error.message
+        assert key.asked_for == []
 
 
 class TestDeadEnds:
