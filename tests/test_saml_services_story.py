@@ -12,6 +12,7 @@ from tests.sandbox.entra import APP_ID as ENTRA_APP
 from tests.sandbox.entra import TENANT
 from tests.sandbox.okta import APP
 from tests.sandbox.onelogin import APP_ID, CLIENT_ID, CLIENT_SECRET, SUBDOMAIN
+from tests.sandbox.twin import Habits
 from tests.support import Home
 from tests.terminal import Terminal
 
@@ -112,3 +113,39 @@ def test_the_yaml_of_the_docs_loads(home: Home, page: str) -> None:
     (yaml,) = [part.partition("```")[0] for part in text.split("```yaml\n")[1:]]
     home.config(yaml)
     assert home.run("config", "check").ok().code == 0
+
+
+NATIVE = ("authentik", "jumpcloud", "auth0", "netiq", "pingone", "akamai")
+
+
+@pytest.fixture
+def native(signed_up: Home, sandbox: Sandbox) -> Home:
+    signed_up.config(
+        config(
+            providers={
+                idp: f'type: saml, idp: {idp}, url: "{getattr(sandbox, idp).url}", username: ann'
+                for idp in NATIVE
+            },
+            profiles={
+                f"by-{idp}": f'provider: {idp}, account: "444455556666", role: Admin'
+                for idp in NATIVE
+            },
+        )
+    )
+    signed_up.environ["AWSLOGIN_PASSWORD"] = sandbox.world.people["ann"].password
+    return signed_up
+
+
+def test_saml2aws_remaining_providers_without_a_browser(native: Home, sandbox: Sandbox) -> None:
+    for idp in NATIVE:
+        assert native.run(f"by-{idp}", "--output", "json", "--no-input").ok().json["arn"] == ANN
+        assert getattr(sandbox, idp).seen.passwords == 1
+    secrets = [*sandbox.secrets(), sandbox.world.people["ann"].password]
+    assert [p for p in native.holds_in_plain(secrets) if p.name != "config.yaml"] == []
+
+
+def test_duo_is_said_where_no_browser_may_open(native: Home, sandbox: Sandbox) -> None:
+    sandbox.jumpcloud.habits["ann"] = Habits("duo")
+    error = native.run("by-jumpcloud", "--no-input", "--output", "json").error
+    assert (error["exit"], "Duo" in error["message"]) == (3, True)
+    assert "idp: browser" in error["hint"]

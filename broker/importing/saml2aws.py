@@ -26,11 +26,16 @@ KINDS = {
     "keycloak": "keycloak",
     "shibboleth": "shibboleth",
     "f5apm": "auto",
+    "jumpcloud": "jumpcloud",
+    "authentik": "authentik",
+    "akamai": "akamai",
+    "auth0": "auth0",
+    "netiq": "netiq",
+    "pingone": "pingone",
     "browser": "browser",
+    "googleapps": "browser",
 }
 """saml2aws's provider in lower case → our `idp`."""
-IN_A_BROWSER = {"jumpcloud", "googleapps", "authentik", "akamai", "netiq", "auth0", "pingone"}
-"""Providers whose pages we leave to a real browser."""
 _NOTHING = {
     "pingntlm": "NTLM signs in with Windows' own password hash, which awslogin does not:"
     " `idp: browser` with an integrated browser does",
@@ -113,7 +118,7 @@ class _Account:
         if self.kind in _NOTHING:
             self._leave_out("provider", _NOTHING[self.kind])
             return
-        idp = "browser" if self.kind in IN_A_BROWSER else KINDS.get(self.kind)
+        idp = KINDS.get(self.kind)
         if idp is None:
             self._leave_out("provider", "none of saml2aws's kinds")
             return
@@ -124,7 +129,7 @@ class _Account:
         if options is None:
             return
         provider = self.found.provider("google" if self.kind == "googleapps" else idp, options)
-        if self.kind in IN_A_BROWSER:
+        if self.kind == "googleapps":
             self._leave_out(
                 "provider", "its pages need a real browser: it came over as `idp: browser`"
             )

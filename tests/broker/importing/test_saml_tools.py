@@ -162,8 +162,16 @@ def test_saml2aws(machine: Machine) -> None:
             },
         ),
         (
-            "provider = JumpCloud\nurl = https://x.example",
+            "provider = GoogleApps\nurl = https://x.example",
             {"idp": "browser", "url": "https://x.example"},
+        ),
+        (
+            "provider = JumpCloud\nurl = https://sso.jumpcloud.com/saml2/a",
+            {"idp": "jumpcloud", "url": "https://sso.jumpcloud.com/saml2/a"},
+        ),
+        (
+            "provider = NetIQ\nurl = https://n.example",
+            {"idp": "netiq", "url": "https://n.example/nidp/saml2/idpsend?PID=STSPv8a5kc"},
         ),
     ],
 )
