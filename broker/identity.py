@@ -36,6 +36,7 @@ def sign_in_id(
     team: str,
     keys_profile: str | None,
     mfa_serial: str | None,
+    signs_in_for: str | None = None,
 ) -> str:
     """Names the sign-in by a provider.
 
@@ -45,6 +46,7 @@ def sign_in_id(
         team: Whose provider, or whose static keys, this is.
         keys_profile: The static profile whose keys sign, else None.
         mfa_serial: The MFA device that signs with them, else None.
+        signs_in_for: What of a profile makes its sign-in another one, else None.
     """
     suffix = spec.name.upper().replace("-", "_")
     username = environ.get(f"AWSLOGIN_USERNAME_{suffix}") or environ.get("AWSLOGIN_USERNAME")
@@ -52,15 +54,14 @@ def sign_in_id(
         team=team, keys=keys_profile, mfa_serial=mfa_serial, username=username
     )
     endpoints = {name: environ[name] for name in environ if name.startswith("AWS_ENDPOINT_URL")}
-    return fingerprint(
-        {
-            "provider": spec.name,
-            "type": spec.type,
-            "sign_in": own,
-            "signs_in_as": spec.plugin.signs_in_as(spec.options, environ),
-            "endpoints": endpoints,
-        }
-    )
+    named = {
+        "provider": spec.name,
+        "type": spec.type,
+        "sign_in": own,
+        "signs_in_as": spec.plugin.signs_in_as(spec.options, environ),
+        "endpoints": endpoints,
+    }
+    return fingerprint(named | ({"for": signs_in_for} if signs_in_for else {}))
 
 
 def session_id(profile: Profile, sign_in_id: str) -> str:

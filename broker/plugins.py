@@ -122,6 +122,7 @@ class Plugins:
             team=self._config.key_scope if keys_profile else self._config.team,
             keys_profile=keys_profile,
             mfa_serial=root.mfa_serial,
+            signs_in_for=spec.plugin.signs_in_for(spec.options, root.request()),
         )
         return Identity(profile, spec, sign_in, session_id(profile, sign_in))
 

@@ -149,6 +149,12 @@ class Provider(ABC, Generic[OptionsT]):
         return None
 
     @classmethod
+    def signs_in_for(cls, options: OptionsT, request: Request) -> str | None:
+        """What of a request makes its sign-in another one; None where one serves all requests."""
+        del options, request
+        return None
+
+    @classmethod
     def check(cls, options: OptionsT, request: Request) -> str | None:
         """What the profile lacks or has too much for this provider, or None; contacts nobody."""
         del options, request

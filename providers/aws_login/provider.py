@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import json
 import threading
@@ -20,7 +19,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import Field
 
-from broker.arn import account_of
+from broker.arn import account_of, partition_of
 from broker.errors import (
     InteractionRequired,
     LoginRefused,
@@ -44,6 +43,7 @@ from providers.aws_login.service import (
     signed_in_arn,
 )
 
+_SIGN_IN = "console"
 LIFE = timedelta(hours=12)
 """The longest that a sign-in is refreshed."""
 
@@ -73,19 +73,25 @@ class AwsLogin(Provider[AwsLoginOptions]):
         mend = "take a role with it by a profile with `source`"
         return f"an `aws-login` provider takes no `{found}`; {mend}" if found else None
 
+    @classmethod
+    def signs_in_for(cls, options: AwsLoginOptions, request: Request) -> str | None:
+        """The account and role that are pinned, and the partition whose console it is."""
+        partition = partition_of(options.region or request.region)
+        pinned = [request.account, request.role_arn, None if partition == "aws" else partition]
+        return json.dumps(pinned) if any(pinned) else None
+
     def login(self, request: Request) -> Credentials:
         """Credentials of 15 minutes, of the account and role that the profile pins."""
-        entry = _entry_of(request)
         with self._lock:
-            kept = self.ports.secrets.recall(entry)
+            kept = self.ports.secrets.recall(_SIGN_IN)
             if kept:
                 try:
-                    return self._refreshed(entry, kept)
+                    return self._refreshed(kept)
                 except SignInOver:
-                    self.ports.secrets.forget(entry)
-            return self._signed_in(entry, request, had_one=kept is not None)
+                    self.ports.secrets.forget(_SIGN_IN)
+            return self._signed_in(request, had_one=kept is not None)
 
-    def _refreshed(self, entry: str, kept: Kept) -> Credentials:
+    def _refreshed(self, kept: Kept) -> Credentials:
         """New credentials for the refresh token; the token that replaces it is kept first."""
         _mask(kept)
         grant = {"grantType": "refresh_token", "refreshToken": kept["refreshToken"]}
@@ -93,10 +99,10 @@ class AwsLogin(Provider[AwsLoginOptions]):
             self.ports, kept, grant, retry=True
         )  # the same token twice is answered alike
         got = self._credentials(reply, kept["arn"])
-        self._keep(entry, {**kept, "refreshToken": reply["refreshToken"]})
+        self._keep({**kept, "refreshToken": reply["refreshToken"]})
         return got
 
-    def _signed_in(self, entry: str, request: Request, *, had_one: bool) -> Credentials:
+    def _signed_in(self, request: Request, *, had_one: bool) -> Credentials:
         by_browser = self.options.flow == "browser" or (
             self.options.flow == "auto" and self.ports.ui.browser_is_here
         )
@@ -123,7 +129,7 @@ class AwsLogin(Provider[AwsLoginOptions]):
         if refused:
             raise refused
         got = self._credentials(reply, arn)
-        self._keep(entry, {**kept, "arn": arn, "refreshToken": reply["refreshToken"]})
+        self._keep({**kept, "arn": arn, "refreshToken": reply["refreshToken"]})
         return got
 
     def _by_browser(self, base: str) -> Returned:
@@ -172,14 +178,8 @@ class AwsLogin(Provider[AwsLoginOptions]):
             account_id=account_of(arn),
         )
 
-    def _keep(self, entry: str, kept: Kept) -> None:
-        self.ports.secrets.remember(entry, kept, until=self.ports.clock.now() + LIFE)
-
-
-def _entry_of(request: Request) -> str:
-    """The kept sign-in of an account and a role: another pin is another sign-in."""
-    pinned = json.dumps([request.account, request.role_arn])
-    return f"console-{hashlib.sha256(pinned.encode()).hexdigest()[:16]}"
+    def _keep(self, kept: Kept) -> None:
+        self.ports.secrets.remember(_SIGN_IN, kept, until=self.ports.clock.now() + LIFE)
 
 
 def _another(arn: str, request: Request) -> RoleRefused | None:

@@ -128,7 +128,9 @@ def test_auto_takes_the_browser_where_it_reaches_us_else_the_code(
     monkeypatch.setattr("broker.ports.browser_reachability._in_container", lambda _: False)
     make(flow="auto").login(REQUEST)
     monkeypatch.setenv("SSH_CONNECTION", "a b c d")
-    make(flow="auto").login(Request(profile="prod", region="eu-west-1", account=PROD))
+    elsewhere = make(flow="auto")
+    elsewhere.ports.secrets.forget("console")
+    elsewhere.login(REQUEST)
     clients = [asked.json["clientId"] for asked in sandbox.calls("signin", "/v1/token")]
     assert [client.rpartition("/")[2] for client in clients] == ["same-device", "cross-device"]
 
@@ -168,14 +170,18 @@ def test_a_user_is_in_no_role(make: Make, sandbox: Sandbox) -> None:
     assert make().login(REQUEST).arn == f"arn:aws:iam::{PROD}:user/Admin"
 
 
-def test_another_pin_is_another_sign_in(make: Make, sandbox: Sandbox) -> None:
-    make().login(Request(profile="prod", region="eu-west-1", account=PROD))
-    sandbox.console_login.arn = f"arn:aws:sts::{DEV}:assumed-role/Developer/ann"
-    dev = Request(profile="dev", region="eu-west-1", account=DEV)
-    assert make().login(dev).account_id == DEV
-    nobody = make(ScriptedUi())
-    assert nobody.login(dev).account_id == DEV
-    assert nobody.login(Request(profile="x", region="eu-west-1", account=PROD)).account_id == PROD
+def test_another_pin_or_partition_is_another_sign_in() -> None:
+    options = AwsLogin.Options()
+
+    def pinned(region: str = "eu-west-1", **more: Any) -> str | None:
+        return AwsLogin.signs_in_for(options, Request(profile="p", region=region, **more))
+
+    assert pinned() is None
+    role = f"arn:aws:iam::{PROD}:role/Admin"
+    found = [pinned(), pinned("cn-north-1"), pinned(account=DEV), pinned(account=PROD)]
+    found += [pinned(account=PROD, role_arn=role), pinned(role_arn=role)]
+    assert len({*found}) == len(found)
+    assert pinned("eu-central-1") == pinned()
 
 
 def test_after_twelve_hours_a_person_is_needed(
@@ -336,3 +342,37 @@ def test_a_pasted_code_and_then_nobody(signed_up: Home, sandbox: Sandbox) -> Non
     assert not signed_up.holds_in_plain(["PRIVATE KEY"])
     signed_up.run("logout", "prod").ok()
     assert signed_up.run("prod", "--output", "json").code == 4
+
+
+def test_one_pins_logout_is_not_anothers(signed_up: Home, sandbox: Sandbox) -> None:
+    """A sign-in belongs to provider, pinned account and role: so does its end."""
+    signed_up.config(
+        "version: 1\n"
+        "providers: {console: {type: aws-login, flow: code}}\n"
+        "profiles:\n"
+        f'  prod: {{provider: console, account: "{PROD}", role: Admin}}\n'
+        f'  again: {{provider: console, account: "{PROD}", role: Admin}}\n'
+        f'  dev: {{provider: console, account: "{DEV}"}}\n'
+        "  any: {provider: console}\n"
+    )
+
+    def sign_in(name: str, arn: str) -> None:
+        sandbox.console_login.arn = arn
+        terminal = Terminal(signed_up, name)
+        page = terminal.wait_for(r"(http://\S+/v1/authorize\S+)")[1]
+        shown = re.search(r"authorization>([^<]+)", requests.get(page, timeout=PATIENCE).text)
+        assert shown
+        terminal.answer("Authorization code", shown[1])
+        terminal.finish().ok()
+
+    sign_in("prod", ADMIN)
+    sign_in("dev", f"arn:aws:sts::{DEV}:assumed-role/Developer/ann")
+    assert signed_up.run("again", "--output", "json").ok().json["arn"] == ADMIN
+    assert signed_up.run("any", "--output", "json").code == 4
+    signed_up.run("logout", "dev").ok()
+    assert signed_up.run("prod", "--force", "--output", "json").ok().json["arn"] == ADMIN
+    assert signed_up.run("dev", "--output", "json").code == 4
+    assert [row["profile"] for row in signed_up.run("status", "--output", "json").ok().json] == [
+        "prod",
+        "again",
+    ]
