@@ -61,7 +61,7 @@ def credentials_for(ports: Ports, request: Request, token: Secret) -> Credential
     except NetworkError:
         raise
     except AwsLoginError as error:
-        error.hint = _mend(error, claims_of(token)) or error.hint
+        error.hint = _mend(error, claims_of(token), request.profile) or error.hint
         raise
 
 
@@ -105,7 +105,7 @@ def github_subjects(repository: str, repository_id: str, owner_id: str) -> list[
 
 def claims_of(token: Secret) -> dict[str, Any]:
     """What a token says of itself, unverified, for messages and names; empty where unreadable."""
-    body = token.reveal().split(".")[1]
+    body = token.reveal().partition(".")[2].partition(".")[0]
     try:
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     except (ValueError, RecursionError):
@@ -113,13 +113,18 @@ def claims_of(token: Secret) -> dict[str, Any]:
     return claims if isinstance(claims, dict) else {}
 
 
-def _mend(error: AwsLoginError, claims: Mapping[str, Any]) -> str | None:
+def _mend(error: AwsLoginError, claims: Mapping[str, Any], profile: str) -> str | None:
     """What to change where, by STS's code and sentence and what the token says."""
     code, said = error_code(error.__cause__), error.message.lower()
     issuer, subject = shown(claims.get("iss")), shown(claims.get("sub"))
     audience = shown(listed(claims.get("aud")))
     if code == "ExpiredTokenException":
         return "the job's token has ended: log in earlier in the job, or take a fresh token"
+    if code == "InvalidIdentityToken" and not claims.get("iss"):
+        return (
+            "the token does not say who issued it (`iss`), so AWS takes it for nobody's: is it the"
+            " OIDC token that the profile means?"
+        )
     if code == "InvalidIdentityToken" and "audience" in said:
         return f"the token is for {audience}: IAM's provider for {issuer} must list that audience"
     if code == "InvalidIdentityToken" and "no openidconnect provider" in said:
@@ -130,9 +135,8 @@ def _mend(error: AwsLoginError, claims: Mapping[str, Any]) -> str | None:
         return f"{issuer} no longer stands by this token: take a fresh one"
     if code == "AccessDenied":
         told = f"the role's trust policy must accept {issuer} with aud {audience} and sub {subject}"
-        return (
-            told + _of_github(str(claims.get("sub") or "")) + "; `awslogin trust-policy` writes it"
-        )
+        forms = _of_github(str(claims.get("sub") or ""))
+        return f"{told}{forms}; `awslogin trust-policy {profile}` writes it"
     return None
 
 
@@ -144,7 +148,13 @@ def _of_github(subject: str) -> str:
             " (GitHub's new form with numbers; a policy for the old one,"
             f" repo:{new[1]}/{new[2]}:…, refuses it)"
         )
-    return " (GitHub's old form, without numbers)" if subject.startswith("repo:") else ""
+    old = re.match(r"repo:([^/@:]+)/([^/@:]+):", subject)
+    if old:
+        return (
+            " (GitHub's old form, without numbers; a policy for the new one,"
+            f" repo:{old[1]}@…/{old[2]}@…:…, refuses it)"
+        )
+    return ""
 
 
 def listed(value: object) -> list[str]:
@@ -154,5 +164,5 @@ def listed(value: object) -> list[str]:
 
 def shown(value: object) -> str:
     """A claim in a sentence: fit for a line."""
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "an unknown one")
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "none")
     return one_line(text)

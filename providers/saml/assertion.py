@@ -54,6 +54,9 @@ class Assertion:
         usable_until: When STS stops taking it.
         session_duration: The provider's wish, seconds.
         session_ends: When the provider ends the session, if it says so.
+        audiences: Whom it is for.
+        recipients: Where it may be presented: what AWS calls `SAML:aud`.
+        issuer: Who made it; empty where that cannot be read.
     """
 
     encoded: str
@@ -62,6 +65,9 @@ class Assertion:
     usable_until: datetime
     session_duration: int | None
     session_ends: datetime | None
+    audiences: tuple[str, ...]
+    recipients: tuple[str, ...]
+    issuer: str
 
 
 def read(encoded: str, now: datetime) -> Assertion:
@@ -86,6 +92,9 @@ def read(encoded: str, now: datetime) -> Assertion:
         usable_until=_usable_until(there, now),
         session_duration=_seconds(duration[0]) if duration else None,
         session_ends=min(_times(there, "AuthnStatement", "SessionNotOnOrAfter"), default=None),
+        audiences=_audiences(there),
+        recipients=_recipients(there),
+        issuer=(there.findtext(f"{ASSERTION}Issuer") or "").strip(),
     )
 
 
@@ -98,7 +107,7 @@ def is_for_another(encoded: str) -> bool:
         root = _response(encoded)
     except UnexpectedReply:
         return False
-    audiences = [(one.text or "").strip() for one in root.iter(f"{ASSERTION}Audience")]
+    audiences = _audiences(root)
     return (
         bool(audiences)
         and not any(_AWS.search(audience) for audience in audiences)
@@ -172,6 +181,15 @@ def _roles(assertion: ET.Element) -> tuple[Role, ...]:
                 if _ROLE.fullmatch(one) and _PROVIDER.fullmatch(other):
                     found.add(Role(one, other))
     return tuple(sorted(found))
+
+
+def _audiences(there: ET.Element) -> tuple[str, ...]:
+    return tuple((one.text or "").strip() for one in there.iter(f"{ASSERTION}Audience"))
+
+
+def _recipients(there: ET.Element) -> tuple[str, ...]:
+    found = (one.get("Recipient") for one in there.iter(f"{ASSERTION}SubjectConfirmationData"))
+    return tuple(filter(None, found))
 
 
 def _seconds(text: str) -> int | None:

@@ -153,7 +153,10 @@ class Saml(Provider[SamlOptions]):
 
         arns = [{"arn": arn} for arn in request.policy_arns]
         client = self.ports.aws.client("sts", region_for(role.role_arn, request.region))
-        with roles.explained(role), self.ports.aws.errors(f"AssumeRoleWithSAML {role.role_arn}"):
+        with (
+            roles.explained(role, assertion, request.profile),
+            self.ports.aws.errors(f"AssumeRoleWithSAML {role.role_arn}"),
+        ):
             return credentials_of(
                 client.assume_role_with_saml(
                     RoleArn=role.role_arn,

@@ -10,6 +10,7 @@ from broker.nearest import nearest
 from broker.ports.aws_errors import error_code
 from broker.ports.ui import Ui
 from broker.provider import Account, Request
+from broker.terminal_text import one_line
 from providers.saml.assertion import Assertion, Role
 
 MOST_NAMED = 8
@@ -59,21 +60,23 @@ def choose(assertion: Assertion, request: Request, provider_arn: str | None, ui:
 
 
 @contextmanager
-def explained(role: Role) -> Iterator[None]:
-    """Say beside STS's refusal of an assertion what IAM needs to say."""
+def explained(role: Role, assertion: Assertion, profile: str) -> Iterator[None]:
+    """Say beside STS's refusal of an assertion what it says, and what IAM needs to say."""
     try:
         yield
     except AwsLoginError as error:
         code = error_code(error.__cause__)
         if code == "AccessDenied":
             error.hint = (
-                f"the role's trust policy must allow sts:AssumeRoleWithSAML to {role.provider_arn}"
-                " with the SAML:aud of AWS's sign-in; `awslogin trust-policy PROFILE` writes one"
+                f"the assertion says {_said(assertion)}; the trust policy of {role.role_arn} must"
+                f" allow sts:AssumeRoleWithSAML to {role.provider_arn} with that SAML:aud;"
+                f" `awslogin trust-policy {profile}` writes one"
             )
         elif code == "InvalidIdentityToken":
             error.hint = (
-                f"does {role.provider_arn} exist in the role's account, with this identity"
-                " provider's present metadata (issuer and certificate)?"
+                f"the assertion says {_said(assertion)}; does {role.provider_arn} exist in the"
+                " role's account, with this identity provider's present metadata (issuer and"
+                " certificate)?"
             )
         elif code == "IDPRejectedClaim":
             error.hint = "IAM does not take what the assertion says, or takes it once: run it again"
@@ -96,6 +99,17 @@ def accounts(assertion: Assertion) -> list[Account]:
         account, name = role.role_arn.split(":")[4], role.role_arn.partition(":role/")[2]
         found.setdefault(account, set()).add(name)
     return [Account(account, None, tuple(sorted(names))) for account, names in found.items()]
+
+
+def _said(assertion: Assertion) -> str:
+    """The assertion's own words that a trust policy may ask for."""
+    if assertion.encrypted:
+        return "what AWS alone can read, as it is encrypted"
+    return (
+        f"audience {one_line(', '.join(assertion.audiences)) or 'none'},"
+        f" SAML:aud {one_line(', '.join(assertion.recipients)) or 'none'},"
+        f" issuer {one_line(assertion.issuer) or 'none'}"
+    )
 
 
 def _is_wanted(role: Role, request: Request) -> bool:

@@ -289,6 +289,9 @@ def test_a_refusal_of_sts_names_iams_provider(
         Walk(sandbox, "form", sandbox.idp.url).arn(ADMIN)
     assert "saml-provider/" in refused.value.hint
     assert said in refused.value.hint
+    for of_the_assertion in ("audience urn:amazon:webservices", "SAML:aud https://signin.aws"):
+        assert of_the_assertion in refused.value.hint
+    assert f"issuer {sandbox.idp.signer.issuer}" in refused.value.hint
 
 
 @pytest.mark.parametrize("idp", ["google", "jumpcloud", "auth0", "authentik", "akamai", "netiq"])
