@@ -194,10 +194,7 @@ class Provider(ABC, Generic[OptionsT]):
         raise UsageError(f"provider {self.name} cannot list accounts and roles")
 
     def serving(self, request: Request) -> str | None:
-        """Which of several places gives the request's session, as far as is known; asks nobody.
-
-        None for a provider with one place.
-        """
+        """Which of several places gives the request's session, asking nobody; None: there is one."""
         del request
         return None
 
