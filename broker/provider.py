@@ -194,7 +194,7 @@ class Provider(ABC, Generic[OptionsT]):
         raise UsageError(f"provider {self.name} cannot list accounts and roles")
 
     def serving(self, request: Request) -> str | None:
-        """Which of several places gives the request's session, asking nobody; None: there is one."""
+        """Which of several places gives the request's session; asks nobody. None: there is one."""
         del request
         return None
 
