@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 if not __package__:
     sys.path.insert(0, __file__.rpartition("/broker/")[0])
 
-from broker import warm  # noqa: E402
+from broker import __version__, warm  # noqa: E402
 
 
 def main(*, by_setup: bool = False) -> int:
@@ -25,8 +25,26 @@ def main(*, by_setup: bool = False) -> int:
     """
     warm.keep_descriptors()
     words = warm.as_found(sys.argv[1:]) if by_setup else sys.argv[1:]
-    code = warm.answer(words, _start_agent)
+    shell = warm.completing()
+    if shell:
+        _complete(shell)
+    elif words == ["--version"]:
+        warm.print_and_end(f"awslogin, version {__version__}\n".encode())
+    code = None if shell else warm.answer(words, _start_agent)
     return full_program(words) if code is None else code
+
+
+def _complete(shell: str) -> None:
+    """Answer a press of TAB and end, where the full program is not needed for it."""
+    from broker.quick_completion import answer
+
+    try:
+        found = answer(shell)
+        if found is not None:
+            warm.print_and_end(found.encode())
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # nothing is kept yet, or what is kept is damaged
+    warm.hold_interrupts()
 
 
 def _start_agent(folder: str) -> "socket":

@@ -112,7 +112,13 @@ class Login:
         broker = self._broker
         kept = broker.sealed.outlive_this_process
         file = broker.cache.file(identity.session_id) if kept else None
-        broker.agent.put(identity.session_id, session, sign_in_id=identity.sign_in_id, file=file)
+        broker.agent.put(
+            identity.session_id,
+            session,
+            identity.profile,
+            sign_in_id=identity.sign_in_id,
+            file=file,
+        )
 
     def _fresh(self, identity: Identity, requirements: SessionRequirements) -> Session | None:
         """The cached session, if it is fresh enough."""

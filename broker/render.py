@@ -7,14 +7,14 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import BinaryIO
 
+from broker import time_left
 from broker.arn import account_of
 from broker.credentials import RoleParameters
 from broker.environment import for_shell, variables
 from broker.errors import UsageError
-from broker.ports.clock import to_local_text
 from broker.private_opener import private_opener
 from broker.session import Session
 from broker.terminal_text import escape_controls
@@ -22,9 +22,12 @@ from broker.terminal_text import escape_controls
 
 def text(session: Session, asked: RoleParameters | None = None, now: datetime | None = None) -> str:
     """Who, account, role, until when; never a secret."""
-    left = ""
-    if session.expires_at:
-        left = f"{to_local_text(session.expires_at)} ({_left(session.expires_at, now)} left)"
+    return time_left.filled(text_to_fill(session, asked), now.timestamp() if now else None)
+
+
+def text_to_fill(session: Session, asked: RoleParameters | None = None) -> str:
+    """The same for later: `time_left.filled` tells the end as of then."""
+    end = session.expires_at
     later = f"not told by the sign-in; `awslogin whoami {session.profile}` asks AWS"
     lines = [
         ("profile", f"{session.profile} ({session.provider}, {session.type})"),
@@ -32,10 +35,13 @@ def text(session: Session, asked: RoleParameters | None = None, now: datetime | 
         ("identity", session.arn or later),
         ("role", _role(session, asked)),
         ("region", session.region),
-        ("until", left or "no end: these are a user's own keys"),
+        ("until", "no end: these are a user's own keys"),
         ("session", "cached" if session.from_cache else "new"),
     ]
-    return "".join(f"{name + ':':<10}{escape_controls(value)}\n" for name, value in lines if value)
+    shown = {name: escape_controls(value) for name, value in lines if value}
+    if end:
+        shown["until"] = time_left.marked(end.timestamp())
+    return "".join(f"{name + ':':<10}{value}\n" for name, value in shown.items())
 
 
 def _role(session: Session, asked: RoleParameters | None) -> str:
@@ -258,18 +264,3 @@ def _line_end_missing(file: BinaryIO) -> bytes:
         return b""
     file.seek(-1, os.SEEK_END)
     return b"" if file.read(1) == b"\n" else b"\n"
-
-
-def _left(until: datetime, now: datetime | None = None) -> str:
-    return duration_words((until - (now or datetime.now(UTC))).total_seconds())
-
-
-def duration_words(seconds: float) -> str:
-    """`1h05m`, `12m`, `40s`; `expired` below zero."""
-    if seconds <= 0:
-        return "expired"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h{minutes:02}m"
-    return f"{minutes}m" if minutes else f"{rest}s"

@@ -20,18 +20,21 @@ elif "os" in sys.modules:
 else:  # without site-packages nothing has imported it yet
     from broker import minimal_os as os
 
-COMMANDS = frozenset(
-    "login exec shell serve env creds console whoami list status explain logout add remove rotate"
-    " discover setup import migrate config init agent doctor uninstall providers completion events"
-    " shell-init report trust-policy".split()
-)
-"""Command names; a profile so named needs `awslogin login NAME`. All: `broker.cli.main`."""
+COMMANDS = (
+    "login env creds exec shell serve list status console whoami explain logout add remove"
+    " rotate migrate import discover setup config agent completion shell-init report events"
+    " init doctor uninstall trust-policy providers"
+).split()
+"""Command names as `broker.cli.main` has them; a profile so named needs `awslogin login NAME`."""
 
 FILE_NAME = "awslogin.yaml"
 """The team's file, looked for from the working directory up."""
 
 FORMATS = ("json", "process", "env", "fish", "powershell", "cmd", "dotenv")
 """What the agent keeps ready: formats whose bytes are the same whoever asks, and when."""
+
+COMPLETE = "_AWSLOGIN_COMPLETE"
+"""Where a shell that completes a line asks."""
 
 OTHER_SHELLS = ("csh", "tcsh", "nu", "xonsh", "elvish")
 """Shells that read none of these formats."""
@@ -95,6 +98,11 @@ def hold_interrupts() -> None:
         _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT,))
 
 
+def completing() -> str:
+    """What a shell asks at a press of TAB, or nothing."""
+    return os.environ.get(COMPLETE) or ""
+
+
 def keep_descriptors() -> None:
     """Put the null device where a standard stream is closed: a socket must not take its place."""
     for number in (0, 1, 2):
@@ -147,7 +155,8 @@ def wanted(words: "list[str]") -> "Form | None":
         output, seconds = "process", 50.0
     elif command == "env" and output == "text":
         output = calling_shell()
-    if output not in FORMATS or (values["--config"] and values["--found"]):
+    shown = (*FORMATS, "text") if command == "login" else FORMATS
+    if output not in shown or (values["--config"] and values["--found"]):
         return None
     config, may_ask = values["--config"], not flags["--no-input"]
     return profile, output, config, may_ask, flags["--quiet"], seconds, values["--found"]
@@ -377,7 +386,9 @@ def _ask(form: "Form", start_agent: "Callable[[str], socket]") -> "int | None":
             link.settimeout(seconds - SAY_AFTER)
             continue
         if kind == b"take":
-            _print(rest[0])
+            print_and_end(rest[0] if output != "text" else _as_of_now(rest[0]))
+        if kind == b"failed" and output == "text":
+            return None  # the full program tells a person in its own way
         if kind == b"failed":
             can_ask = rest[0] == b"4" and may_ask and _has_terminal()
             return None if can_ask else _tell(int(rest[0]), rest[1], output)
@@ -406,7 +417,7 @@ def _value(name: bytes) -> bytes:
     return b"-" if value is None else b"+" + os.fsencode(value)
 
 
-def _print(text: bytes) -> None:
+def print_and_end(text: bytes) -> None:
     """The result, to stdout; then the process ends without tidying up.
 
     Raises:
@@ -418,6 +429,13 @@ def _print(text: bytes) -> None:
     except BrokenPipeError:
         os._exit(130)  # noqa: SLF001 - a name of `os`
     os._exit(0)  # noqa: SLF001
+
+
+def _as_of_now(text: bytes) -> bytes:
+    """A text for people, with the time that is left now."""
+    from broker.time_left import filled
+
+    return filled(text.decode()).encode()
 
 
 def _tell(code: int, line: bytes, output: str = "") -> int:

@@ -23,8 +23,8 @@ FLOORS = {
     "ground": """broker broker.arn broker.durations broker.errors broker.failure_line
         broker.file_fingerprint broker.fingerprint broker.hardening broker.isolated
         broker.minimal_os broker.nearest broker.owned_tempdir broker.paths broker.private_opener
-        broker.recording_environ broker.regions broker.secret broker.terminal_text broker.warm
-        broker.whole_files""",
+        broker.quick_completion broker.recording_environ broker.regions broker.secret
+        broker.terminal_text broker.time_left broker.warm broker.whole_files""",
     "contract": "broker.credentials broker.provider broker.registry",
     "ports": "broker.ports",
     "providers": "providers broker.testing",

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,7 +60,7 @@ LAUNCH = [*PATIENT[:-1], "-X", "importtime", PATIENT[-1]]
 """What the script runs, telling what it imports."""
 
 
-def answered_by_the_agent(home: Home, *words: str, setup: bool = False) -> bool:
+def answered_by_the_agent(home: Home, *words: str, also: Collection[str] = ()) -> bool:
     """Whether a command got its answer without loading more than the warm path."""
     line = [*LAUNCH, *words]
     done = subprocess.run(
@@ -74,7 +74,7 @@ def answered_by_the_agent(home: Home, *words: str, setup: bool = False) -> bool:
     def loaded(told: str) -> set[str]:
         return {line.rpartition("|")[2].strip() for line in told.splitlines() if "|" in line}
 
-    return loaded(done.stderr) - loaded(bare.stderr) <= {
+    return loaded(done.stderr) - loaded(bare.stderr) - {*also} <= {
         "broker", "broker.launch", "broker.warm", "broker.minimal_os", "_socket",
     }  # fmt: skip
 
@@ -89,6 +89,22 @@ def test_the_second_command_is_answered_by_the_agent_alone(team: Home, sandbox: 
     assert team.run("dev", "--output", "json").ok().json["from_cache"] is True
     assert team.run("login", "dev", "--output=json").ok().json["profile"] == "dev"
     assert len(sandbox.calls("sts", "GetSessionToken")) == 1
+
+
+def test_text_for_a_person_is_what_the_whole_program_prints(team: Home) -> None:
+    for name in ("dev", "deploy"):
+        assert "session:  new" in team.run(name).ok().out
+        assert answered_by_the_agent(team, name, also={"broker.time_left"})
+        whole = team.run(name, env={"AWSLOGIN_AGENT": "off"}).ok().out
+        warm = team.run(name).ok().out
+        later = team.run(name, env={"AWSLOGIN_AGENT": "off"}).ok().out
+        assert warm in {whole, later}  # a minute may end meanwhile
+        assert " JST (" in team.run(name, env={"TZ": "Asia/Tokyo"}).ok().out
+
+
+def test_the_version_needs_no_library(team: Home) -> None:
+    assert team.run("--version", fresh=True).ok().out == team.run("version").ok().out
+    assert answered_by_the_agent(team, "--version")
 
 
 def test_the_line_of_setup_takes_the_same_door(team: Home) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from broker.quick_completion import TAKE_A_PROFILE
 from tests.configs import config
+from tests.crowd import until
 from tests.real.parts.process import program
 from tests.support import COMMAND, PATIENCE, Home
 
@@ -50,6 +52,43 @@ def test_names_are_as_fresh_as_the_config(team: Home) -> None:
     assert offered(team, "awslogin", "creds", "") == ["staging-one", "staging-new"]
     team.config("profiles: [")
     assert offered(team, "awslogin", "creds", "") == []
+
+
+def typed(home: Home, shell: str, *words: str) -> str:
+    """What a shell reads for words of which the last is begun."""
+    at = words[-1] if shell == "fish" else str(len(words) - 1)
+    variables = {"COMP_WORDS": " ".join(words), "COMP_CWORD": at}
+    return home.run(env={"_AWSLOGIN_COMPLETE": f"{shell}_complete", **variables}).ok().out
+
+
+LINES = [
+    ("awslogin", ""),
+    ("awslogin", "sta"),
+    ("awslogin", "nothing-begins-so"),
+    *(("awslogin", command, "stag") for command in sorted(TAKE_A_PROFILE)),
+    ("awslogin", "creds", ""),
+    ("awslogin", "exec", "stag"),
+    ("awslogin", "--out"),
+    ("awslogin", "agent", "st"),
+]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_what_is_kept_answers_as_the_whole_program_does(team: Home, shell: str) -> None:
+    names = team.folder / "awslogin" / "names.json"
+    whole = []
+    for words in LINES:
+        names.unlink(missing_ok=True)
+        whole.append(typed(team, shell, *words))
+    until(lambda: typed(team, shell, "awslogin", "creds", "") and names.exists())
+    assert [typed(team, shell, *words) for words in LINES] == whole
+    names.write_text(names.read_text().replace("staging-one", "staging-kept"))
+    assert "staging-kept" in typed(team, shell, "awslogin", "sta")
+    for change in ({"AWSLOGIN_CONFIG": "/no/such/file"}, {"XDG_CONFIG_HOME": "/elsewhere"}):
+        changed = Home(team.folder, team.environ | change)
+        assert "staging-kept" not in typed(changed, shell, "awslogin", "sta")
+    names.write_text("{")
+    assert "staging-one" in typed(team, shell, "awslogin", "sta")
 
 
 def shell(home: Home, *words: str) -> str:

@@ -33,6 +33,7 @@ from broker.warm import (
 )
 
 if TYPE_CHECKING:
+    from broker.credentials import RoleParameters
     from broker.session import Session
 
 REFRESH_AHEAD = 300.0
@@ -100,12 +101,21 @@ class AgentClient:
         """Say what is asked for: others that ask for the same may wait for ours."""
         self._ask(declared)
 
-    def put(self, session_id: str, session: Session, *, sign_in_id: str, file: Path | None) -> None:
+    def put(
+        self,
+        session_id: str,
+        session: Session,
+        asked: RoleParameters,
+        *,
+        sign_in_id: str,
+        file: Path | None,
+    ) -> None:
         """Hand over a session in every format.
 
         Args:
             session_id: Names it.
             session: It.
+            asked: What it was got for: a person reads more of it than the session tells.
             sign_in_id: Names the sign-in it came from.
             file: Where it lies at rest: the agent holds it as long as that is as it is now. None
                 for one that is not kept: it is for those who wait alone.
@@ -125,7 +135,7 @@ class AgentClient:
                 fresh_until=fresh_until,
                 refresh_at=fresh_until - min(REFRESH_AHEAD, life / 8),
                 expires_at=end,
-                texts=_rendered(session),
+                texts=_rendered(session, asked),
             )
         )
 
@@ -266,11 +276,14 @@ def _decoded(kind: type[M], reply: list[bytes]) -> M | None:
         return None
 
 
-def _rendered(session: Session) -> dict[bytes, bytes]:
+def _rendered(session: Session, asked: RoleParameters) -> dict[bytes, bytes]:
     """The bytes that a later command prints, by format."""
     from broker import render
 
     texts = {b"container": render.container(session)}
+    for_people = render.text_to_fill(session.cached(), asked)
+    if for_people.isascii():  # else a terminal's encoding has a say
+        texts[b"text"] = for_people.encode()
     for form in FORMATS:
         with contextlib.suppress(UsageError):  # a value that this format cannot quote
             texts[form.encode()] = render.one(session.cached(), form, {}).encode()

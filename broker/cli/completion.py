@@ -14,15 +14,14 @@ from typing import Any
 
 import click
 
+from broker import quick_completion
 from broker.cli.app import App, command
 from broker.errors import AwsLoginError
 from broker.file_fingerprint import file_fingerprint, is_trustworthy
-from broker.paths import config_dir, read_or_none, state_dir, write_private
-from broker.warm import place_of
+from broker.paths import read_or_none, write_private
+from broker.warm import COMPLETE as VARIABLE
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
-VARIABLE = "_AWSLOGIN_COMPLETE"
-"""Where click looks for what a shell asks."""
 COMPINIT = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }"
 """zsh's own completion, where the person's start-up files have not begun it."""
 KEPT = 8
@@ -125,27 +124,46 @@ def profiles(config: str | None, incomplete: str) -> list[str]:
 
 
 def _names(option: str | None) -> list[str]:
-    how, place = place_of(option or "")
-    path = place if how != "own" else str(config_dir() / "config.yaml")
-    kept = _kept()
-    known = kept.get(path)
+    try:
+        key = quick_completion.key(option or "")
+        known = _kept().get(key)
+    except FileNotFoundError:  # no place for our state
+        known = None
     if known and all(
         file_fingerprint(file).decode() == was for file, was in known["stamps"].items()
     ):
         names: list[str] = known["names"]
         return names
+    from click import shell_completion
+
     from broker.config import load
 
     config = load(option, os.environ, Path.cwd())
-    stamps = config.fingerprints
+    lines_from = str(shell_completion.__file__)
+    stamps = {**config.fingerprints, lines_from: file_fingerprint(lines_from)}
     if all(is_trustworthy(told) for told in stamps.values()):
-        kept.pop(path, None)
-        kept[path] = {
+        kept = _kept()
+        kept.pop(key, None)
+        kept[key] = {
             "stamps": {file: told.decode() for file, told in stamps.items()},
             "names": config.names,
+            "lines": _lines(),
         }
         write_private(_file(), json.dumps(dict(list(kept.items())[-KEPT:])).encode())
     return config.names
+
+
+def _lines() -> dict[str, str]:
+    """What each shell reads for one word, which `*` stands for."""
+    from click.shell_completion import CompletionItem, get_completion_class
+
+    found: dict[str, str] = {}
+    for shell in ("bash", "zsh", "fish"):
+        kind = get_completion_class(shell)
+        assert kind
+        made = kind(click.Command("awslogin"), {}, "awslogin", VARIABLE)
+        found[f"{shell}_complete"] = made.format_completion(CompletionItem("*"))
+    return found
 
 
 def _kept() -> dict[str, Any]:
@@ -157,4 +175,4 @@ def _kept() -> dict[str, Any]:
 
 
 def _file() -> Path:
-    return state_dir() / "names.json"
+    return Path(quick_completion.file())

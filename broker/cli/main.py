@@ -21,7 +21,7 @@ from broker.cli.help import EXAMPLES, write_by_task
 from broker.cli.report import as_ours, fail_eval, report, report_interrupt
 from broker.errors import EXIT_INTERRUPTED, Bug
 from broker.failure_line import is_readable
-from broker.warm import calling_shell, hold_interrupts, keep_descriptors
+from broker.warm import COMPLETE, calling_shell, hold_interrupts, keep_descriptors
 
 COMMANDS = {
     "login": "broker.cli.login:login",
@@ -62,9 +62,6 @@ GROUPS = ("config", "agent")
 
 OTHER_WORDS = {"help": "--help", "version": "--version"}
 """Words that stand for an option; what follows `help` is the command that is asked about."""
-
-COMPLETE = "_AWSLOGIN_COMPLETE"
-"""Where a shell that completes a line asks."""
 
 _TAKE_VALUES = {
     "--config",

@@ -15,7 +15,7 @@ from broker.cli.unasked import broker_that_asks_nobody
 from broker.config import Profile
 from broker.errors import AwsLoginError, InteractionRequired, KeychainError
 from broker.login import SessionRequirements
-from broker.render import duration_words
+from broker.time_left import duration_words
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from broker.cli.completion import profile_argument
 from broker.cli.login_options import login_options, tag_pair
 from broker.errors import KeychainError
 from broker.ports.clock import to_local_text, to_text
-from broker.render import duration_words
+from broker.time_left import duration_words
 
 if TYPE_CHECKING:
     from broker.config import Profile

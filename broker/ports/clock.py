@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from broker.time_left import local_text
+
 
 class Clock:
     """The machine's clock."""
@@ -29,7 +31,7 @@ def to_text(moment: datetime) -> str:
 
 def to_local_text(moment: datetime, *, seconds: bool = False) -> str:
     """`2026-01-01 01:00 CET`: for people, the machine's own time with its zone."""
-    return moment.astimezone().strftime(f"%Y-%m-%d %H:%M{':%S' if seconds else ''} %Z")
+    return local_text(moment.timestamp(), seconds=seconds)
 
 
 def from_text(text: str) -> datetime:
