@@ -33,6 +33,7 @@ bench: $(VENV)
 
 fuzz: $(VENV)
 	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tests.killed_migrations
 
 # Commands killed before each of their changes to files; the suite tries a few.
 kills: export AWSLOGIN_TEST_KILLS = all

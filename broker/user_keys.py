@@ -28,6 +28,17 @@ def key_profiles(config: Config) -> list[str]:
     return found
 
 
+def profiles_with(config: Config, holder: KeyHolder[Any], key_id: str) -> list[str]:
+    """The profiles that sign in with this very key of a provider."""
+    return [
+        name
+        for name in key_profiles(config)
+        if holder.name in config.profile(name).provider_names
+        and (held := holder.held_keys(name))
+        and held.access_key_id == key_id
+    ]
+
+
 def rotate(
     broker: Broker, profile: Profile, holder: KeyHolder[Any], *, keep_inactive: bool
 ) -> Rotation:

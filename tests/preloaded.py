@@ -286,8 +286,8 @@ def become(streams: list[int], number: int) -> dict[str, Any]:
         module, _, constant = name.rpartition(".")
         if name == "speed":
             hurry(value)
-        elif name == "killed_at":
-            die_before_change(int(value))
+        elif name in {"killed_at", "killed_at_step"}:
+            die_before_change(int(value), or_request=name == "killed_at_step")
         else:
             assert hasattr(sys.modules[module], constant), name
             setattr(sys.modules[module], constant, value)
@@ -310,19 +310,36 @@ CHANGES = {
 """Audit events of Python for what changes files, beside `open` for writing."""
 
 
-def die_before_change(number: int) -> None:
-    """Let this process be killed right before its change to files of this number, from 1 on."""
+def die_before_change(number: int, *, or_request: bool = False) -> None:
+    """Let this process be killed right before its change to files of this number, from 1 on.
+
+    With `or_request` each request to AWS counts too: before it, and once it is answered.
+    """
     left = number
 
-    def hook(event: str, details: tuple[Any, ...]) -> None:
+    def count() -> None:
         nonlocal left
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def hook(event: str, details: tuple[Any, ...]) -> None:
         writes = event == "open" and isinstance(details[2], int) and details[2] & WRITES
         if writes or event in CHANGES:
-            left -= 1
-            if not left:
-                os.kill(os.getpid(), signal.SIGKILL)
+            count()
 
     sys.addaudithook(hook)
+    if or_request:
+        sessions: Any = importlib.import_module("botocore.httpsession").URLLib3Session
+        send = sessions.send
+
+        def counted(*given: Any, **named: Any) -> Any:
+            count()
+            reply = send(*given, **named)
+            count()
+            return reply
+
+        sessions.send = counted
 
 
 if __name__ == "__main__":

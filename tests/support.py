@@ -91,7 +91,8 @@ class Home:
         self.folder = folder
         self.work = folder / "work"
         self.changes: dict[str, float] = dict(patient.LIMITS)
-        """What is other in forks: constants by their full names, `speed`, `killed_at`."""
+        """What is other in forks: constants by their full names, `speed`, `killed_at`, and
+        `killed_at_step`, which counts requests to AWS too."""
         self.work.mkdir(parents=True, exist_ok=True)
         self.environ = {name: os.environ[name] for name in _KEPT if name in os.environ} | {
             "HOME": str(folder),

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import random
-import signal
-import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from tests.killed_migrations import STEPS, KilledMigrations
 from tests.real.parts import terminal
 from tests.sandbox import Sandbox
-from tests.support import COMMAND, Home, Result
+from tests.support import COMMAND, Home
 
 CONFIG = """\
 # ours
@@ -188,24 +187,16 @@ def test_the_keys_own_user_deactivates_where_the_role_may_not(team: Home, sandbo
     assert team.run("dev", "--output", "json").ok().json["provider"] == "keys"
 
 
-def run_killed(home: Home, after: float) -> None:
-    """`migrate` that is killed after so many seconds, unless it has ended by then."""
-    with home.start("migrate", "dev", *TO, "--quiet-days", "0") as process:
-        try:
-            process.wait(after)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-
-
-def test_killed_anywhere_a_rerun_ends_whole(team: Home, sandbox: Sandbox) -> None:
-    """The keys work until they are deleted; whatever was killed, the next runs end it."""
-    chance = random.Random(7)
-    for _ in range(12):
-        run_killed(team, chance.uniform(0.03, 0.9))
-        held = sandbox.user("bob").keys
-        assert held == [] or stage(team)["stage"] != "deleted"
-    for _ in range(4):
-        done: Result = team.run("migrate", "dev", *TO, "--quiet-days", "0").ok()
-    assert "done" in done.out
-    assert sandbox.user("bob").keys == []
-    assert AFTER in text(team)
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_anywhere_the_next_runs_end_it_whole(
+    signed_up: Home, sandbox: Sandbox, step: str
+) -> None:
+    """Seeded points of all; `python -m tests.killed_migrations` takes every one."""
+    machine = KilledMigrations(signed_up, sandbox)
+    chance, last, kills = random.Random(step), 50, 0
+    while kills < 4:
+        point = chance.randint(1, last)
+        if machine.killed_at(step, point, back=chance.random() < 0.5):
+            kills += 1
+        else:
+            last = point - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,11 +17,22 @@ from broker.errors import AwsLoginError, UsageError, worst
 
 if TYPE_CHECKING:
     from broker.broker import Broker
-    from broker.migration.plan import Plan
+    from broker.migration.plan import Plan, Target
     from broker.migration.record import Migration
     from broker.migration.steps import Steps, Taken
 
 QUIET_DAYS = 7.0
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The options of one command."""
+
+    target: Target | None
+    quiet_days: float | None
+    undo: bool
+    unwatched: bool
+    yes: bool
 
 
 @command()
@@ -33,6 +45,9 @@ QUIET_DAYS = 7.0
 )
 @click.option("--all", "every", is_flag=True, help="Every profile that holds keys; a plan first.")
 @click.option("--undo", is_flag=True, help="Go back, as far as AWS lets it.")
+@click.option(
+    "--unwatched", is_flag=True, help="Go on too where AWS cannot say whether the key was used."
+)
 @click.option("--status", is_flag=True, help="Show where all profiles are, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def migrate(
@@ -45,6 +60,7 @@ def migrate(
     quiet_days: float | None,
     every: bool,
     undo: bool,
+    unwatched: bool,
     status: bool,
     yes: bool,
 ) -> int | None:
@@ -61,26 +77,26 @@ def migrate(
     if status:
         _show_status(app)
         return None
-    target = Target(to, account, role) if to else None
+    options = _Chosen(Target(to, account, role) if to else None, quiet_days, undo, unwatched, yes)
     if every:
-        return _migrate_all(app, target, quiet_days, undo=undo, yes=yes)
+        return _migrate_all(app, options)
     chosen = app.profile(profile).name
     with app.naming(chosen):
-        document = _one_step(app, chosen, target, quiet_days, undo=undo, yes=yes)
+        document = _one_step(app, chosen, options)
     app.say_json(document) if app.output == "json" else app.say(_told(document))
     return None
 
 
-def _migrate_all(app: App, target: Any, quiet_days: float | None, *, undo: bool, yes: bool) -> int:
+def _migrate_all(app: App, options: _Chosen) -> int:
     """Every profile that holds keys or is on its way; the plan is agreed to once."""
     records = _steps(app, app.broker).records
     names = [
         profile.name
         for profile in app.sound_profiles()
-        if records.of(profile.name) or (not undo and _holds_keys(app, profile.name))
+        if records.of(profile.name) or (not options.undo and _holds_keys(app, profile.name))
     ]
-    lines = [_intention(name, records.of(name), target, undo=undo) for name in names]
-    if not names or not agreed(app, "\n".join(lines), yes=yes):
+    lines = [_intention(name, records.of(name), options) for name in names]
+    if not names or not agreed(app, "\n".join(lines), yes=options.yes):
         app.say_json([]) if app.output == "json" else app.say("nothing to do\n")
         return 0
     for line in lines:
@@ -89,7 +105,7 @@ def _migrate_all(app: App, target: Any, quiet_days: float | None, *, undo: bool,
     failures: list[AwsLoginError] = []
     for name in names:
         try:
-            documents.append(_one_step(app, name, target, quiet_days, undo=undo, yes=True))
+            documents.append(_one_step(app, name, replace(options, yes=True)))
         except AwsLoginError as error:
             error.profile = name
             failures.append(error)
@@ -120,52 +136,60 @@ def _keys_left_at(app: App, name: str) -> str | None:
     return next((one for one in app.config.provider_names if noted.of(one, name)), None)
 
 
-def _intention(name: str, record: Migration | None, target: Any, *, undo: bool) -> str:
-    if undo:
+def _intention(name: str, record: Migration | None, options: _Chosen) -> str:
+    if options.undo:
         return f"{name}: {'back to static keys' if record else 'nothing'}"
     if record:
         return f"{name}: {record.next or 'done'}"
-    return f"{name}: from static keys to {target.provider if target else '(name --to)'}"
+    target = options.target.provider if options.target else "(name --to)"
+    return f"{name}: from static keys to {target}"
 
 
-def _one_step(
-    app: App, name: str, target: Any, quiet_days: float | None, *, undo: bool, yes: bool
-) -> dict[str, Any]:
+def _one_step(app: App, name: str, options: _Chosen) -> dict[str, Any]:
     """One step of one profile, under its lock, on the config as it is now."""
-    from broker.migration.plan import key_holder, planned, taken_up
-
     broker = _broker_of_now(app)
     steps = _steps(app, broker)
     with steps.records.alone(name):
         record = steps.records.of(name)
         if record and record.stage == "deleted" and name in user_keys.key_profiles(broker.config):
             record = None  # it has got keys again
-        if undo:
-            return _undone(app, steps, name, record, yes=yes)
-        if record:
-            if target and target.provider != record.to and record.stage != "deleted":
-                raise UsageError(
-                    f"{name} is on its way to {record.to}",
-                    hint=f"`awslogin migrate {name} --undo` first",
-                )
-            if not _may(app, f"{name}: {record.next}", record, broker, yes=yes):
-                return {**record.to_json(), "done": "unchanged"}
-            return _document(steps.go_on(record))
-        profile = broker.config.profile(name)
-        days = QUIET_DAYS if quiet_days is None else quiet_days
-        plan = taken_up(broker, profile, quiet_days=days)
-        if plan is None and target is None:
-            key_holder(broker, profile)
-            raise UsageError("to which provider?", hint=f"`awslogin migrate {name} --to PROVIDER`")
-        if plan is None:
-            plan = planned(broker, app.environ, profile, target, quiet_days=days)
-        change = diff(broker.config.path, broker.config.content, plan.content)
-        about = "\n".join([change.rstrip(), *_proof(plan)])
-        if not agreed(app, about, yes=yes):
-            return {**plan.migration.to_json(), "stage": None, "done": "unchanged"}
-        for line in _proof(plan) if yes or not app.ui.interactive else ():
-            app.note(line)
-        return {**_document(steps.begin(plan)), "arn": plan.arn, "remarks": list(plan.remarks)}
+        if options.undo:
+            return _undone(app, steps, name, record, yes=options.yes)
+        if record is None:
+            return _first_step(app, steps, broker, name, options)
+        target = options.target
+        if target and target.provider != record.to and record.stage != "deleted":
+            raise UsageError(
+                f"{name} is on its way to {record.to}",
+                hint=f"`awslogin migrate {name} --undo` first",
+            )
+        if not _may(app, f"{name}: {record.next}", record, broker, yes=options.yes):
+            return {**record.to_json(), "done": "unchanged"}
+        return _document(steps.go_on(record, unwatched=options.unwatched))
+
+
+def _first_step(
+    app: App, steps: Steps, broker: Broker, name: str, options: _Chosen
+) -> dict[str, Any]:
+    """Prove, show, ask, switch."""
+    from broker.migration.plan import key_holder, planned, taken_up
+
+    profile = broker.config.profile(name)
+    days = QUIET_DAYS if options.quiet_days is None else options.quiet_days
+    plan = taken_up(broker, profile, quiet_days=days)
+    if plan is None and options.target is None:
+        key_holder(broker, profile)
+        raise UsageError("to which provider?", hint=f"`awslogin migrate {name} --to PROVIDER`")
+    if plan is None and options.target:
+        plan = planned(broker, app.environ, profile, options.target, quiet_days=days)
+    assert plan
+    change = diff(broker.config.path, broker.config.content, plan.content)
+    about = "\n".join([change.rstrip(), *_proof(plan)])
+    if not agreed(app, about, yes=options.yes):
+        return {**plan.migration.to_json(), "stage": None, "done": "unchanged"}
+    for line in _proof(plan) if options.yes or not app.ui.interactive else ():
+        app.note(line)
+    return {**_document(steps.begin(plan)), "arn": plan.arn, "remarks": list(plan.remarks)}
 
 
 def _undone(
@@ -178,8 +202,7 @@ def _undone(
         change = diff(config.path, config.content, steps.undone(record))
         if not agreed(app, change, yes=yes):
             return {**record.to_json(), "done": "unchanged"}
-    steps.undo(record)
-    return {**record.to_json(), "stage": None, "next": None, "done": "undone"}
+    return _document(steps.undo(record))
 
 
 def _may(app: App, step: str, record: Migration, broker: Broker, *, yes: bool) -> bool:
@@ -197,7 +220,8 @@ def _proof(plan: Plan) -> list[str]:
 
 
 def _document(taken: Taken) -> dict[str, Any]:
-    return {**taken.migration.to_json(), "done": taken.did, "why": taken.why}
+    over = {"stage": None, "next": None} if taken.did == "undone" else {}
+    return {**taken.migration.to_json(), **over, "done": taken.did, "why": taken.why}
 
 
 def _told(document: dict[str, Any]) -> str:

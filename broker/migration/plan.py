@@ -19,6 +19,7 @@ from broker.migration.permissions import differences
 from broker.migration.record import Migration
 from broker.ports.clock import to_text
 from broker.provider import KeyHolder
+from broker.user_keys import profiles_with
 
 if TYPE_CHECKING:
     from broker.session import Session
@@ -82,9 +83,9 @@ def planned(
     content = old.with_values(
         {**changes, "provider": target.provider, "account": account, "role": role}
     )
-    candidate = _candidate(broker.config, environ, content)
-    session = login.Login(Broker(candidate, broker.ui, environ, broker.clock)).session(
-        candidate.profile(profile.name), login.SessionRequirements()
+    changed = candidate(broker.config, environ, content)
+    session = login.Login(Broker(changed, broker.ui, environ, broker.clock)).session(
+        changed.profile(profile.name), login.SessionRequirements()
     )
     arn = _proven(broker, session, account)
     migration = _migration(broker, holder, profile, keys.access_key_id, user_arn)
@@ -92,8 +93,12 @@ def planned(
     migration = replace(
         migration, to=target.provider, before=old.text, after=after, quiet_days=quiet_days
     )
-    remarks = (*_differences(broker, session, user_arn, arn), *_dependents(broker.config, profile))
-    return Plan(migration, content, arn, remarks)
+    remarks = [
+        *_differences(broker, session, user_arn, arn),
+        *_dependents(broker.config, profile),
+        *_twins(broker.config, holder, profile, keys.access_key_id),
+    ]
+    return Plan(migration, content, arn, tuple(remarks))
 
 
 def taken_up(broker: Broker, profile: Profile, *, quiet_days: float) -> Plan | None:
@@ -225,23 +230,23 @@ def _only_role(broker: Broker, provider: str, account: str) -> str:
     return roles[broker.ui.choose(f"Which role in {account}?", roles)]
 
 
-def _candidate(config: Config, environ: Mapping[str, str], content: bytes) -> Config:
+def candidate(config: Config, environ: Mapping[str, str], content: bytes) -> Config:
     """The config after the change, which may spoil no profile.
 
     Raises:
         ConfigError: It does.
     """
     file = str(config.path)
-    candidate = of_document(parse(content, file), config.path, environ, content)
+    changed = of_document(parse(content, file), config.path, environ, content)
     known = {error.profile for error in config.problems}
-    new = [error for error in candidate.problems if error.profile not in known]
+    new = [error for error in changed.problems if error.profile not in known]
     if new:
         raise ConfigError(
             f"the change would spoil {', '.join(str(error.profile) for error in new)}:"
             f" {new[0].reason}",
             hint=new[0].hint or "change that first",
         )
-    return candidate
+    return changed
 
 
 def _proven(broker: Broker, session: Session, account: str) -> str:
@@ -276,3 +281,12 @@ def _dependents(config: Config, profile: Profile) -> list[str]:
                 f" {other.role_arn} must trust its role, and lasts an hour at most"
             )
     return told
+
+
+def _twins(config: Config, holder: KeyHolder[Any], profile: Profile, key_id: str) -> list[str]:
+    """Which profiles have to leave the same key too, before it is deactivated."""
+    return [
+        f"{name} signs in with the same key {key_id}: it stays active until {name} has left it too"
+        for name in profiles_with(config, holder, key_id)
+        if name != profile.name
+    ]

@@ -42,6 +42,9 @@ class Migration:
         quiet_days: How long it lasts.
         key_last_used: The last use that AWS or this machine's log tells, or None.
         asked_at: When the key itself signed a question of ours last, or None.
+        answered_at: The same, of the last one whose answer was taken into account.
+        is_deactivating: Deactivation has begun: the key may be inactive.
+        is_undoing: `--undo` has begun.
     """
 
     profile: str
@@ -60,6 +63,9 @@ class Migration:
     quiet_days: float
     key_last_used: str | None = None
     asked_at: str | None = None
+    answered_at: str | None = None
+    is_deactivating: bool = False
+    is_undoing: bool = False
 
     @property
     def next_step_at(self) -> datetime:
@@ -70,6 +76,8 @@ class Migration:
     def next(self) -> str | None:
         """The next step, in words; None after the last one."""
         at = to_text(self.next_step_at)
+        if self.is_undoing:
+            return "finish going back"
         return {
             "switching": "write the change to the config",
             "switched": f"deactivate {self.key_id}, from {at} on",

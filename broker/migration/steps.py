@@ -14,14 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from broker.broker import Broker
 from broker.config.entry_change import ProfileEntry
 from broker.config.trust import Trust
-from broker.errors import ConfigError, UsageError
+from broker.errors import AwsLoginError, ConfigError, LoginRefused, NetworkError, UsageError
 from broker.migration.leaving_key import LeavingKey
 from broker.migration.plan import Plan
-from broker.migration.record import Migration, Migrations, Stage
+from broker.migration.record import Migration, Migrations
 from broker.ports.clock import from_text, to_text
 
 
@@ -31,7 +32,8 @@ class Taken:
 
     Attributes:
         migration: As it stands now.
-        did: `switched`, `deactivated`, `deleted`, `waits`, or `done` where nothing is left to do.
+        did: `switched`, `deactivated`, `deleted`, `waits`, `undone`, or `done` where nothing is
+            left to do.
         why: What it waits for, or what it could not see; empty where there is nothing to say.
     """
 
@@ -60,7 +62,7 @@ class Steps:
         self._write = write
         self._clock = broker.clock
         self.records = Migrations(environ, broker.config.key_scope)
-        self._key = LeavingKey(broker, self.records)
+        self._key = LeavingKey(broker, self.records, environ)
 
     def begin(self, plan: Plan) -> Taken:
         """Change the config; the old lines are kept first."""
@@ -68,22 +70,31 @@ class Steps:
         self._change(broker_content=self._broker.config.content, after=plan.content)
         return self._switched(plan.migration)
 
-    def go_on(self, migration: Migration) -> Taken:
-        """The one next step, or what it waits for."""
+    def go_on(self, migration: Migration, *, unwatched: bool = False) -> Taken:
+        """The one next step, or what it waits for.
+
+        Args:
+            migration: As it stands.
+            unwatched: Take the step too where AWS cannot say whether the key was used.
+
+        Raises:
+            ConfigError: The config lets the profile sign in with the key again.
+        """
+        if migration.is_undoing:
+            return self.undo(migration)
         if migration.stage == "switching":
             return self._finish_switching(migration)
         if migration.stage == "deleted":
             return Taken(migration, "done")
-        migration, use = self._with_last_use(migration)
-        if use:
-            return Taken(migration, "waits", f"{use}: the wait of {_days(migration)} begins anew")
-        if self._clock.now() < migration.next_step_at:
-            return Taken(migration, "waits", f"until {to_text(migration.next_step_at)}")
+        self._check_left(migration)
+        migration, why = self._watch(migration, unwatched=unwatched)
+        if why:
+            return Taken(migration, "waits", why)
         if migration.stage == "switched":
             return self._deactivate(migration)
         return self._delete(migration)
 
-    def undo(self, migration: Migration) -> None:
+    def undo(self, migration: Migration) -> Taken:
         """Back to static keys, as far as AWS lets it.
 
         Raises:
@@ -97,13 +108,32 @@ class Steps:
                 f" `awslogin add {migration.profile}`",
             )
         content = self.undone(migration)
-        if migration.stage == "deactivated" and not self._key.at_iam(
-            migration, lambda iam: iam.activate(migration.key_id)
-        ):
-            raise UsageError(f"{migration.key_id} is gone at AWS, so there is no way back")
+        migration = self.records.change(migration, is_undoing=True)
+        try:
+            self._activate(migration)
+        except NetworkError:
+            raise  # it may be active: the next run goes on
+        except AwsLoginError:
+            self.records.change(migration, is_undoing=False)
+            raise
         self._change(broker_content=self._broker.config.content, after=content)
         self.records.forget(migration.profile)
         self._broker.events.note("migration", migration.profile, provider=migration.source)
+        return Taken(migration, "undone")
+
+    def _activate(self, migration: Migration) -> None:
+        """Make an inactive key work again.
+
+        Raises:
+            UsageError: It is gone.
+        """
+        may_be_inactive = migration.stage == "deactivated" or migration.is_deactivating
+        if may_be_inactive and not self._key.at_iam(
+            migration,
+            lambda iam: iam.activate(migration.key_id),
+            by_hand="update-access-key --status Active",
+        ):
+            raise UsageError(f"{migration.key_id} is gone at AWS, so there is no way back")
 
     def undone(self, migration: Migration) -> bytes:
         """The config with the old lines.
@@ -149,9 +179,15 @@ class Steps:
         return self._noted(Taken(migration, "switched"))
 
     def _deactivate(self, migration: Migration) -> Taken:
-        self._key.at_iam(migration, lambda iam: iam.deactivate(migration.key_id))
+        was_begun = migration.is_deactivating
+        migration = self.records.change(migration, is_deactivating=True)
+        try:
+            self._key.at_iam(migration, lambda iam: iam.deactivate(migration.key_id))
+        except LoginRefused:  # of the key itself: it may be inactive since a run that was killed
+            if not was_begun:
+                raise
         migration = self.records.change(
-            migration, stage="deactivated", since=to_text(self._clock.now())
+            migration, stage="deactivated", is_deactivating=False, since=to_text(self._clock.now())
         )
         return self._noted(Taken(migration, "deactivated"))
 
@@ -168,20 +204,62 @@ class Steps:
         )
         return self._noted(Taken(migration, "deleted"))
 
-    def _with_last_use(self, migration: Migration) -> tuple[Migration, str]:
-        """The record with the key's last use, and in words a use since the wait began."""
+    def _check_left(self, migration: Migration) -> None:
+        """The config may have been put back by somebody, whose sign-ins would fail then.
+
+        Raises:
+            ConfigError: It lets the profile sign in with the key.
+        """
+        config = self._broker.config
+        if config.profile(migration.profile).keys_profile == migration.profile:
+            raise ConfigError(
+                f"{migration.profile} signs in with its keys again, by this file",
+                file=str(config.path),
+                hint=f"`awslogin migrate {migration.profile} --undo` forgets the migration; or put"
+                f" `provider: {migration.to}` back",
+            )
+
+    def _watch(self, migration: Migration, *, unwatched: bool) -> tuple[Migration, str]:
+        """The record with what was seen of the key, and what the next step waits for, or empty."""
         since = from_text(migration.since)
-        uses = [*self._key.uses_at_aws(migration), *self._key.uses_here(migration, since)]
-        if not uses:
-            return migration, ""
-        at, words = max(uses)
+        is_due = self._clock.now() >= migration.next_step_at
+        seen = self._key.watched(migration, is_due=is_due)
+        uses = [*self._key.uses_here(migration, since)]
+        if seen.at:
+            uses.append((seen.at, seen.words))
+        at, words = max(uses) if uses else (None, "")
+        changes: dict[str, Any] = {}
         known = migration.key_last_used
-        if known is None or from_text(known) < at:
-            migration = self.records.change(migration, key_last_used=to_text(at))
-        if at <= since:
-            return migration, ""
-        migration = self.records.change(migration, since=to_text(at))
-        return migration, f"{migration.key_id} was used at {to_text(at)} {words}"
+        if at and (known is None or from_text(known) < at):
+            changes["key_last_used"] = to_text(at)
+        why = ""
+        if at and at > since:
+            why = f"{migration.key_id} was used at {to_text(at)} {words}"
+            changes["since"] = max(to_text(at), seen.asked_at or "")
+        elif seen.unknown and migration.quiet_days and not unwatched:
+            why = f"whether {migration.key_id} was used cannot be known: {seen.unknown}"
+            changes["since"] = seen.asked_at
+        if seen.asked_at:
+            changes["answered_at"] = seen.asked_at
+        if changes:  # in one write: a run that is killed has taken all of it into account, or none
+            migration = self.records.change(migration, **changes)
+        if why:
+            why = f"{why}: the wait of {_days(migration)} begins anew"
+            return migration, f"{why}; {_better(migration)}" if seen.unknown else why
+        if not is_due:
+            remark = f"; {seen.remark}" if seen.remark else ""
+            return migration, f"until {to_text(migration.next_step_at)}{remark}"
+        return migration, self._others(migration)
+
+    def _others(self, migration: Migration) -> str:
+        """Who still signs in with the same key, in words, or empty."""
+        names = self._key.other_holders(migration)
+        if not names:
+            return ""
+        return (
+            f"{', '.join(names)} {'signs' if len(names) == 1 else 'sign'} in with"
+            f" {migration.key_id} too: `awslogin migrate {names[0]} --to {migration.to}`"
+        )
 
     def _change(self, *, broker_content: bytes, after: bytes) -> None:
         """Write the config; one that was trusted stays so."""
@@ -192,9 +270,6 @@ class Steps:
         if after != broker_content:
             self._write(path, after)
 
-    def _reached(self, stage: Stage, migration: Migration) -> Migration:
-        return self.records.change(migration, stage=stage, since=to_text(self._clock.now()))
-
     def _noted(self, taken: Taken) -> Taken:
         migration = taken.migration
         self._broker.events.note(
@@ -204,6 +279,13 @@ class Steps:
             account_id=migration.account_id,
         )
         return taken
+
+
+def _better(migration: Migration) -> str:
+    return (
+        f"allow iam:GetAccessKeyLastUsed on user {migration.user} to the role of {migration.to}, or"
+        f" `awslogin migrate {migration.profile} --unwatched` where you know that nobody uses it"
+    )
 
 
 def _days(migration: Migration) -> str:

@@ -16,6 +16,7 @@ from broker.credentials import Credentials
 from broker.errors import AwsLoginError, LoginRefused, NetworkError, RoleRefused, UsageError
 from broker.ports.aws import Aws
 from broker.ports.clock import Clock
+from broker.ports.iam_pages import pages
 from broker.ports.ui import Ui
 from broker.secret import Secret
 
@@ -72,10 +73,10 @@ class IamKeys:
     def listed(self) -> dict[str, ListedKey]:
         """ListAccessKeys, by id."""
         with self._asking("ListAccessKeys"):
-            listed = self._client().list_access_keys(**self._whose)["AccessKeyMetadata"]
             return {
                 key["AccessKeyId"]: ListedKey(key.get("Status") != "Inactive", key["CreateDate"])
-                for key in listed
+                for page in pages(self._client().list_access_keys, **self._whose)
+                for key in page["AccessKeyMetadata"]
             }
 
     def create(self) -> tuple[Credentials, datetime | None]:

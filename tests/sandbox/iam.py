@@ -115,8 +115,10 @@ class Iam:
         return {}
 
     def _last_used(self, user: User, form: dict[str, str]) -> dict[str, Any]:
-        used = self._own(user, form).last_used
-        moment, service, region = used or (None, "N/A", "N/A")
+        noted = self._world.now() - self._world.uses_noted_after
+        is_at_once = not self._world.uses_noted_after
+        uses = [use for use in self._own(user, form).uses if is_at_once or use[0] <= noted]
+        moment, service, region = max(uses) if uses else (None, "N/A", "N/A")
         seen = {"LastUsedDate": iso(moment)} if moment else {}
         return {
             "UserName": user.name,

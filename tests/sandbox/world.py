@@ -58,7 +58,16 @@ class Keys:
     created: float = 0
     usable_from: float = 0
     unknown_calls: int = 0
-    last_used: tuple[float, str, str] | None = None
+    uses: list[tuple[float, str, str]] = field(default_factory=list)
+
+    @property
+    def last_used(self) -> tuple[float, str, str] | None:
+        """When, service, region."""
+        return self.uses[-1] if self.uses else None
+
+    @last_used.setter
+    def last_used(self, use: tuple[float, str, str]) -> None:
+        self.uses.append(use)
 
     @property
     def json(self) -> str:
@@ -137,8 +146,9 @@ class World:
 
     Knobs: `denied_actions` (IAM actions to refuse), `key_propagation` (seconds) and
     `key_propagation_calls` (signed calls) until a new access key works, `portal_rate` (calls a
-    second), `page_size`, `lifetime` (seconds until every new session ends, whatever was granted),
-    `overtime` (seconds that an ended one is still good, for clients on a busy machine).
+    second), `uses_noted_after` (seconds until GetAccessKeyLastUsed tells of a use), `page_size`,
+    `lifetime` (seconds until every new session ends, whatever was granted), `overtime` (seconds
+    that an ended one is still good, for clients on a busy machine).
     `granted` lists every session that was issued, with what it was asked.
     """
 
@@ -159,6 +169,7 @@ class World:
         self.key_propagation = 0.0
         self.key_propagation_calls = 0
         self.portal_rate: float | None = None
+        self.uses_noted_after = 0.0
         self.page_size = 100
         self.lifetime: float | None = None
         self.overtime = 0.0
