@@ -175,7 +175,8 @@ class _Walk:
 
     def _value(self, node: yaml.Node, path: Path, depth: int) -> Any:
         self._nodes += 1
-        self._found.places.setdefault(path, self._origin(node))
+        if path not in self._found.places:  # a key's own place is nearer
+            self._found.places[path] = self._origin(node)
         if depth > MAX_DEPTH or self._nodes > MAX_NODES:
             raise self._error(node, "nested too deeply or unfolds without end")
         if node.tag not in {_PLAIN, _QUOTED, _COLLECTION}:

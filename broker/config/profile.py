@@ -97,7 +97,7 @@ class Profile(RoleParameters):
     @property
     def role_parameters(self) -> RoleParameters:
         """What shapes its session; one without a session name gets the person's own."""
-        own = {field.name: getattr(self, field.name) for field in fields(RoleParameters)}
+        own = {name: getattr(self, name) for name in _PARAMETERS}
         return RoleParameters(**own | {"session_name": self.session_name or _name_of_user()})
 
     def request(self, *, force: bool = False) -> Request:
@@ -151,6 +151,9 @@ class Profile(RoleParameters):
                 f" (here those of {self.source.name})"
             )
         return f"AWS gives at most {self.longest // HOUR} hours here"
+
+
+_PARAMETERS = tuple(field.name for field in fields(RoleParameters))
 
 
 @cache

@@ -22,9 +22,8 @@ def secrets_in(document: Document) -> Iterator[ConfigError]:
     """An error for each secret; none repeats the value."""
     for path, text in document.raw.items():
         key = _key(path)
-        if "fields" in path:  # CSS selectors of the sign-in form's inputs
-            continue
-        if is_secret(key, text):
+        # `fields` holds CSS selectors of the sign-in form's inputs.
+        if is_secret(key, text) and "fields" not in path:
             yield document.error(
                 path,
                 f"a secret stands in the YAML at `{key}`; it does not belong there",
@@ -39,4 +38,7 @@ def is_secret(key: str, text: str) -> bool:
 
 
 def _key(path: Path) -> str:
+    last = path[-1] if path else ""
+    if isinstance(last, str):
+        return last
     return next((part for part in reversed(path) if isinstance(part, str)), "")
