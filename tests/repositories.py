@@ -16,10 +16,10 @@ from tests.sandbox import listening
 class Repository:
     """A repository with one branch, `main`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("init", "--quiet", "--initial-branch=main", *options)
         self.url = f"git+file://{folder}"
 
     def git(self, *words: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.repositories import Repository
+from tests.repositories import Repository, served
 from tests.support import Home
 
 BASE = """\
@@ -86,6 +86,11 @@ def test_errors_stand_in_their_own_file(home: Home, tmp_path: Path) -> None:
         ({"base": "version: 1\nextends: [/dev/zero]\n"}, "no regular file"),
         ({"base": "version: 1\nextends: [/proc/self/fd/0]\n"}, "no regular file"),
         ({"base": "version: 1\nextends: [https://x.example/a.yaml]\n"}, "neither a file"),
+        ({"base": 'version: 1\nextends: ["a\\0b.yaml"]\n'}, "names no file"),
+        ({"base": 'version: 1\nextends: ["a\\e[31m.yaml"]\n'}, "names no file"),
+        ({"base": "version: 1\nextends: [{a: b}]\n"}, "names no file"),
+        ({"base": "version: 1\nextends: [7]\n"}, "names no file"),
+        ({"base": "version: 1\nextends: [null]\n"}, "names no file"),
         (
             {f"n{number}": f"version: 1\nextends: [n{number + 1}.yaml]\n" for number in range(12)}
             | {"base": "version: 1\nextends: [n0.yaml]\n", "n12": "version: 1\n"},
@@ -151,6 +156,50 @@ def test_update_shows_what_changes_and_changes_the_pin_alone(
     assert "profile dev: role Developer → ReadOnly" in done["consequences"]
     assert file.read_text() == own(home, repository.at(new), more="# mine\n").read_text()
     assert home.run("config", "update", "--output", "json").ok().json["updated"] == []
+
+
+def test_update_leaves_comments_alone(home: Home, repository: Repository) -> None:
+    old = repository.commit(team=BASE)
+    comment = f"# was {repository.at(old)}\n"
+    file = own(home, repository.at(old), more=comment)
+    new = repository.commit(team=BASE + "  new: {provider: keys}\n")
+    (updated,) = home.run("config", "update", "--output", "json").ok().json["updated"]
+    assert updated["to"] == new
+    assert file.read_text() == own(home, repository.at(new), more=comment).read_text()
+
+
+@pytest.mark.parametrize("name", ["link.yaml", "missing.yaml", "out.yaml", "wrong.yaml"])
+def test_update_to_what_cannot_be_read_changes_nothing(
+    home: Home, repository: Repository, name: str
+) -> None:
+    (repository.folder / "link.yaml").symlink_to("/etc/passwd")
+    repository.commit(team=BASE, out="version: 1\nextends: [../x]\n", wrong="[")
+    file = own(home, repository.at("main", name))
+    before = file.read_bytes()
+    error = home.run("config", "update", "--output", "json").error
+    assert error["exit"] == 2
+    assert "yaml:" in error["message"]
+    assert file.read_bytes() == before
+
+
+def test_update_leaves_a_pin_that_is_no_more(home: Home, repository: Repository) -> None:
+    commit = repository.commit(team=BASE)
+    file = own(home, repository.at("0123456789" * 4))
+    home.run("config", "update").ok()
+    assert commit in file.read_text()
+
+
+def test_a_repository_of_a_host_names_no_folder_of_this_machine(
+    home: Home, repository: Repository, tmp_path: Path
+) -> None:
+    other = Repository(tmp_path / "private")
+    inner = other.at(other.commit(team=BASE))
+    commit = repository.commit(team=f'version: 1\nextends: ["{inner}"]\n')
+    with served(tmp_path) as git:
+        own(home, f"git+http://{git.host}/platform/.git@{commit}#team.yaml")
+        error = home.run("config", "update", "--output", "json").error
+    assert error["exit"] == 2
+    assert "leads out of the repository" in error["message"]
 
 
 def test_links_and_other_folders_of_a_repository(home: Home, repository: Repository) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from broker.errors import NetworkError
-from broker.ports.git import Reference, Repositories
+from broker.ports.git import Repositories
+from broker.ports.git_reference import Reference
 from tests.repositories import GitServer, Repository, served
 from tests.support import Home
 from tests.terminal import Terminal

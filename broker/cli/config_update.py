@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,26 +14,27 @@ import click
 from broker.cli.app import App, command
 from broker.cli.change import agreed, diff
 from broker.cli.trusting import consent_to_fetch
-from broker.config.document import parse
-from broker.config.extending import Consent, extended
+from broker.config.document import Document, parse
+from broker.config.extending import Consent, extended, in_line, reference_of
 from broker.config.load import find, read
 from broker.config.trust import Trust, subject_of
-from broker.errors import ConfigError, InteractionRequired
-from broker.ports.git import Reference, Repositories
+from broker.errors import ConfigError, InteractionRequired, NetworkError
+from broker.ports.git import Repositories
+from broker.ports.git_reference import Reference
 from broker.warm import working_directory
 from broker.whole_files import write_whole
 
-_REFERENCE = re.compile(r"git\+[a-z]+://[^\s\"',\]]+")
 _BRANCH = re.compile(r"[ \t]#[ \t]*([\w][\w./-]*)[ \t]*$")
 _TOLD = ("provider", "source", "account", "role", "role_arn", "region", "duration", "policy_arns")
 
 
 @dataclass(frozen=True)
 class _Pin:
-    """A reference of the file, and the commit that it should name now."""
+    """A reference of the file, the line of it, and the commit that it should name now."""
 
     old: Reference
     new: Reference
+    line: int
 
 
 @command("update")
@@ -48,13 +50,16 @@ def update(app: App, *, name: str | None, dry_run: bool, yes: bool) -> None:
     if not given and not trust.holds(subject_of(path, before, app.environ)):
         hint = f"`awslogin config trust {path}` shows it, and fetches what it extends"
         raise InteractionRequired(f"{path} is not trusted: nothing of it is contacted", hint=hint)
-    pins = list(_pins(Repositories(app.environ), before.decode("utf-8", "replace"), name))
+    document = parse(before, str(path))
+    pins = list(_pins(Repositories(app.environ), document, before, name))
     changed = [pin for pin in pins if pin.old != pin.new]
-    after = before
-    for pin in changed:
-        after = after.replace(str(pin.old).encode(), str(pin.new).encode())
+    after = _repinned(before, changed)
     consent = consent_to_fetch(app, yes=yes)
-    told = _consequences(_data(path, before, app, consent), _data(path, after, app, consent))
+    new = _data(path, after, app, consent)
+    old: dict[str, Any] = {}
+    with contextlib.suppress(ConfigError, NetworkError):  # it may be what the update mends
+        old = _data(path, before, app, consent)
+    told = _consequences(old, new)
     change = diff(path, before, after) + "".join(f"{line}\n" for line in told)
     done = bool(changed) and not dry_run and agreed(app, change, yes=yes)
     if done:
@@ -70,31 +75,37 @@ def update(app: App, *, name: str | None, dry_run: bool, yes: bool) -> None:
         app.say(f"{path}: {len(pins)} pins, all of the newest commit\n")
 
 
-def _pins(repositories: Repositories, text: str, name: str | None) -> Iterator[_Pin]:
-    """Every reference in the file's text; a comment behind it names its branch."""
-    seen: set[str] = set()
-    for line in text.splitlines():
-        for found in _REFERENCE.findall(line.partition(" #")[0] if "://" in line else line):
-            old = Reference.parse(found)
-            if old is None or found in seen or (name and name not in found):
-                continue
-            seen.add(found)
-            comment = _BRANCH.search(line)
+def _pins(
+    repositories: Repositories, document: Document, content: bytes, name: str | None
+) -> Iterator[_Pin]:
+    """Every repository that the file extends; a comment behind it names its branch."""
+    lines = content.splitlines()
+    named = document.data.get("extends") if isinstance(document.data, dict) else None
+    for index, text in enumerate([named] if isinstance(named, str) else named or ()):
+        if not isinstance(text, str) or not text.startswith("git+") or (name or "") not in text:
+            continue
+        with in_line(document, index):
+            old = reference_of(text)
+            line = (document.origin(("extends", index)).line or 1) - 1
+            if text.encode() not in lines[line]:
+                raise ConfigError("stands in no line of its own", hint="write it in one line")
+            comment = _BRANCH.search(lines[line].decode())
             branch = comment[1] if comment else None if old.is_pinned else old.revision
             new = old.at(repositories.newest(old, branch))
-            for one in (old, new):
-                if one.is_pinned:
-                    repositories.fetch(one)
-            yield _Pin(old, new)
+            repositories.fetch(new)
+            yield _Pin(old, new, line)
+
+
+def _repinned(content: bytes, pins: Iterable[_Pin]) -> bytes:
+    lines = content.splitlines(keepends=True)
+    for pin in pins:
+        lines[pin.line] = lines[pin.line].replace(str(pin.old).encode(), str(pin.new).encode(), 1)
+    return b"".join(lines)
 
 
 def _data(path: Path, content: bytes, app: App, consent: Consent) -> dict[str, Any]:
-    """The merged config of a content; empty where it is not complete."""
-    try:
-        whole = extended(parse(content, str(path)), path, app.environ, consent=consent)
-        data = whole.document.data
-    except ConfigError:
-        return {}
+    """The merged config of a content."""
+    data = extended(parse(content, str(path)), path, app.environ, consent=consent).document.data
     return data if isinstance(data, dict) else {}
 
 

@@ -21,7 +21,8 @@ from broker.errors import AwsLoginError, InteractionRequired, UsageError
 from broker.paths import config_dir, expanded, private_dir
 from broker.ports import LaterHttp
 from broker.ports.clock import Clock
-from broker.ports.git import Reference, Repositories
+from broker.ports.git import Repositories
+from broker.ports.git_reference import Reference
 from broker.ports.urls import require_safe
 from broker.regions import REGION
 from broker.warm import working_directory

@@ -13,7 +13,7 @@ from broker.errors import InteractionRequired
 
 if TYPE_CHECKING:
     from broker.cli.app import App
-    from broker.ports.git import Reference
+    from broker.ports.git_reference import Reference
     from broker.ports.ui import Ui
 
 

@@ -9,7 +9,8 @@ is another one, and taken whole.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from broker.config.document import MAX_BYTES, Document, Origin, parse
 from broker.config.document import Path as Keys
 from broker.errors import ConfigError
 from broker.paths import expanded
-from broker.ports.git import Reference, Repositories
+from broker.ports.git import Repositories
+from broker.ports.git_reference import Reference
+from broker.terminal_text import escape_controls
 
 MAX_DEPTH = 10
 MAX_FILES = 50
@@ -79,16 +82,12 @@ class _Reader:
         named = [named] if isinstance(named, str) else named
         below: Document | None = None
         for index, text in enumerate(named if isinstance(named, list) else []):
-            try:
-                one = self._one(str(text), place, above)
-            except ConfigError as error:
-                if error.file:
-                    raise  # it has a place of its own
-                raise document.error(("extends", index), error.reason, hint=error.hint) from error
+            with in_line(document, index):
+                one = self._one(text, place, above)
             below = merged(below, one) if below else one
         return merged(below, document) if below else document
 
-    def _one(self, text: str, place: Path | Reference, above: tuple[str, ...]) -> Document:
+    def _one(self, text: object, place: Path | Reference, above: tuple[str, ...]) -> Document:
         target = self._target(text, place)
         name = str(target) if isinstance(target, Reference) else os.path.realpath(target)
         if name in above:
@@ -115,15 +114,14 @@ class _Reader:
             raise document.error((), "an extended file is a mapping that begins `version: 1`")
         return self.read(document, target, (*above, name))
 
-    def _target(self, text: str, place: Path | Reference) -> Path | Reference:
+    def _target(self, text: object, place: Path | Reference) -> Path | Reference:
         """What a line of `extends` names, seen from the file that has it."""
+        if not isinstance(text, str) or not text or escape_controls(text) != text:
+            raise ConfigError("names no file: it is no text, or has characters that cannot be seen")
         if text.startswith("git+"):
-            reference = Reference.parse(text)
-            if reference is None:
-                raise ConfigError(
-                    "is no address of a file in a git repository",
-                    hint="git+https://HOST/PATH.git@<40 hex digits of a commit>#FILE",
-                )
+            reference = reference_of(text)
+            if isinstance(place, Reference) and place.host and not reference.host:
+                raise ConfigError("leads out of the repository, to a folder of this machine")
             if not reference.is_pinned:
                 raise ConfigError(
                     f"`{reference.revision}` is no commit: what it means may change",
@@ -138,6 +136,32 @@ class _Reader:
         if "://" in text:
             raise ConfigError("is neither a file nor a git repository", hint="git+https://…")
         return place.parent / expanded(text)
+
+
+def reference_of(text: str) -> Reference:
+    """What a line that begins `git+` names.
+
+    Raises:
+        ConfigError: It is no address that is taken.
+    """
+    reference = Reference.parse(text)
+    if reference is None:
+        raise ConfigError(
+            "is no address of a file in a git repository",
+            hint="git+https://HOST/PATH.git@<40 hex digits of a commit>#FILE",
+        )
+    return reference
+
+
+@contextmanager
+def in_line(document: Document, index: int) -> Iterator[None]:
+    """What is wrong gets the place of a line of `extends`, unless it has one of its own."""
+    try:
+        yield
+    except ConfigError as error:
+        if error.file:
+            raise
+        raise document.error(("extends", index), error.reason, hint=error.hint) from error
 
 
 def merged(below: Document, near: Document) -> Document:

@@ -14,88 +14,18 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from broker.errors import ConfigError, NetworkError, UsageError
 from broker.paths import data_dir, private_dir
+from broker.ports.git_reference import COMMIT, Reference
 from broker.terminal_text import one_line
 
 FETCH_SECONDS, LOCAL_SECONDS = 60, 20
 MAX_PACK_BLOCKS = 400_000
 """Of 512 bytes: what one file that git writes may have."""
 MAX_FILE_BYTES = 8 << 20
-_FORM = re.compile(
-    r"git\+(?P<scheme>https|ssh|file|http)://(?P<place>[^@#\s\\]*(?:@[^@#/\s\\]*)?[^@#\s\\]*?)"
-    r"@(?P<revision>[^@#\s\\]+)#(?P<file>[^#\s\\]+)"
-)
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A file of a repository: `git+https://HOST/PATH.git@COMMIT#FILE`.
-
-    Attributes:
-        url: Of the repository, without `git+`.
-        revision: 40 hex digits; a branch's or tag's name is no pin yet.
-        file: Its path in the repository.
-    """
-
-    url: str
-    revision: str
-    file: str
-
-    @classmethod
-    def parse(cls, text: str) -> Reference | None:
-        """The reference, or None where the text is none that is taken.
-
-        A user's name may stand before the host of ssh; a password never.
-        """
-        found = _FORM.fullmatch(text)
-        if not found:
-            return None
-        scheme, place, file = found["scheme"], found["place"], found["file"]
-        host = place.partition("/")[0]
-        plain = scheme == "http" and re.sub(r":\d+$", "", host) not in _LOOPBACK
-        parts = file.split("/")
-        odd = place.startswith("-") or "::" in text or "" in parts or ".." in parts or "." in parts
-        if plain or odd or (scheme != "file" and not host) or (scheme != "ssh" and "@" in place):
-            return None
-        if found["revision"].startswith("-"):
-            return None
-        return cls(f"{scheme}://{place}", found["revision"], file)
-
-    @property
-    def host(self) -> str:
-        """Who is contacted; empty for a folder of this machine."""
-        return urlsplit(self.url).hostname or ""
-
-    @property
-    def is_pinned(self) -> bool:
-        """Whether it names one commit, for ever."""
-        return _COMMIT.fullmatch(self.revision) is not None
-
-    def at(self, revision: str) -> Reference:
-        """The same file at another commit."""
-        return replace(self, revision=revision)
-
-    def beside(self, file: str) -> Reference | None:
-        """Another file of the same commit, named relative to this one; None for one outside."""
-        folder = self.file.split("/")[:-1]
-        for part in file.split("/"):
-            if part == "..":
-                if not folder:
-                    return None
-                folder.pop()
-            elif part not in {"", "."}:
-                folder.append(part)
-        return replace(self, file="/".join(folder)) if folder else None
-
-    def __str__(self) -> str:
-        return f"git+{self.url}@{self.revision}#{self.file}"
+_ABBREVIATED = re.compile(r"[0-9a-fA-F]{4,40}")
 
 
 class Repositories:
@@ -111,14 +41,15 @@ class Repositories:
 
     def has(self, reference: Reference) -> bool:
         """Whether the commit is in the cache."""
+        return self._kind(reference) == "commit"
+
+    def _kind(self, reference: Reference) -> str:
+        """What git has under the revision: `commit`, `tag`, …; empty for nothing."""
         place = self._place(reference)
-        return (
-            place.is_dir()
-            and self._git(
-                place, "cat-file", "-e", f"{reference.revision}^{{commit}}", may_fail=True
-            )
-            is not None
-        )
+        if not place.is_dir():
+            return ""
+        kind = self._git(place, "cat-file", "-t", reference.revision, may_fail=True)
+        return (kind or b"").decode().strip()
 
     def read(self, reference: Reference) -> bytes:
         """A file of a commit that is in the cache.
@@ -146,7 +77,7 @@ class Repositories:
 
         Raises:
             NetworkError: The repository cannot be reached.
-            ConfigError: There is no such branch or tag.
+            ConfigError: There is no such branch or tag, or its commits have SHA-256 names.
         """
         wanted = branch or "HEAD"
         listed = self._git(
@@ -159,9 +90,14 @@ class Repositories:
         names = {name.decode(errors="replace"): commit.decode() for commit, name in lines}
         tag = f"refs/tags/{wanted}"
         for name in (f"refs/heads/{wanted}", f"{tag}^{{}}", tag, wanted):
-            if _COMMIT.fullmatch(names.get(name, "")):
+            if COMMIT.fullmatch(names.get(name, "")):
                 return names[name]
-        raise ConfigError(f"{reference.url} has no branch or tag {wanted!r}")
+        if any(len(commit) > 40 for commit in names.values()):
+            raise ConfigError(f"{reference.url} names its commits by SHA-256: SHA-1 alone is taken")
+        hint = "name a branch"
+        if _ABBREVIATED.fullmatch(wanted):
+            hint += f", or all 40 digits in lower case: `git rev-parse {wanted.lower()}`"
+        raise ConfigError(f"{reference.url} has no branch or tag {wanted!r}", hint=hint)
 
     def fetch(self, reference: Reference) -> None:
         """Bring a commit into the cache, where it is not there yet.
@@ -182,8 +118,11 @@ class Repositories:
             # Some servers give no commit by its name: then all branches, and it is among them.
             every = (*fetch, "--", reference.url, "+refs/heads/*:refs/heads/*")
             self._git(place, *every, seconds=FETCH_SECONDS, url=reference.url)
-        if not self.has(reference):
-            raise ConfigError(f"{reference.url} holds no commit {reference.revision}")
+        kind = self._kind(reference)
+        if kind != "commit":
+            what = f"is a {kind} of {reference.url}, not" if kind else f"is not in {reference.url}:"
+            hint = "`awslogin config update` pins it to the newest commit"
+            raise ConfigError(f"{reference.revision} {what} a commit", hint=hint)
 
     def _place(self, reference: Reference) -> Path:
         return self._folder / f"{hashlib.sha256(reference.url.encode()).hexdigest()[:32]}.git"
@@ -217,7 +156,7 @@ class Repositories:
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         folder = ["--git-dir", str(place)] if place else []
-        command = ["git", *options, *folder, *words]
+        command = ["git", "--literal-pathspecs", *options, *folder, *words]
         environ = _environment(self._environ)
         program = shutil.which("git", path=environ["PATH"])
         if program is None:
@@ -252,6 +191,7 @@ def _ended(
     """
     with subprocess.Popen(
         command,
+        cwd=os.sep,  # git takes settings of a repository that it stands in
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from broker.errors import AwsLoginError, ConfigError, NetworkError
-from broker.ports.git import Reference, Repositories
+from broker.ports.git import MAX_FILE_BYTES, Repositories
+from broker.ports.git_reference import Reference
 from tests.repositories import Repository
 
 PIN = "0123456789" * 4
@@ -39,6 +40,7 @@ def reference(text: str) -> Reference:
         ),
         (f"git+ssh://git@git.example.com/a.git@{PIN}#d/x.yaml", "ssh://git@git.example.com/a.git"),
         (f"git+file:///srv/a.git@{PIN}#x.yaml", "file:///srv/a.git"),
+        (f"git+ssh://[::1]:2222/a.git@{PIN}#x.yaml", "ssh://[::1]:2222/a.git"),
         (f"git+http://127.0.0.1:8080/a.git@{PIN}#x.yaml", "http://127.0.0.1:8080/a.git"),
     ],
 )
@@ -65,6 +67,14 @@ def test_what_is_a_reference(text: str, url: str) -> None:
         "git+https://git.example.com/a#x",
         f"git+https:///a@{PIN}#x",
         f"https://git.example.com/a@{PIN}#x",
+        f"git+ssh://git@-oProxyCommand=id/a@{PIN}#x",
+        f"git+ssh://-l@git.example.com/a@{PIN}#x",
+        f"git+git://git.example.com/a@{PIN}#x",
+        f"git+file://srv/a@{PIN}#x",
+        f"git+file://@{PIN}#x",
+        f"git+https://git.example.com/a\x1b[31m@{PIN}#x",
+        f"git+https://git.example.com/a@{PIN}#x\u202e",
+        f"git+https://git.example.com/a@{PIN}#x\0",
     ],
 )
 def test_what_is_none(text: str) -> None:
@@ -125,6 +135,60 @@ def test_a_commit_that_is_not_there(repository: Repository, cache: Repositories)
     repository.commit(team="x")
     with pytest.raises(AwsLoginError):
         cache.fetch(reference(repository.at(PIN)))
+
+
+def test_a_tag_is_no_commit(repository: Repository, cache: Repositories) -> None:
+    repository.commit(team="x")
+    repository.git("tag", "-a", "v1", "-m", "v1")
+    for name, kind in (("v1", "tag"), ("v1^{tree}", "tree"), ("v1:team.yaml", "blob")):
+        wanted = reference(repository.at(repository.git("rev-parse", name)))
+        with pytest.raises(ConfigError, match=f"is a {kind} of .* not a commit") as failed:
+            cache.fetch(wanted)
+        assert "config update" in failed.value.hint
+        with pytest.raises(ConfigError):
+            cache.read(wanted)
+
+
+def test_a_file_is_named_as_it_is(repository: Repository, cache: Repositories) -> None:
+    commit = repository.commit(a="a", **{"[a]": "brackets", ":(glob)*": "magic", "-x": "dash"})
+    cache.fetch(reference(repository.at(commit)))
+    for name, text in (("[a]", b"brackets"), (":(glob)*", b"magic"), ("-x", b"dash")):
+        assert cache.read(reference(repository.at(commit, f"{name}.yaml"))) == text
+    for name in ("*.yaml", ":/a.yaml", "a.yam?"):
+        with pytest.raises(ConfigError, match="no file"):
+            cache.read(reference(repository.at(commit, name)))
+
+
+def test_a_large_file_is_not_read(repository: Repository, cache: Repositories) -> None:
+    commit = repository.commit(team="x" * (MAX_FILE_BYTES + 1))
+    cache.fetch(reference(repository.at(commit)))
+    with pytest.raises(ConfigError, match="larger than it may be"):
+        cache.read(reference(repository.at(commit)))
+
+
+def test_a_repository_of_sha_256_and_a_short_hash_are_told(
+    repository: Repository, cache: Repositories, tmp_path: Path
+) -> None:
+    short = repository.commit(team="x")[:10]
+    with pytest.raises(ConfigError) as failed:
+        cache.newest(reference(repository.at(short)), short)
+    assert f"git rev-parse {short}" in failed.value.hint
+    other = Repository(tmp_path / "other", "--object-format=sha256")
+    commit = other.commit(team="x")
+    with pytest.raises(ConfigError, match="SHA-256"):
+        cache.newest(reference(other.at("main")))
+    assert not reference(other.at(commit)).is_pinned
+
+
+def test_no_setting_of_a_repository_that_it_stands_in_counts(
+    repository: Repository, cache: Repositories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = repository.commit(team="mine")
+    theirs = Repository(tmp_path / "theirs")
+    theirs.commit(team="theirs")
+    theirs.git("config", f"url.{theirs.folder}.insteadOf", f"file://{repository.folder}")
+    monkeypatch.chdir(theirs.folder)
+    assert cache.newest(reference(repository.at("main"))) == commit
 
 
 def test_no_git_of_the_working_directory_runs(
