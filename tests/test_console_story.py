@@ -247,3 +247,14 @@ def test_endpoints_of_tests_never_lead_to_aws() -> None:
     assert federation.endpoint("aws", "x", base) == "http://127.0.0.1:4566/federation"
     own = base | {"AWS_ENDPOINT_URL_SIGNIN": "http://127.0.0.1:1"}
     assert federation.endpoint("aws", "x", own) == "http://127.0.0.1:1/federation"
+
+
+def test_a_host_that_stands_in_for_the_federation_endpoint_is_named(
+    team: Home, sandbox: Sandbox
+) -> None:
+    add(team, "dev", sandbox.bob)
+    elsewhere = {"AWSLOGIN_FEDERATION_URL": "https://console.corp.invalid/federation"}
+    done = team.run("console", "deploy", "--print", env=elsewhere)
+    assert done.code == 5
+    assert "console.corp.invalid stands in for AWS" in done.err
+    assert "stands in" not in team.run("console", "deploy", "--print").ok().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -141,3 +142,39 @@ def test_a_shell_that_reads_a_pipe_shows_no_prompt(team: Home) -> None:
     )
     assert done.ok().out == "dev\n"
     assert "[dev]" not in done.err
+
+
+def test_the_child_is_not_given_what_signs_in(team: Home, sandbox: Sandbox) -> None:
+    """A CI's token, and the variable that the YAML says holds one, whichever provider ran."""
+    team.config(
+        config(
+            providers={"ci": "type: web-identity, token: {env: JOBS_TOKEN}"},
+            dev="provider: keys",
+            ours='provider: [ci, keys], role_arn: "arn:aws:iam::111122223333:role/CiDeploy"',
+        )
+    )
+    tokens = {"JOBS_TOKEN": sandbox.issuer.token(), "AWS_OIDC_TOKEN": "a.b.c", "OTHER": "stays"}
+    for words in ((), ("--server",)):
+        done = team.run("exec", "ours", *words, "--", sys.executable, "-c", SHOW, env=tokens)
+        inside = done.ok().json
+        assert not {"JOBS_TOKEN", "AWS_OIDC_TOKEN"} & {*inside}
+        assert inside["OTHER"] == "stays"
+
+
+def test_a_stale_account_inside_another_session(team: Home) -> None:
+    """Of a user's own session no account is known: the outer one's must not stand beside it."""
+    outer = {"AWS_ACCOUNT_ID": "999999999999", "AWSLOGIN_PROFILE": "other"}
+    inside = team.run("exec", "dev", "--", sys.executable, "-c", SHOW, env=outer).ok().json
+    assert "AWS_ACCOUNT_ID" not in inside
+    script = f"{COMMAND} env dev | source; echo $status; env"
+    done = subprocess.run(
+        [program("fish"), "--no-config", "-c", script],
+        env=team.env(outer),
+        cwd=team.work,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[0] == "0"
+    assert "999999999999" not in done.stdout
+    assert "AWSLOGIN_PROFILE=dev" in done.stdout.splitlines()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -86,26 +87,23 @@ class Aws:
         endpoint = endpoint_override(service, self._environ)
         own_machine = endpoint and is_loopback(urlsplit(endpoint).hostname)
         trusted = ca_file(self._environ) or True
+        config = Config(
+            signature_version=None if credentials else UNSIGNED,
+            connect_timeout=5,
+            read_timeout=20 if once else 8,
+            retries={"mode": "standard", "total_max_attempts": 1 if once else TRIES},
+            max_pool_connections=32,
+            parameter_validation=False,  # AWS is the judge; its rules change first
+            ignore_configured_endpoint_urls=True,
+            proxies={} if own_machine else None,  # None: those of the environment
+            use_fips_endpoint=False if endpoint or not has_fips(service, region) else None,
+            use_dualstack_endpoint=False if endpoint else dual_stack,
+        )
+        make = partial(
+            session.client, service, region_name=region, endpoint_url=endpoint, verify=trusted
+        )
         try:
-            client = session.client(
-                service,
-                region_name=region,
-                endpoint_url=endpoint,
-                verify=trusted,
-                config=Config(
-                    signature_version=None if credentials else UNSIGNED,
-                    connect_timeout=5,
-                    read_timeout=20 if once else 8,
-                    retries={"mode": "standard", "total_max_attempts": 1 if once else TRIES},
-                    max_pool_connections=32,
-                    parameter_validation=False,  # AWS is the judge; its rules change first
-                    ignore_configured_endpoint_urls=True,
-                    proxies={} if own_machine else None,  # None: those of the environment
-                    use_fips_endpoint=False if endpoint or not has_fips(service, region) else None,
-                    use_dualstack_endpoint=False if endpoint else dual_stack,
-                ),
-                **keys,
-            )
+            client = make(config=config, **keys)
         except (BotoCoreError, ValueError, OSError) as error:
             raise ConfigError(
                 f"no client for {service} in {region}: {one_line(str(error))}",
@@ -115,8 +113,11 @@ class Aws:
         if endpoint and not own_machine:
             self.tell_of(endpoint)
         if not own_machine:
-            proxy = get_environ_proxies(client.meta.endpoint_url).get(address.scheme)
+            proxies = get_environ_proxies(client.meta.endpoint_url)
+            proxy = proxies.get(address.scheme, proxies.get("all"))
             require_proxy(proxy, address.netloc, self._environ)
+            if proxy and address.scheme not in proxies:  # botocore does not know ALL_PROXY
+                client = make(config=config.merge(Config(proxies={address.scheme: proxy})), **keys)
         client.meta.events.register("before-send", Sender(client, once=once))
         return client
 

@@ -16,7 +16,16 @@ from broker.testing import FakeClock
 
 HOST = "login.corp.example"
 STS = "sts.eu-west-1.amazonaws.com"
-PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy")
+PROXIES = (
+    "ALL_PROXY",
+    "all_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
+)
 
 
 class Proxy(socketserver.ThreadingTCPServer):
@@ -123,6 +132,27 @@ def test_a_proxy_that_says_no(
     assert all(part in told for part in (says, host, "HTTPS_PROXY", proxy.url, "NO_PROXY"))
     assert "hunter2secret" not in told
     assert proxy.asked[0].startswith(f"CONNECT {host}:443")
+
+
+@CALLS
+@pytest.mark.parametrize("variable", ["ALL_PROXY", "all_proxy"])
+def test_a_proxy_for_everything(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, *, call: Call, host: str, variable: str
+) -> None:
+    """botocore itself does not know it; the one for https comes before it, and NO_PROXY above."""
+    monkeypatch.setenv(variable, proxy.url)
+    told = fault(call, {variable: proxy.url}, NetworkError)
+    assert f"({variable}) does not allow it" in told
+    assert proxy.asked[0].startswith(f"CONNECT {host}:443")
+    before = len(proxy.asked)
+    monkeypatch.setenv("NO_PROXY", host)
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: 1 / 0)
+    with pytest.raises((AwsLoginError, ZeroDivisionError)):
+        call({variable: proxy.url})
+    assert len(proxy.asked) == before
+    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY")
+    assert "SOCKS" in fault(call, {"https_proxy": "socks5://127.0.0.1:1"}, ConfigError)
 
 
 @CALLS
