@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from broker import login, sign_in
+from broker import login
 from broker.arn import account_of
 from broker.broker import Broker
 from broker.config import Config, Profile
@@ -15,6 +15,7 @@ from broker.config.entry_change import ProfileEntry
 from broker.config.load import of_document
 from broker.credentials import Credentials
 from broker.errors import AwsLoginError, ConfigError, RoleRefused, UsageError
+from broker.migration.only_role import only_role
 from broker.migration.permissions import differences
 from broker.migration.record import Migration
 from broker.ports.clock import to_text
@@ -77,13 +78,19 @@ def planned(
     _check_target(broker.config, target)
     keys, user_arn = _user(broker, holder, profile)
     account = target.account or profile.account or account_of(user_arn) or ""
-    role = target.role or profile.role or _only_role(broker, target.provider, account)
     old = ProfileEntry(broker.config.content, str(broker.config.path), profile.name)
-    changes = dict.fromkeys(("mfa_serial", "mfa_process", "role_arn", "external_id"))
-    content = old.with_values(
-        {**changes, "provider": target.provider, "account": account, "role": role}
+
+    def with_role(role: str | None) -> tuple[bytes, Config]:
+        new = {"provider": target.provider, "account": account, "role": role}
+        gone = dict.fromkeys(("mfa_serial", "mfa_process", "role_arn", "external_id"))
+        content = old.with_values({**gone, **new})
+        return content, candidate(broker.config, environ, content)
+
+    content, changed = with_role(
+        target.role
+        or profile.role
+        or only_role(broker, target.provider, account, without=lambda: with_role(None))
     )
-    changed = candidate(broker.config, environ, content)
     session = login.Login(Broker(changed, broker.ui, environ, broker.clock)).session(
         changed.profile(profile.name), login.SessionRequirements()
     )
@@ -172,6 +179,8 @@ def _migration(
 
 
 def _differences(broker: Broker, session: Session, user_arn: str, arn: str) -> list[str]:
+    if ":assumed-role/" not in arn:
+        return [f"{arn} is no role: what it may is not compared"]
     return differences(
         broker.aws,
         broker.clock,
@@ -204,30 +213,6 @@ def _check_target(config: Config, target: Target) -> None:
         raise UsageError(
             f"provider {target.provider} holds static keys too", hint="name another one by --to"
         )
-
-
-def _only_role(broker: Broker, provider: str, account: str) -> str:
-    """The role in the account that the new sign-in reaches, if there is one alone.
-
-    Raises:
-        UsageError: There are several, or the provider does not tell.
-    """
-    try:
-        accounts = sign_in.discover(broker, provider)
-    except UsageError as error:
-        raise UsageError("which role?", hint="name it: `--role ROLE`") from error
-    roles = [role for one in accounts if one.account_id == account for role in one.roles]
-    if not roles:
-        raise RoleRefused(
-            f"{provider} reaches no role in account {account}",
-            hint=f"have one assigned; `awslogin discover {provider}` shows what there is",
-        )
-    if len(roles) > 1 and not broker.ui.interactive:
-        raise UsageError(
-            f"{provider} reaches several roles in account {account}: {', '.join(roles)}",
-            hint="name one: `--role ROLE`",
-        )
-    return roles[broker.ui.choose(f"Which role in {account}?", roles)]
 
 
 def candidate(config: Config, environ: Mapping[str, str], content: bytes) -> Config:

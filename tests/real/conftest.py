@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.real.parts import keycloak as keycloak_part
+from tests.real.parts import moto as moto_part
 from tests.real.parts import openid_provider as openid_provider_part
 from tests.real.parts import secret_service as services
 from tests.real.parts import simplesamlphp as saml
 from tests.real.parts.aws import ADMIN, READ_ONLY
 from tests.real.parts.keycloak import Keycloak
+from tests.real.parts.moto import Moto
 from tests.real.parts.openid_provider import OpenIdProvider
 from tests.real.parts.simplesamlphp import Person, SimpleSamlPhp
 
@@ -46,4 +48,11 @@ def openid_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenId
 def keycloak() -> Iterator[Keycloak]:
     """The one Keycloak of this machine. A test that signs in with a code adds its own person."""
     with keycloak_part.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    """moto's server, whose state a test resets."""
+    with moto_part.running(tmp_path_factory.mktemp("moto")) as server:
         yield server
