@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel
 
 from broker import registry
+from broker.cli.help import MAX_SUMMARY, SUMMARIES
 from broker.cli.main import COMMANDS, root
 from broker.config import load
 from broker.config.models import DefaultsModel, FileModel, ProfileModel
@@ -121,3 +122,11 @@ def test_the_example_has_every_option(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(text)
     assert load(str(path), {"USER": "ann", "HOME": str(tmp_path)}, tmp_path).problems == []
+
+
+def test_the_help_has_each_commands_own_summary() -> None:
+    context = click.Context(root)
+    for name in COMMANDS:
+        command = root.get_command(context, name)
+        assert command
+        assert SUMMARIES[name] == command.get_short_help_str(MAX_SUMMARY)

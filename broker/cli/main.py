@@ -95,8 +95,7 @@ class Root(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by task, each with its whole summary."""
-        loaded = {name: self.get_command(ctx, name) for name in COMMANDS}
-        write_by_task({name: found for name, found in loaded.items() if found}, formatter)
+        write_by_task(COMMANDS, lambda name: self.get_command(ctx, name), formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102
         if ctx.resilient_parsing and not any(not arg.startswith("-") for arg in args):
