@@ -82,13 +82,10 @@ def problems_of(
                 keys = ("providers", name, "type")
                 problems.append(document.error(keys, error.reason, hint=error.hint))
         named = (provider.model_extra or {}).get("region")
-        for region in named if isinstance(named, list) else [named]:
-            flaw = (
-                flaw_in_region(region) if isinstance(region, str) and "${" not in region else None
-            )
-            if flaw:
-                message = f"provider `{name}`: {flaw}"
-                problems.append(document.error(("providers", name, "region"), message))
+        flaw = flaw_in_region(named) if isinstance(named, str) and "${" not in named else None
+        if flaw:
+            message = f"provider `{name}`: {flaw}"
+            problems.append(document.error(("providers", name, "region"), message))
     if model.default_profile and model.default_profile not in model.profiles:
         problems.append(resolver.unknown_profile(model.default_profile, ("default_profile",)))
     return problems

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from broker.provider import ProviderOptions
-from broker.regions import REGION, flaw_in_region
+from broker.regions import REGION, flaw_in_region, partition_of_region
 from providers.identity_center.start_url import is_aws_own, plain_start_url, region_in
 
 SCOPE = "sso:account:access"
@@ -57,11 +57,17 @@ class IdentityCenterOptions(ProviderOptions):
         if not all(names) or len({*names}) < len(names) or not 1 <= len(names) <= MOST_REGIONS:
             raise ValueError(f"a list of regions has 1 to {MOST_REGIONS} different ones")
         if flaw := next(filter(None, map(flaw_in_region, names)), None):
-            raise ValueError(flaw)  # it would look like a Region that cannot be reached
+            # it would look like a Region that cannot be reached
+            raise ValueError(flaw.replace("AWS has", "there is", 1))
+        if len({*map(partition_of_region, names)}) > 1:
+            raise ValueError("the regions of one instance are in one partition")
         return names[0] if len(names) == 1 else names
 
     @model_validator(mode="after")
-    def _shares_one(self) -> IdentityCenterOptions:
+    def _fits_several(self) -> IdentityCenterOptions:
+        told = region_in(self.start_url)
+        if told and len(self.regions) > 1 and told not in self.regions:
+            raise ValueError(f"the host of `start_url` tells {told}, which `region` does not list")
         if self.share_token_cache and len(self.regions) > 1:
             raise ValueError("`share_token_cache` takes one `region`: AWS CLI keeps one token")
         return self

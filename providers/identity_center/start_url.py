@@ -45,9 +45,10 @@ def plain_start_url(url: str) -> str:
     Raises:
         ValueError: No address of that kind.
     """
-    parts = urlsplit(url.strip().replace("\\", ""))  # a shell's or a wiki's `/\#/`
-    if not parts.hostname or parts.scheme not in {"https", "http"}:
-        raise ValueError("an address such as https://corp.awsapps.com/start")
+    try:
+        parts = parts_of(url.strip().replace("\\", ""))  # a shell's or a wiki's `/\#/`
+    except UnexpectedReply:
+        raise ValueError("an address such as https://corp.awsapps.com/start") from None
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("plain http is accepted for loopback addresses alone")
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")

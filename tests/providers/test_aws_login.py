@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import requests
 
+from broker.broker import Broker
+from broker.config import load
 from broker.errors import (
     AwsLoginError,
     InteractionRequired,
@@ -19,6 +21,8 @@ from broker.errors import (
     RoleRefused,
     UnexpectedReply,
 )
+from broker.fresh import FreshSession
+from broker.login import Login, SessionRequirements
 from broker.ports.aws import Aws
 from broker.provider import Credentials, Provider, Request
 from broker.testing import FakeClock, MemorySecrets, ProviderContract, ScriptedUi, make_ports
@@ -376,3 +380,53 @@ def test_one_pins_logout_is_not_anothers(signed_up: Home, sandbox: Sandbox) -> N
         "prod",
         "again",
     ]
+
+
+class OnePerson(Visitor):
+    """The same, whichever provider asks."""
+
+    def of(self, provider: str) -> ScriptedUi:
+        del provider
+        return self
+
+
+def test_fifteen_minutes_are_renewed_in_time(
+    signed_up: Home, sandbox: Sandbox, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of that life counts, whatever `--min-ttl` asks for; whoever serves it renews it."""
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    path = signed_up.config(
+        "version: 1\nproviders: {console: {type: aws-login, flow: browser}}\n"
+        "profiles: {prod: {provider: console, region: eu-west-1}}\n"
+    )
+    ui = OnePerson()
+    config = load(str(path), signed_up.environ, signed_up.work)
+    login = Login(Broker(config, ui, signed_up.environ, clock))
+    profile = config.profile("prod")
+
+    def later(minutes: float) -> None:
+        clock.advance(60 * minutes)
+        sandbox.world.advance(60 * minutes)
+
+    def is_kept(**minutes: float) -> bool:
+        min_ttl = timedelta(**minutes) if minutes else timedelta(minutes=15)
+        return login.session(profile, SessionRequirements(min_ttl=min_ttl)).from_cache
+
+    first = login.session(profile, SessionRequirements())
+    later(7)
+    assert is_kept()
+    assert is_kept(hours=2)
+    later(1)
+    assert is_kept(minutes=5)
+    assert not is_kept()
+    assert is_kept(hours=2)
+    served = FreshSession(login, profile, SessionRequirements(), first, ui=ui, clock=clock)
+    for _ in range(10):
+        handed_out = served.current()
+        served.renew_if_used()
+        later(2)
+        left = (handed_out.expires_at or clock.now()) - clock.now()
+        assert left > timedelta(minutes=4)
+    assert tokens_asked(sandbox).count("authorization_code") == 1
+    assert tokens_asked(sandbox).count("refresh_token") <= 4

@@ -71,7 +71,17 @@ def test_forms_of_the_start_url(given: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["x.awsapps.com/start", "http://x.awsapps.com/start", "ftp://x/", "https://"]
+    "wrong",
+    [
+        "x.awsapps.com/start",
+        "http://x.awsapps.com/start",
+        "ftp://x/",
+        "https://",
+        "https://ann:secret@sso.corp.example/",
+        "https://sso.corp.example:99999/",
+        "https://sso.corp.example/a\nb",
+        "https://[::1/",
+    ],
 )
 def test_no_start_urls(wrong: str) -> None:
     with pytest.raises(ValidationError):

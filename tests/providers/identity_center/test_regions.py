@@ -226,13 +226,20 @@ def test_a_dead_region_is_asked_last_for_a_minute(make: Make, regions: TwoRegion
         (7, "7 is no region"),
         ({"a": 1}, "no region"),
         (["eu-west-1\n"], "no region"),
-        ([FIRST, "eu-wset-1"], "AWS has no region eu-wset-1"),
+        ([FIRST, "eu-wset-1"], "there is no region eu-wset-1; did you mean"),
+        ([FIRST, "us-gov-west-1"], "one partition"),
         ([f"eu-west-{n}" for n in range(11)], "1 to 10"),
     ],
 )
 def test_lists_that_are_none(region: object, said: str) -> None:
     given = {"start_url": "https://corp.awsapps.com/start", "region": region}
     with pytest.raises(ValidationError, match=said):
+        IdentityCenterOptions.model_validate(given)
+
+
+def test_a_host_that_tells_a_region_of_none() -> None:
+    given = {"start_url": "https://ssoins-1.portal.us-east-1.app.aws", "region": BOTH}
+    with pytest.raises(ValidationError, match="tells us-east-1, which `region` does not list"):
         IdentityCenterOptions.model_validate(given)
 
 
