@@ -6,7 +6,7 @@ needed it, and where the provider asks for a captcha, for Duo, or for scripts th
 
 from __future__ import annotations
 
-from broker.errors import AwsLoginError
+from broker.errors import AwsLoginError, ConfigError
 from providers.saml.factors import BrowserAloneError
 from providers.saml.idps.browser import BrowserIdp
 from providers.saml.idps.form import FormIdp
@@ -23,9 +23,7 @@ class FormOrBrowser(FormIdp):
         try:
             return self.natively()
         except (NeedsBrowserError, BrowserAloneError) as beyond:
-            self._require_browser(beyond)
-            self.ports.ui.show(f"{beyond.message}: going on in a browser")
-        return self._browser().response()
+            return self._go_on(beyond)
 
     def natively(self) -> str:
         """Without a browser.
@@ -45,9 +43,16 @@ class FormOrBrowser(FormIdp):
         chosen = options.browser or options.executable or options.headless != "auto"
         return bool(chosen) or self.ports.secrets.recall("browser") is not None
 
-    def _require_browser(self, beyond: AwsLoginError) -> None:
+    def _go_on(self, beyond: AwsLoginError) -> str:
+        """In the browser, where one may open."""
         if not self.ports.ui.may_browse:
             raise beyond
+        self.ports.ui.show(f"{beyond.message}: going on in a browser")
+        try:
+            return self._browser().response()
+        except ConfigError as missing:  # no browser, or nothing to steer one
+            told = f"{beyond.message}, which takes a browser; {missing.message}"
+            raise ConfigError(told, hint=missing.hint) from None
 
     def _browser(self) -> BrowserIdp:
         return BrowserIdp(self.options, self.ports, self.person)

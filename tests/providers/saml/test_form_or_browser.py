@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from broker.errors import InteractionRequired
+from broker.errors import ConfigError, InteractionRequired
 from broker.ports.browser import Browser, InterceptedPost
 from tests.providers.saml.walks import Walk, refusal
 from tests.sandbox import PROD, Sandbox
 from tests.sandbox.twin import Habits
 
 ANN = f"arn:aws:sts::{PROD}:assumed-role/Admin/ann"
+
+
+MISSING = ConfigError("there is no browser here", hint="install one")
 
 
 class Opened:
@@ -78,6 +81,15 @@ def test_who_says_how_the_browser_runs_wants_it(sandbox: Sandbox, browser: Opene
     assert signing(sandbox, browser="edge").arn() == ANN
     assert browser.windows == [True, True, True]
     assert sandbox.jumpcloud.seen.passwords == 0
+
+
+def test_no_browser_is_installed(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox.jumpcloud.habits["ann"] = Habits("duo")
+    monkeypatch.setattr(Browser, "_program", lambda *_: (_ for _ in ()).throw(MISSING))
+    error = refusal(signing(sandbox), ConfigError)
+    assert "Duo" in error.message
+    assert "no browser here" in error.message
+    assert error.hint == "install one"
 
 
 def test_nobody_to_see_a_window(sandbox: Sandbox, browser: Opened) -> None:
