@@ -80,6 +80,8 @@ class Answers:
         if password and not follow_up:
             return self.send_password(page, password)
         if code and code.code:
+            if page.sets_up_codes and not password:
+                raise demand(page, "wants an authenticator set up")
             return self._send_code(page, code, code.code)
         if username and username.username:
             return self._send_username(page, username, username.username)
@@ -88,6 +90,8 @@ class Answers:
     def send_password(self, page: Page, form: Form) -> Reply:
         """Post the password; the same form again means that it was refused."""
         if self.password_sent:
+            if form.passwords > 1 and not (self._left and self._left.passwords > 1):
+                raise demand(page, "wants a new password")
             raise self.password_refused(self.news(page))
         require_target(form, self._allowed, "password")
         if form.code:

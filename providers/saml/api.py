@@ -12,6 +12,7 @@ from broker.errors import NetworkError, UnexpectedReply
 from broker.ports.http import Reply
 from broker.ports.urls import without_query
 from broker.terminal_text import one_line
+from providers.saml.refusals import BROWSER, NeedsBrowserError
 
 MOST_WORDS = 400
 Answer = dict[str, Any]
@@ -23,16 +24,20 @@ def answer(reply: Reply) -> Answer:
 
     Raises:
         NetworkError: The server failed.
-        UnexpectedReply: Not a JSON object; the address is named.
+        NeedsBrowserError: Not a JSON object; the address is named.
     """
     if reply.status >= 500:
         raise NetworkError(
             f"{urlsplit(reply.url).netloc} answered {reply.status}", hint="try again later"
         )
-    found = reply.json()
+    try:
+        found = reply.json()
+    except UnexpectedReply as error:  # a page for people, in the way of the API
+        raise NeedsBrowserError(error.message, hint=BROWSER) from None
     if not isinstance(found, dict):
-        raise UnexpectedReply(
-            f"{without_query(reply.url)} answered {reply.status} with something unknown"
+        raise NeedsBrowserError(
+            f"{without_query(reply.url)} answered {reply.status} with something unknown",
+            hint=BROWSER,
         )
     return found
 

@@ -19,7 +19,7 @@ _CODE = re.compile(
     r"|token_?(code|num)|ecom_?token|oath|authenticator|^code$|(security|sms|auth|login)_?code|^pin$"
     r"|challenge.?(question|response|answer)"
 )
-_NEW = re.compile(r"(?i)new|confirm|again|retype|repeat|verify|old|current|cpass")
+_NEW = re.compile(r"(?i)new|confirm|again|retype|re.?enter|repeat|verify|old|current|cpass|reset")
 CANCEL = re.compile(r"(?i)cancel|back|reset|help|forgot|switch|resend|send.?again|call.?again")
 REJECT = re.compile(r"(?i)reject|declin|deny|disagree|refuse|^no$")
 _USER = (

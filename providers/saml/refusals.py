@@ -10,15 +10,17 @@ BROWSER = "`idp: browser` can sign in through any page"
 
 
 class NeedsBrowserError(UnexpectedReply):
-    """What a browser alone can go on from.
+    """What a browser alone can go on from."""
+
+
+def needs_browser(where: str, what: str) -> NeedsBrowserError:
+    """The provider does what a browser alone can go on from.
 
     Args:
         where: An address of the provider.
-        what: What it does, such as `asks for a captcha`.
+        what: Such as `asks for a captcha`.
     """
-
-    def __init__(self, where: str, what: str) -> None:
-        super().__init__(f"{host_of(where)} {what}", hint=BROWSER)
+    return NeedsBrowserError(f"{host_of(where)} {what}", hint=BROWSER)
 
 
 class UnknownPageError(NeedsBrowserError):
@@ -30,11 +32,11 @@ class UnknownPageError(NeedsBrowserError):
     """
 
     def __init__(self, page: Page, why: str = "") -> None:
-        UnexpectedReply.__init__(
-            self,
+        said = page.error() or ("" if page.forms else page.text("h1, h2"))
+        super().__init__(
             f"{without_query(page.url)} shows {page.title}, which"
             f" {why or 'awslogin does not understand'}"
-            + (f"; it says: {page.error()}" if page.error() else ""),
+            + (f"; it says: {said}" if said and said not in page.title else ""),
             hint=f"{BROWSER}; --debug-page FILE saves this one",
         )
 

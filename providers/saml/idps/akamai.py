@@ -16,7 +16,7 @@ from providers.saml.api import Answer
 from providers.saml.factors import Factor, WrongCode
 from providers.saml.idps.form_or_browser import FormOrBrowser
 from providers.saml.page import Page
-from providers.saml.refusals import NeedsBrowserError
+from providers.saml.refusals import needs_browser
 from providers.saml.walk import Walk, readers
 
 _KINDS = {
@@ -49,7 +49,7 @@ class Akamai(FormOrBrowser):
         page = self._walk.http.get(joined(self.url, "/"))
         field = Page.parse(page.url, page.text).soup.select_one("input#xsrf")
         if field is None or not field.get("value"):
-            raise NeedsBrowserError(self.url, "does not start a sign-in as Akamai's does")
+            raise needs_browser(self.url, "does not start a sign-in as Akamai's does")
         self._xsrf = str(field["value"])
         self._password()
         answer = self._navigate(app)
@@ -64,7 +64,7 @@ class Akamai(FormOrBrowser):
             answer = self._navigate(app)
         body = api.at(answer, "navigate", "body")
         if not isinstance(body, str) or not body:
-            raise NeedsBrowserError(self.url, "signs in, and does not open the app")
+            raise needs_browser(self.url, "signs in, and does not open the app")
         return self._walk.onward(Reply(self.url, 200, {}, body))
 
     def _ask(self, path: str, body: Answer | None = None) -> Answer:

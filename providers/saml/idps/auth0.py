@@ -23,7 +23,7 @@ from providers.saml.controls import Control
 from providers.saml.forms import Form, Kind
 from providers.saml.idps.form_or_browser import FormOrBrowser
 from providers.saml.page import Page
-from providers.saml.refusals import NeedsBrowserError, UnknownPageError, demand
+from providers.saml.refusals import UnknownPageError, demand, needs_browser
 from providers.saml.walk import PageReader, Walk
 
 _CONFIG = re.compile(r"\batob\(\s*(['\"])([A-Za-z0-9+/=_-]{16,65536})\1\s*\)")
@@ -130,7 +130,7 @@ class _Classic:
         address = joined(base, f"client/{quote(self._client, safe='')}.js")
         names = _connections(self._walk.http.get(address).text)
         if not names:
-            raise NeedsBrowserError(self._page.url, "has no users with a password of its own")
+            raise needs_browser(self._page.url, "has no users with a password of its own")
         if len(names) > 1 and not self._walk.ports.ui.interactive:
             raise InteractionRequired(
                 f"{host_of(self._page.url)} has several connections: {', '.join(names)}",
@@ -145,7 +145,7 @@ class _Classic:
         description = answer.get("description") or answer.get("message")
         said = api.words(description if isinstance(description, str) else code) or code
         if "captcha" in code:
-            return NeedsBrowserError(reply.url, "asks for a captcha")
+            return needs_browser(reply.url, "asks for a captcha")
         if reply.status == 429 or code == "too_many_attempts":
             return NetworkError(
                 f"Auth0 takes no more tries for now: {said}", hint="wait, then sign in again"

@@ -20,7 +20,7 @@ from providers.saml.api import Answer
 from providers.saml.factors import Factor, WrongCode
 from providers.saml.idps.form_or_browser import FormOrBrowser
 from providers.saml.page import Page
-from providers.saml.refusals import NeedsBrowserError
+from providers.saml.refusals import needs_browser
 from providers.saml.walk import PageReader, Walk
 
 MAX_STEPS = 30
@@ -119,7 +119,7 @@ class _Flow:
             )
         if reply.status >= 400 and not answer.get("component"):
             said = api.words(answer.get("detail"))
-            raise NeedsBrowserError(
+            raise needs_browser(
                 reply.url, f"answers its flow with {reply.status}{f': {said}' if said else ''}"
             )
         self._component = str(answer.get("component") or "")
@@ -133,7 +133,7 @@ class _Flow:
     def _identify(self, stage: Answer) -> Answer:
         """User name, with the password where the stage has both."""
         if stage.get("captcha_stage"):
-            raise NeedsBrowserError(self._page.url, _CAPTCHA)
+            raise needs_browser(self._page.url, _CAPTCHA)
         sources = api.objects(stage.get("sources"))
         if not stage.get("user_fields") and sources:
             return self._source(sources)
@@ -229,7 +229,7 @@ class _Flow:
                 hint="ask its administrator whether the account is locked, or may use this app",
             )
         if component == "ak-stage-captcha":
-            return NeedsBrowserError(self._page.url, _CAPTCHA)
+            return needs_browser(self._page.url, _CAPTCHA)
         if component.startswith("ak-stage-authenticator-"):
             return LoginRefused(
                 "authentik wants a second factor registered first",
@@ -244,9 +244,7 @@ class _Flow:
         if component == "ak-stage-flow-error":
             return NetworkError("authentik failed within its flow", hint="try again later")
         what = api.words(component, 60) or "no component"
-        return NeedsBrowserError(
-            self._page.url, f"asks for {what}, which awslogin does not understand"
-        )
+        return needs_browser(self._page.url, f"asks for {what}, which awslogin does not understand")
 
 
 def _factor(challenge: Answer) -> Factor:

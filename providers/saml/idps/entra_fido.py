@@ -17,7 +17,7 @@ from broker.ports.webauthn import KeyChallenge
 from providers.saml import api, script, webauthn
 from providers.saml.api import Answer
 from providers.saml.idps.entra_config import Config
-from providers.saml.refusals import NeedsBrowserError
+from providers.saml.refusals import needs_browser
 from providers.saml.walk import Walk
 
 _SIGNERS = {"https://login.microsoftonline.com:443": "https://login.microsoft.com:443"}
@@ -100,6 +100,6 @@ def _require_signer(page: str, address: str) -> None:
     asks, signs = origin(page), origin(address)
     here = is_loopback(urlsplit(page).hostname) and asks == signs
     if not here and _SIGNERS.get(asks) != signs:
-        raise NeedsBrowserError(
+        raise needs_browser(
             page, f"wants a key's signature by {host_of(address)}, which awslogin lets no key do"
         )

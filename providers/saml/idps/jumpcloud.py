@@ -16,7 +16,7 @@ from providers.saml import api, factors, webauthn
 from providers.saml.api import Answer
 from providers.saml.factors import Factor, WrongCode
 from providers.saml.idps.form_or_browser import FormOrBrowser
-from providers.saml.refusals import NeedsBrowserError
+from providers.saml.refusals import needs_browser
 from providers.saml.walk import Walk, readers
 
 PUSH_EVERY = 1.0
@@ -43,7 +43,7 @@ class JumpCloud(FormOrBrowser):
         answer = self._with_password()
         target = str(answer.get("redirectTo") or "")
         if not target:
-            raise NeedsBrowserError(self._console, "signs in, and does not say where to go on")
+            raise needs_browser(self._console, "signs in, and does not say where to go on")
         return self._walk.onward(self._walk.http.get(joined(self.url, target)))
 
     @property
@@ -62,7 +62,7 @@ class JumpCloud(FormOrBrowser):
         except UnexpectedReply:
             token = ""
         if not token:
-            raise NeedsBrowserError(self._console, "does not start a sign-in as JumpCloud does")
+            raise needs_browser(self._console, "does not start a sign-in as JumpCloud does")
         return token
 
     def _at(self, path: str) -> str:
@@ -120,9 +120,7 @@ class JumpCloud(FormOrBrowser):
                 )
         if reply.status == 401:
             return self._walk.answers.password_refused(f"JumpCloud says: {said}" if said else "")
-        return NeedsBrowserError(
-            self._console, f"answers {reply.status}{f': {said}' if said else ''}"
-        )
+        return needs_browser(self._console, f"answers {reply.status}{f': {said}' if said else ''}")
 
     # The second factor
 

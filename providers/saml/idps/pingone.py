@@ -20,7 +20,7 @@ from providers.saml.api import Answer
 from providers.saml.factors import KEY, Factor, WrongCode
 from providers.saml.idps.form_or_browser import FormOrBrowser
 from providers.saml.page import Page
-from providers.saml.refusals import NeedsBrowserError
+from providers.saml.refusals import needs_browser
 from providers.saml.walk import PageReader, Walk
 
 MAX_STEPS = 20
@@ -111,7 +111,7 @@ class _Flow:
         reply = self._walk.http.get(self._address, headers={"Accept": "application/json"})
         answer = api.answer(reply)
         if reply.status >= 400:
-            raise NeedsBrowserError(self._address, f"knows no such flow ({reply.status})")
+            raise needs_browser(self._address, f"knows no such flow ({reply.status})")
         return answer
 
     def _post(self, action: str, **body: Any) -> tuple[Answer, str]:
@@ -224,9 +224,7 @@ class _Flow:
             said = api.words(api.at(state, "error", "message"))
             return LoginRefused(f"PingOne ended the sign-in: {said or status}", hint=_HELPDESK)
         what = api.words(status, 60) or "nothing"
-        return NeedsBrowserError(
-            self._page.url, f"asks for {what}, which awslogin does not understand"
-        )
+        return needs_browser(self._page.url, f"asks for {what}, which awslogin does not understand")
 
 
 _HELPDESK = "ask its helpdesk, or see in a browser what it wants"

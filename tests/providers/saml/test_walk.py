@@ -540,3 +540,56 @@ def test_the_right_code_goes_to_the_device_that_was_chosen(site: Site) -> None:
     assert [post["device"] for post in site.posts("/code")] == ["d2", "d2"]
     with pytest.raises(InteractionRequired, match=r"unnamed, unnamed \(2\)"):
         site.walk(code="123456").arn()
+
+
+class TestAfterThePassword:
+    """What other languages and other providers show where a session was expected."""
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            "<input type=password name=p1><input type=password name=p2>",
+            "<input type=password name=password-reset><input type=password name=re-enter-password>",
+            "<input type=password name=OldPassword><input type=password name=NewPassword>",
+        ],
+    )
+    def test_a_new_password_in_any_language(self, site: Site, fields: str) -> None:
+        site.login()
+        page = f"<h1>パスワードの有効期限が切れました</h1><form method=post>{fields}</form>"
+        site.pages["/login"] = page
+        entry = "team/provider/password/ann"
+        walk = site.walk(password="", remember_password=True)
+        walk.keychain.entries[entry] = site.sandbox.world.people["ann"].password
+        with pytest.raises(LoginRefused, match="wants a new password: パスワードの有効期限") as due:
+            walk.arn()
+        assert "in a browser" in due.value.hint
+        assert entry in walk.keychain.entries  # it was right
+        assert len(site.posts("/login")) == 1
+
+    @pytest.mark.parametrize(
+        "shown",
+        [
+            "<img src=/x.png alt='QR-Code'>",
+            "<div id=qrcode></div>",
+            "<input type=hidden name=secret value=JBSWY3DPEHPK3PXP>",
+        ],
+    )
+    def test_an_authenticator_to_set_up_gets_no_code(self, site: Site, shown: str) -> None:
+        site.login()
+        form = "<form method=post action=/enrol><input name=otp autocomplete=one-time-code>"
+        site.pages["/login"] = f"<h1>Zwei Schritte</h1>{form}{shown}</form>"
+        with pytest.raises(LoginRefused, match="authenticator set up: Zwei Schritte"):
+            site.walk(code="123456").arn()
+        assert site.posts("/enrol") == []
+
+    def test_a_page_without_a_form_is_quoted(self, site: Site) -> None:
+        site.login()
+        site.pages["/login"] = "<title>Oops</title><h1>Votre compte est verrouillé</h1><p>555</p>"
+        with pytest.raises(UnexpectedReply, match="it says: Votre compte est verrouillé"):
+            site.walk().arn()
+
+    def test_an_alert_of_universal_login_is_a_refusal(self, site: Site) -> None:
+        site.login()
+        site.pages["/login"] = "<h1>X</h1><div id=prompt-alert><p>Konto gesperrt.</p></div>"
+        with pytest.raises(LoginRefused, match="Konto gesperrt"):
+            site.walk().arn()
