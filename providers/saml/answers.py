@@ -20,6 +20,7 @@ from providers.saml.factors import CODES
 from providers.saml.forms import Form, Kind
 from providers.saml.page import Page
 from providers.saml.refusals import demand
+from providers.saml.set_up import shows_seed, wants_new_password
 from providers.saml.submission import require_site, require_target, submit
 
 
@@ -80,7 +81,7 @@ class Answers:
         if password and not follow_up:
             return self.send_password(page, password)
         if code and code.code:
-            if page.sets_up_codes and not password:
+            if shows_seed(page) and not password:
                 raise demand(page, "wants an authenticator set up")
             return self._send_code(page, code, code.code)
         if username and username.username:
@@ -90,7 +91,7 @@ class Answers:
     def send_password(self, page: Page, form: Form) -> Reply:
         """Post the password; the same form again means that it was refused."""
         if self.password_sent:
-            if form.passwords > 1 and not (self._left and self._left.passwords > 1):
+            if wants_new_password(page, self._left):
                 raise demand(page, "wants a new password")
             raise self.password_refused(self.news(page))
         require_target(form, self._allowed, "password")

@@ -102,11 +102,6 @@ class Form:
         """The controls that somebody would type into."""
         return tuple(control for control in self.controls if control.is_typed)
 
-    @property
-    def passwords(self) -> int:
-        """How many passwords somebody would type into it."""
-        return sum(one.type == "password" and not one.is_hidden for one in self.typed)
-
     @cached_property
     def buttons(self) -> tuple[Control, ...]:
         """The buttons that send it."""

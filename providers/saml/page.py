@@ -41,8 +41,6 @@ _NUMBER = (
     "#validEntropyNumber, .numbermatching, .number-matching, [id*=numberMatch i],"
     " [class*=numbermatch i], [id*=entropy i], .displaySign"
 )
-_QR = "img[alt*=qr i], img[src*=qr i], [id*=qrcode i], [id*=qr-code i], [class*=qrcode i]"
-_SEEDS = ("secret", "totpSecret", "secretKey", "secret_key", "seed")
 _ASKS_FIRST = r"XMLHttpRequest|\bfetch\(|\.ajax\(|getJSON\(|setInterval\(|WebSocket"
 """A script that asks the server first, and submits once something has happened."""
 _UNSEEN = frozenset({"script", "style", "title", "option", "textarea", "button"})
@@ -125,18 +123,6 @@ class Page:
         typed = any(form.typed for form in self.forms)
         shown = any(not self.outline.is_hidden(tag) for tag in self.soup.select(_CAPTCHA))
         return "asks for a captcha" if typed and shown else ""
-
-    @property
-    def passwords(self) -> int:
-        """How many passwords the form with most of them asks for."""
-        return max((form.passwords for form in self.forms), default=0)
-
-    @property
-    def sets_up_codes(self) -> bool:
-        """Whether it shows a seed, for an authenticator to take, beside the code that proves it."""
-        secrets = (form.value(name) for form in self.forms for name in _SEEDS)
-        shown = any(not self.outline.is_hidden(tag) for tag in self.soup.select(_QR))
-        return shown or any(secrets)
 
     def first(self, kind: Kind) -> Form | None:
         """The first form of a kind; those beside the sign-in come later, hidden ones last."""
