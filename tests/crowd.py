@@ -42,8 +42,8 @@ class Crowd:
         self, words: Sequence[str], environ: dict[str, str], log: IO[str]
     ) -> subprocess.Popen[str]:
         return preloaded.Forked(
-            [preloaded.COMMAND, *words], environ, self._home.work, subprocess.DEVNULL, log,
-            changes=self._home.changes,
+            [preloaded.COMMAND, *words], environ, self._home.work, changes=self._home.changes,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
         )  # fmt: skip
 
     def _started(

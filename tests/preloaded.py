@@ -27,7 +27,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, AnyStr
 
 COMMAND = str(Path(sys.executable).parent / "awslogin")
 LOCALE = ("LANG", "LC_", "TZ")
@@ -56,32 +56,31 @@ def is_like_a_start(env: Mapping[str, str]) -> bool:
     )
 
 
-class Forked(subprocess.Popen[str]):
-    """A fork of the preloaded process, used like the `Popen` of a fresh start."""
+class Forked(subprocess.Popen[AnyStr]):
+    """A fork of the preloaded process, used like the `Popen` of a fresh start.
+
+    Args:
+        words: The command line.
+        env: Its whole environment.
+        cwd: Where it runs.
+        terminal: The path of its controlling terminal, if it has one.
+        changes: Constants by their full names; see `Home.changes`.
+        streams: `stdin`, `stdout`, `stderr` and `text`, as a `Popen` takes them.
+    """
 
     def __init__(
         self,
         words: Sequence[str],
         env: Mapping[str, str],
         cwd: Path,
-        stdin: int,
-        stderr: int | IO[str] = subprocess.PIPE,
         *,
         terminal: str = "",
         changes: Mapping[str, float],
+        **streams: Any,
     ) -> None:
-        self._kept = stderr if isinstance(stderr, int) else stderr.fileno()
         self._more = {"terminal": terminal, "changes": dict(changes)}
         self._ended, self._link = socket.socketpair()
-        super().__init__(
-            words,
-            env=env,
-            cwd=cwd,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        )
+        super().__init__(words, env=env, cwd=cwd, **streams)
 
     def _execute_child(self, words: Sequence[str], *details: Any) -> None:
         cwd, env = details[4:6]
@@ -93,8 +92,7 @@ class Forked(subprocess.Popen[str]):
             self._ended.sendall(json.dumps(job).encode() + b"\n")
         self.pid = self._receive()
         self._child_created = True
-        for descriptor in {stdin, stdout, stderr} - {self._kept}:
-            os.close(descriptor)
+        self._close_pipe_fds(*details[9:15])  # type: ignore[attr-defined]
 
     def _internal_poll(self, *_: object, **__: object) -> int | None:
         if self.returncode is None and select.select([self._ended], [], [], 0)[0]:

@@ -161,8 +161,9 @@ class Home:
         if not fresh and preloaded.is_like_a_start(environ):
             command = [COMMAND, *words]
             return preloaded.Forked(
-                command, environ, folder, stdin, terminal=terminal, changes=self.changes
-            )
+                command, environ, folder, terminal=terminal, changes=self.changes,
+                stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
         command = [sys.executable, "-c", ON_TERMINAL, terminal] if terminal else []
         return subprocess.Popen(
             [*command, COMMAND, *words],

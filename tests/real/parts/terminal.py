@@ -18,7 +18,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+from tests import patient, preloaded
 
 CTRL_C = "\x03"
 CTRL_D = "\x04"
@@ -72,16 +74,26 @@ class Terminal:
         self._keyboard, self._terminal = os.openpty()
         terminal = self._terminal
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
-        self._process = subprocess.Popen(
-            list(words),
-            env={"TERM": "xterm-256color", **env},
-            cwd=cwd,
-            stdin=terminal if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE if pipe_out else terminal,
-            stderr=subprocess.PIPE if pipe_err else terminal,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(terminal, termios.TIOCSCTTY, 0),  # noqa: PLW1509
-        )
+        environ = {"TERM": "xterm-256color", **env}
+        streams: dict[str, Any] = {
+            "stdin": terminal if stdin is None else subprocess.PIPE,
+            "stdout": subprocess.PIPE if pipe_out else terminal,
+            "stderr": subprocess.PIPE if pipe_err else terminal,
+        }
+        if words[0] == preloaded.COMMAND and preloaded.is_like_a_start(environ):
+            self._process: subprocess.Popen[bytes] = preloaded.Forked(
+                words, environ, cwd or Path.cwd(), terminal=os.ttyname(terminal),
+                changes=patient.LIMITS, **streams,
+            )  # fmt: skip
+        else:
+            self._process = subprocess.Popen(
+                list(words),
+                env=environ,
+                cwd=cwd,
+                start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(terminal, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+                **streams,
+            )
         self._sources = selectors.DefaultSelector()
         self._sources.register(self._keyboard, selectors.EVENT_READ, "screen")
         if self._process.stdout:
