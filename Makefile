@@ -26,7 +26,6 @@ lint: $(VENV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests
 
 bench: $(VENV)
 	$(BIN)/python -m tests.bench
