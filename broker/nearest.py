@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 MAX_LETTERS = 200
 """Of names that are compared: the work grows with the square."""
@@ -31,12 +31,16 @@ def did_you_mean(name: str, names: Iterable[str], *, cutoff: float = 0.5) -> str
 
 
 class Suggestions:
-    """`did_you_mean` for a file that may hold very many wrong names: after some it is silent."""
+    """`did_you_mean` for a file that may hold very many wrong names: after some it is silent.
 
-    def __init__(self, limit: int = 100) -> None:
-        self._left = limit
+    Args:
+        comparisons: Of two names, in all; each takes some microseconds.
+    """
 
-    def __call__(self, name: str, names: Iterable[str]) -> str:
+    def __init__(self, comparisons: int = 100_000) -> None:
+        self._left = comparisons
+
+    def __call__(self, name: str, names: Collection[str]) -> str:
         """A hint that names the nearest; empty where none is near, or too many were asked for."""
-        self._left -= 1
+        self._left -= len(names)
         return did_you_mean(name, names) if self._left >= 0 else ""
