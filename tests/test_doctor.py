@@ -13,7 +13,9 @@ import pytest
 
 from broker.aws_files import backup_of
 from broker.config import load
-from broker.doctor import Machine, examination, examine
+from broker.doctor import Machine, examination, examine, network
+from broker.ports import probes
+from broker.ports.probes import bus_fault, name_fault
 from tests.configs import config
 from tests.sandbox import Sandbox
 from tests.support import Home
@@ -102,6 +104,9 @@ def test_what_is_wrong_with_the_environment(well: Home, tmp_path: Path) -> None:
     wrong(found, "environment", "warning", "AWS_ACCESS_KEY_ID")
     assert {one["severity"] for one in found["tls"]} == {"error"}
     wrong(found, "proxy", "error", "HTTPS_PROXY")
+    wrong(
+        findings(well, code=2, env={"AWS_REGION": "eu-wset-1"}), "environment", "error", "eu-west"
+    )
     assert wrong(found, "endpoints", "warning", "mallory.example")["mend"].endswith("_IAM")
     assert "never-shown" not in str(found)
 
@@ -186,6 +191,92 @@ def test_a_silent_host_does_not_hold_it(
     machine = Machine(environ, well.work, lambda: load(None, environ, well.work))
     (late,) = [one for one in examine(machine) if one.id == "network"]
     assert late.severity == "warning"
+
+
+def test_a_config_that_is_never_read_does_not_hold_it(
+    well: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examination, "WITHIN_SECONDS", 0.5)
+    pipe = well.folder / "pipe.yaml"
+    os.mkfifo(pipe)
+    environ = well.env()
+    found = examine(Machine(environ, well.work, lambda: load(str(pipe), environ, well.work)))
+    late = [one for one in found if one.id == "config"]
+    assert [one.severity for one in late] == ["warning"]
+    assert "within" in late[0].message
+    assert late[0].mend
+    with pipe.open("wb"):  # let its thread go
+        pass
+
+
+def test_a_silent_provider_hides_no_other(
+    well: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.fault("portal", hang=600)
+    monkeypatch.setattr(network, "ANSWER_SECONDS", 3.0)
+    environ = well.env()
+    machine = Machine(environ, well.work, lambda: load(None, environ, well.work))
+    found = {one.message.partition(":")[0]: one for one in network.providers(machine)}
+    silent = [one for one in found.values() if one.severity == "error"]
+    assert len(found) == 2
+    assert ["did not answer within 3 s" in one.message for one in silent] == [True]
+
+
+def test_names_without_an_address(well: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = well.env()
+    machine = Machine(environ, well.work, lambda: load(None, environ, well.work))
+    (good,) = network.names(machine)
+    assert good.severity == "ok"
+    monkeypatch.setattr(network, "name_fault", lambda _: "Name or service not known")
+    (bad,) = network.names(machine)
+    assert (bad.severity, bad.code) == ("error", 5)
+    assert "127.0.0.1: Name or service not known" in bad.message
+    assert name_fault("no name.example")
+
+
+def test_the_desktop_bus(well: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/gone"}
+    one = wrong(findings(well, env=gone), "dbus", "warning", f"{tmp_path}/gone: No such file")
+    assert "DBUS_SESSION_BUS_ADDRESS" in one["mend"]
+    monkeypatch.setattr(probes, "BUS_SECONDS", 0.2)
+    with socket.socket(socket.AF_UNIX) as bus:
+        bus.bind(str(tmp_path / "bus"))
+        bus.listen()
+        assert "does not answer" in bus_fault(f"unix:path={tmp_path}/bus,guid=1")
+    assert bus_fault("tcp:host=localhost") == ""
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "empty", "garbage", "pipe"])
+def test_a_ca_file_that_serves_no_tls(well: Home, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "ca.pem"
+    begin, end = (f"-----{word} CERTIFICATE-----\n" for word in ("BEGIN", "END"))
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind != "missing":
+        path.write_text(f"{begin}AAAA\n{end}" if kind == "garbage" else "")
+    environ = {"SSL_CERT_FILE": str(path)}
+    (one,) = network.certificates(Machine(environ, tmp_path, lambda: load(None, {}, tmp_path)))
+    assert one.severity == "error"
+    assert str(path) in one.message
+    assert "SSL_CERT_FILE" in one.mend
+
+
+def test_a_state_folder_that_is_none(well: Home, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    environ = {"AWSLOGIN_HOME": str(tmp_path / "file")}
+    found = findings(well, code=2, env=environ)
+    wrong(found, "state", "error", "is no folder")
+    assert all(one["mend"] for name in found for one in found[name] if one["severity"] == "error")
+
+
+def test_keys_that_sdks_take_before_our_line(well: Home) -> None:
+    well.run("setup").ok()
+    keys = "aws_access_key_id = AKIA\naws_secret_access_key = s3cret\n"
+    (well.folder / ".aws" / "credentials").write_text(f"[dev]\n{keys}")
+    one = wrong(findings(well), "setup", "warning", "[dev] holds keys, which SDKs take before")
+    assert one["mend"].startswith("take [dev] out of")
 
 
 def test_two_installations(well: Home) -> None:

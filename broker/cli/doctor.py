@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from broker.cli.app import App, command
+from broker.cli.tables import is_coloured, wrapped
 from broker.doctor import Finding, Machine, examine, exit_code
 from broker.warm import working_directory
 
@@ -60,8 +60,9 @@ def _as_json(finding: Finding) -> dict[str, str]:
 def _as_text(finding: Finding) -> str:
     from broker.terminal_text import escape_controls, one_line
 
-    mark = _MARKS[finding.severity]
-    if sys.stdout.isatty():
-        mark = click.style(mark, fg=_COLOURS[finding.severity])
-    mend = f"\n    → {escape_controls(finding.mend)}" if finding.mend else ""
-    return f"{mark} {finding.id}: {one_line(finding.message)}{mend}"
+    lines = [wrapped(f"{_MARKS[finding.severity]} {finding.id}: {one_line(finding.message)}", "  ")]
+    if finding.mend:
+        lines.append(f"    → {escape_controls(finding.mend)}")  # unbroken, to be copied
+    text = "\n".join(lines)
+    colour = _COLOURS[finding.severity]
+    return click.style(text[:1], fg=colour) + text[1:] if is_coloured() else text

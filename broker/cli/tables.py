@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 
 from broker.terminal_text import escape_controls
 
+WHOLE = ("PROFILE", "ACCOUNT")
+"""Heads of columns that are not shortened: a name to type, and twelve digits to compare."""
 MIN_COLUMN = 6
 """Letters to which a column may shrink; a terminal too narrow for that gets lines, not columns."""
 
@@ -30,11 +33,15 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     heads, widths = [heads[place] for place in filled], [widths[place] for place in filled]
     rows = [[row[place] for place in filled] for row in rows]
     room = shutil.get_terminal_size().columns - 2 * (len(widths) - 1)
-    if sum(min(width, MIN_COLUMN) for width in widths) > room:
+    least = [
+        width if head in WHOLE else min(width, MIN_COLUMN)
+        for head, width in zip(heads, widths, strict=True)
+    ]
+    if sum(least) > room:
         return _blocks(heads, rows, room + 2 * (len(widths) - 1))
     while sum(widths) > room:
-        widest = widths.index(max(widths))
-        widths[widest] -= 1
+        spare = [width - at_least for width, at_least in zip(widths, least, strict=True)]
+        widths[spare.index(max(spare))] -= 1
     return _aligned(heads, [[*map(_cut, row, widths)] for row in rows], widths)
 
 
@@ -64,5 +71,20 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _dim(text: str) -> str:
-    coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    return f"\033[2m{text}\033[0m" if coloured and os.environ.get("TERM") != "dumb" else text
+    return f"\033[2m{text}\033[0m" if is_coloured() else text
+
+
+def is_coloured() -> bool:
+    """Whether stdout is a terminal that shows colours, and the person wants them (no-color.org)."""
+    wanted = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    return wanted and sys.stdout.isatty()
+
+
+def wrapped(line: str, indent: str) -> str:
+    """A line for a terminal, broken between words; off a terminal as it is."""
+    if not sys.stdout.isatty():
+        return line
+    width = max(20, shutil.get_terminal_size().columns - 1)
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

@@ -77,7 +77,11 @@ def read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from error
+        raise ConfigError(
+            f"cannot be read: {error.strerror}",
+            file=str(path),
+            hint="name another by --config or AWSLOGIN_CONFIG, or give yourself access",
+        ) from error
 
 
 def of_document(

@@ -16,8 +16,11 @@ def agent(machine: Machine) -> Iterator[Finding]:
         why = "CI, Windows, or AWSLOGIN_AGENT=off"
         yield Finding("agent", "info", f"no agent is asked here ({why})")
         return
+    try:
+        socket = os.path.join(agent_folder(machine.environ), "socket")  # noqa: PTH118
+    except FileNotFoundError:
+        return  # a state folder that is none, which has a finding of its own
     status = AgentClient(machine.environ).status()
-    socket = os.path.join(agent_folder(machine.environ), "socket")  # noqa: PTH118
     if status["running"]:
         yield Finding("agent", "ok", f"runs as process {status['pid']}")
     elif os.path.exists(socket):  # noqa: PTH110

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from broker import aws_files
 from broker.doctor.finding import Finding, Machine
+from broker.errors import AwsLoginError
+from broker.regions import flaw_in_region
 
 _BESIDE = ("login_session", "sso_session", "sso_start_url", "aws_access_key_id", "source_profile")
 """Settings that some SDK prefers to `credential_process`, or refuses beside it."""
@@ -30,6 +33,10 @@ def environment(machine: Machine) -> Iterator[Finding]:
         )
     else:
         yield Finding("environment", "ok", "no keys are in the environment")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        region = environ.get(name)
+        if region and (flaw := flaw_in_region(region)):
+            yield Finding("environment", "error", f"{name}: {flaw}", f"correct {name}, or unset it")
 
 
 def credentials_file(machine: Machine) -> Iterator[Finding]:
@@ -66,11 +73,27 @@ def config_file(machine: Machine) -> Iterator[Finding]:
         )
         return
     wrong = False
+    with_keys: set[str] = set()
+    with contextlib.suppress(AwsLoginError):  # told by the check of that file
+        with_keys = aws_files.profiles_with_keys(
+            aws_files.read(aws_files.credentials_path(machine.environ)) or b""
+        )
     for name, values in sections.items():
         for finding in _line(name, values.get("credential_process", ""), str(path)):
             wrong = True
             yield finding
         beside = [key for key in _BESIDE if key in values]
+        own = name.removeprefix("profile ").strip()
+        if "credential_process" in values and own in with_keys:
+            wrong = True
+            credentials = aws_files.credentials_path(machine.environ)
+            yield Finding(
+                "setup",
+                "warning",
+                f"{credentials}: [{own}] holds keys, which SDKs take before the"
+                f" `credential_process` of {path}: [{name}]",
+                f"take [{own}] out of {credentials}",
+            )
         if "credential_process" in values and beside:
             wrong = True
             yield Finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+from broker.cli.report import as_ours
 from broker.doctor import agent, aws, configuration, keychain, machine, network, state
 from broker.doctor.finding import Check, Finding, Machine
 from broker.errors import AwsLoginError
@@ -21,6 +22,7 @@ CHECKS: dict[str, Check] = {
     "trust": configuration.trust,
     "settings": configuration.settings_file,
     "keychain": keychain.keychain,
+    "dbus": keychain.desktop_bus,
     "agent": agent.agent,
     "environment": aws.environment,
     "credentials-file": aws.credentials_file,
@@ -28,6 +30,7 @@ CHECKS: dict[str, Check] = {
     "tls": network.certificates,
     "proxy": network.proxy,
     "endpoints": network.replaced_endpoints,
+    "dns": network.names,
     "clock": network.clock,
     "network": network.providers,
     "browser": machine.browser,
@@ -43,13 +46,12 @@ def examine(machine: Machine) -> list[Finding]:
     def run(name: str, check: Check) -> None:
         try:
             found[name] = list(check(machine))
-        except AwsLoginError as error:
-            found[name] = [Finding.of(name, error)]
+        except (AwsLoginError, OSError) as error:
+            found[name] = [Finding.of(name, as_ours(error))]
         except Exception as error:  # noqa: BLE001 - one broken check hides no other
             words = f"could not be looked at: {type(error).__name__}: {error}"
-            found[name] = [Finding(name, "warning", words)]
+            found[name] = [Finding(name, "warning", words, "report it: a defect of awslogin")]
 
-    _ = machine.config  # once, before the checks that share it
     threads = {
         name: threading.Thread(target=run, args=(name, check), daemon=True)
         for name, check in CHECKS.items()
@@ -60,6 +62,9 @@ def examine(machine: Machine) -> list[Finding]:
     for thread in threads.values():
         thread.join(max(0.0, end - time.monotonic()))
     late = f"gave no answer within {WITHIN_SECONDS:.0f} s"
+    mend = "see what it waits for (a network folder, a pipe, a service that hangs), then try again"
     return [
-        finding for name in CHECKS for finding in found.get(name, [Finding(name, "warning", late)])
+        finding
+        for name in CHECKS
+        for finding in found.get(name, [Finding(name, "warning", late, mend)])
     ]

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
+from broker.cli.report import as_ours
 from broker.errors import WORST_FIRST, AwsLoginError
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ class Finding:
     @classmethod
     def of(cls, id_: str, error: AwsLoginError) -> Finding:
         """A failure, as an examination tells it."""
-        return cls(id_, "error", error.message, error.hint, error.exit_code)
+        mend = error.hint or f"correct {getattr(error, 'file', None) or 'it'} by hand"
+        return cls(id_, "error", error.message, mend, error.exit_code)
 
 
 @dataclass
@@ -55,23 +58,26 @@ class Machine:
     environ: Mapping[str, str]
     cwd: Path
     load: Callable[[], Config]
+    _loading: Lock = field(default_factory=Lock)
 
     @cached_property
     def _loaded(self) -> Config | AwsLoginError:
         try:
             return self.load()
-        except AwsLoginError as error:
-            return error
+        except (AwsLoginError, OSError) as error:
+            return as_ours(error)
 
     @property
     def config(self) -> Config | None:
         """The config, or None where it is missing or spoiled."""
-        return None if isinstance(self._loaded, AwsLoginError) else self._loaded
+        with self._loading:  # several checks ask at once
+            return None if isinstance(self._loaded, AwsLoginError) else self._loaded
 
     @property
     def config_error(self) -> AwsLoginError | None:
         """Why there is no config."""
-        return self._loaded if isinstance(self._loaded, AwsLoginError) else None
+        with self._loading:
+            return self._loaded if isinstance(self._loaded, AwsLoginError) else None
 
 
 Check = Callable[[Machine], Iterable[Finding]]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from broker.doctor.finding import Finding, Machine
 from broker.ports.keychain import LazyKeychain
+from broker.ports.probes import bus_fault
 from broker.ports.ui import Ui
 from broker.sealing_key import KEY_NAME
 
@@ -26,16 +27,29 @@ def keychain(machine: Machine) -> Iterator[Finding]:
         return
     found = LazyKeychain(Ui(environ, may_ask=False, quiet=True), environ)
     if not found.present:  # raises what is wrong with one that is there
-        words = "this machine has no keychain, so sessions are not kept"
-        if sys.platform == "linux" and not environ.get(DESKTOP_BUS):
+        mend = "set AWSLOGIN_KEYRING=file and AWSLOGIN_PASSPHRASE, which makes an encrypted file"
+        words = "this machine has no keychain"
+        if environ.get("AWSLOGIN_KEYRING") == "file":
+            words = "nothing opens the encrypted file"
+            mend = "set AWSLOGIN_PASSPHRASE, which opens it"
+        elif sys.platform == "linux" and not environ.get(DESKTOP_BUS):
             words += f" ({DESKTOP_BUS} is not set: there is no desktop session)"
-        yield Finding(
-            "keychain",
-            "warning",
-            words,
-            "set AWSLOGIN_KEYRING=file and AWSLOGIN_PASSPHRASE, which makes an encrypted file",
-        )
+        yield Finding("keychain", "warning", f"{words}, so sessions are not kept", mend)
         return
     found.get(KEY_NAME)  # a locked or silent one raises
     name = environ.get("AWSLOGIN_KEYRING") or "the system's"
     yield Finding("keychain", "ok", f"{'an encrypted file' if name == 'file' else name} opens")
+
+
+def desktop_bus(machine: Machine) -> Iterator[Finding]:
+    """Linux's desktop keychains are reached by it."""
+    if sys.platform != "linux":
+        return
+    address = machine.environ.get(DESKTOP_BUS)
+    if not address:
+        yield Finding("dbus", "info", f"{DESKTOP_BUS} is not set: there is no desktop session")
+    elif fault := bus_fault(address):
+        mend = f"log in to the desktop anew, or unset {DESKTOP_BUS}"
+        yield Finding("dbus", "warning", f"{DESKTOP_BUS} leads to no bus: {fault}", mend)
+    else:
+        yield Finding("dbus", "ok", "the desktop's bus answers")

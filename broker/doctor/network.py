@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from broker.doctor.finding import Finding, Machine
 from broker.errors import AwsLoginError, NetworkError
 from broker.ports.aws_endpoints import endpoint_override
 from broker.ports.clock import Clock
-from broker.ports.parallel import in_parallel
+from broker.ports.probes import name_fault
+from broker.ports.route import ca_fault
 from broker.ports.urls import is_loopback, without_query
+from broker.regions import flaw_in_region
 
 CA_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
@@ -22,6 +25,9 @@ PROXY_VARIABLES = (*_PROXIES, *map(str.lower, _PROXIES))
 SKEW_WARNING_SECONDS, SKEW_ERROR_SECONDS = 60, 300
 """AWS refuses a signature that is more than five minutes off (SigV4)."""
 MOST_PROVIDERS = 20
+ANSWER_SECONDS = 6.0
+"""For each host and each name."""
+Answer = TypeVar("Answer")
 _ADDRESSES = ("start_url", "url", "issuer")
 
 
@@ -29,16 +35,12 @@ def certificates(machine: Machine) -> Iterator[Finding]:
     """Every CA file that a variable names: there, readable, with a certificate in it."""
     named = {name: machine.environ[name] for name in CA_VARIABLES if machine.environ.get(name)}
     for name, file in named.items():
-        mend = f"correct {name}, or unset it"
-        try:
-            content = Path(file).read_bytes()
-        except OSError as error:
-            yield Finding("tls", "error", f"{name}={file}: {error.strerror}", mend)
-            continue
-        if b"-----BEGIN CERTIFICATE-----" in content:
+        fault = ca_fault(Path(file))
+        if not fault:
             yield Finding("tls", "ok", f"{name}={file} holds certificates")
         else:
-            yield Finding("tls", "error", f"{name}={file} holds no certificate", mend)
+            mend = f"correct {name}, or unset it"
+            yield Finding("tls", "error", f"{name}={file} {fault}", mend)
     if not named:
         yield Finding("tls", "ok", "the operating system's certificates are trusted")
 
@@ -84,13 +86,13 @@ def replaced_endpoints(machine: Machine) -> Iterator[Finding]:
 
 def clock(machine: Machine) -> Iterator[Finding]:
     """This machine's clock against STS's."""
-    region = machine.environ.get("AWS_REGION") or "us-east-1"
-    address = endpoint_override("sts", machine.environ) or f"https://sts.{region}.amazonaws.com"
+    address = _clock_address(machine)
     before = time.time()
     try:
         reply = _session(machine).get(address, follow=False)
     except NetworkError as error:
         yield Finding("network", "error", f"AWS: {error.message}", error.hint, error.exit_code)
+        yield Finding("clock", "info", "was not compared: AWS could not be asked for the time")
         return
     after = time.time()
     try:
@@ -111,21 +113,29 @@ def clock(machine: Machine) -> Iterator[Finding]:
     )
 
 
+def names(machine: Machine) -> Iterator[Finding]:
+    """Whether the names of AWS's hosts and of the providers' lead to addresses."""
+    if any(machine.environ.get(name) for name in PROXY_VARIABLES):
+        yield Finding("dns", "info", "the proxy looks up the names of hosts")
+        return
+    hosts = {_host(address) for address in (_clock_address(machine), *_places(machine).values())}
+    faults: dict[str, list[str]] = {}
+    for host, fault in _asked(name_fault, sorted(hosts - {""})):
+        if fault != "":
+            why = fault or f"no answer within {ANSWER_SECONDS:.0f} s"
+            faults.setdefault(why, []).append(host)
+    for why, unknown in faults.items():
+        mend = "check the network (a VPN?), the name server of this machine, and the names"
+        yield Finding(
+            "dns", "error", f"no address is found for {', '.join(unknown)}: {why}", mend, 5
+        )
+    if not faults:
+        yield Finding("dns", "ok", f"the names of {len(hosts)} hosts have addresses")
+
+
 def providers(machine: Machine) -> Iterator[Finding]:
     """The addresses of the config's providers, where it is trusted."""
-    config = machine.config
-    if config is None or not config.trusted:
-        return
-    places: dict[str, str] = {}
-    for name in config.provider_names[:MOST_PROVIDERS]:
-        try:
-            options = config.provider(name).options
-        except AwsLoginError:
-            continue  # told by the check of the config
-        addresses = (getattr(options, key, None) for key in _ADDRESSES)
-        address = next((one for one in addresses if isinstance(one, str)), None)
-        if address:
-            places[name] = address
+    places = _places(machine)
 
     def look(name: str) -> Finding:
         host = _host(places[name])
@@ -137,7 +147,53 @@ def providers(machine: Machine) -> Iterator[Finding]:
             return Finding("network", "warning", f"{name}: {error.message}", error.hint)
         return Finding("network", "ok", f"{name}: {host} answers")
 
-    yield from in_parallel(look, list(places), at_once=8)
+    for name, finding in _asked(look, list(places)):
+        words = f"{name}: {_host(places[name])} did not answer within {ANSWER_SECONDS:.0f} s"
+        mend = "check the network, the proxy and the address, then try again"
+        yield finding or Finding("network", "error", words, mend, 5)
+
+
+def _places(machine: Machine) -> dict[str, str]:
+    """Provider → address, of a config that is trusted."""
+    config = machine.config
+    if config is None or not config.trusted:
+        return {}
+    places: dict[str, str] = {}
+    for name in config.provider_names[:MOST_PROVIDERS]:
+        try:
+            options = config.provider(name).options
+        except AwsLoginError:
+            continue  # told by the check of the config
+        addresses = (getattr(options, key, None) for key in _ADDRESSES)
+        address = next((one for one in addresses if isinstance(one, str)), None)
+        if address:
+            places[name] = address
+    return places
+
+
+def _asked(
+    ask: Callable[[str], Answer], names: Sequence[str]
+) -> Iterator[tuple[str, Answer | None]]:
+    """Each name with its answer, asked for all at once; None where none came in time."""
+    answers: dict[str, Answer] = {}
+
+    def work(name: str) -> None:
+        answers[name] = ask(name)
+
+    threads = {name: threading.Thread(target=work, args=(name,), daemon=True) for name in names}
+    for thread in threads.values():
+        thread.start()
+    end = time.monotonic() + ANSWER_SECONDS
+    for name, thread in threads.items():
+        thread.join(max(0.0, end - time.monotonic()))
+        yield name, answers.get(name)
+
+
+def _clock_address(machine: Machine) -> str:
+    """Of STS, whose time is AWS's."""
+    region = machine.environ.get("AWS_REGION") or "us-east-1"
+    region = "us-east-1" if flaw_in_region(region) else region
+    return endpoint_override("sts", machine.environ) or f"https://sts.{region}.amazonaws.com"
 
 
 def _session(machine: Machine) -> Any:

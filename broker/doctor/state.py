@@ -19,6 +19,9 @@ def folders(machine: Machine) -> Iterator[Finding]:
     """State, data and config: ours, and nobody else's to write."""
     seen: set[Path] = set()
     wrong = False
+    for finding in _unwritable(state_dir(machine.environ)):
+        wrong = True
+        yield finding
     for folder in (state_dir(machine.environ), data_dir(machine.environ)):
         if folder in seen or not folder.is_dir() or os.name != "posix":
             continue
@@ -74,6 +77,20 @@ def _written_files(machine: Machine) -> list[Path]:
         data_dir(machine.environ) / "vault",
         *(folder / "any" for folder in (state, *inner)),
     ]
+
+
+def _unwritable(folder: Path) -> Iterator[Finding]:
+    """Nothing can be kept in a folder that is none, or may not be written."""
+    there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    why = "may not be written" if not os.access(there, os.W_OK | os.X_OK) else ""
+    why = why if there.is_dir() else "is no folder"
+    if why:
+        yield Finding(
+            "state",
+            "error",
+            f"{there} {why}: no session can be kept in {folder}",
+            "give yourself access there, or set AWSLOGIN_HOME to a folder of your own",
+        )
 
 
 def _trouble(path: Path, forbidden: int) -> Iterator[Finding]:

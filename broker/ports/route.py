@@ -37,7 +37,7 @@ def ca_file(environ: Mapping[str, str]) -> str | None:
     if named is None:
         return None
     variable, path = named
-    fault = _fault_of(Path(path))
+    fault = ca_fault(Path(path))
     if fault:
         raise ConfigError(
             f"{variable} names {path}, which {fault}",
@@ -157,11 +157,13 @@ def _named(variables: tuple[str, ...], environ: Mapping[str, str]) -> tuple[str,
     return next(((name, environ[name]) for name in variables if environ.get(name)), None)
 
 
-def _fault_of(path: Path) -> str:
+def ca_fault(path: Path) -> str:
     """Why a file serves no TLS as its CA file; empty where it does."""
     try:
         if path.is_dir():
             return "is a folder"
+        if path.exists() and not path.is_file():
+            return "is no regular file"
         with path.open("rb") as file:
             file.read(1)
         ssl.create_default_context(cafile=str(path))
