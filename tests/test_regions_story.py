@@ -88,7 +88,11 @@ def test_other_kinds_have_one_place(team: Home) -> None:
 
 def test_a_company_address(team: Home, regions: TwoRegions) -> None:
     regions.redirect(COMPANY, regions.oidc[SECOND].start_url)
+    assert "serves" not in team.run("explain", "vanity").ok().out
     Terminal(team, "vanity").finish().ok()
+    assert f"sign-in: {SECOND} serves" in team.run("explain", "vanity").ok().out
+    (row,) = team.run("status", "--output", "json").ok().json
+    assert row["served_by"] == SECOND
     assert team.run("vanity", "--force").ok()
     regions.redirect(COMPANY, "https://evil.example/start")
     team.run("logout", "vanity").ok()

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 _IDENTITY_CENTER = (
     *(".awsapps.com", ".awsapps.cn", ".app.aws", ".portal.amazonaws.com"),
-    *(".portal.amazonaws.com.cn", ".portal.amazonaws.eu", "identitycenter.amazonaws.com"),
+    *(".portal.amazonaws.com.cn", ".portal.amazonaws.eu", ".api.amazonwebservices.eu"),
+    *(".app.amazonwebservices.com.cn", "identitycenter.us-gov.amazonaws.com"),
+    *(f"identitycenter.amazonaws.{end}" for end in ("com", "com.cn", "eu")),
 )
 _ENTRA = ("login.microsoftonline.com", "account.activedirectory.windowsazure.com")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")

@@ -48,6 +48,7 @@ class Regions:
         self._lock = threading.Lock()
         self._unreachable_since: dict[str, float] = {}
         first, *others = options.regions
+        self._region_is_given = bool(first)
         self.all = [_center(name, options, ports, first)]
         for region in others:
             own = replace(ports, secrets=ports.secrets.within(region))
@@ -86,9 +87,12 @@ class Regions:
         )
 
     def who_served(self, role: str) -> str | None:
-        """The Region that gave a role last, else any, else the first; None where there is one."""
+        """The Region that gave a role last, else any, else the first; None where there is one.
+
+        Of a company's own address that tells its Region, the one that it has told.
+        """
         if len(self.all) == 1:
-            return None
+            return None if self._region_is_given else self.all[0].token.kept_region()
         served = self._ports.secrets.recall(_SERVED) or {}
         return served.get(role) or served.get("") or self.all[0].place.region
 

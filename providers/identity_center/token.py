@@ -84,6 +84,11 @@ class TokenOfSignIn:
         with self._lock:
             return self._without_person(None)
 
+    def kept_region(self) -> str | None:
+        """The Region of the sign-in that is kept; None where there is none."""
+        kept = self._kept()
+        return str(kept["region"]) if kept else None
+
     def forget(self) -> None:
         """Drop the token; the registration is kept."""
         if self._shared:

@@ -10,6 +10,7 @@ import pytest
 from broker.errors import (
     ConfigError,
     InteractionRequired,
+    LoginRefused,
     NetworkError,
     UnexpectedReply,
 )
@@ -57,6 +58,19 @@ def test_it_leads_to_the_portal_whose_host_tells_the_region(
     (request,) = asked(sandbox)
     assert (request.method, request.raw_path, request.body) == ("HEAD", "/aws", b"")
     assert not {"authorization", "cookie", "x-amz-sso_bearer_token"} & {*request.headers}
+
+
+def test_the_browser_is_sent_to_that_regions_own_page(make: Make, regions: TwoRegions) -> None:
+    """PKCE: the registration names the portal itself as its issuer (`issuerUrl`)."""
+    regions.redirect(COMPANY, regions.start_url)
+    person = Person(regions)
+    person.person_seconds = 0.1
+    with pytest.raises(LoginRefused):
+        make(ui=person, flow="pkce").login(STAGE)
+    (registered,) = regions.calls(FIRST, "/client/register")
+    assert registered.json["issuerUrl"] == regions.start_url
+    (page,) = person.browsed
+    assert page.startswith(f"https://oidc.{FIRST}.amazonaws.com/authorize?")
 
 
 @pytest.mark.parametrize("status", [405, 501])

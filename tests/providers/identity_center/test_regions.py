@@ -34,6 +34,9 @@ class Person(Visitor):
         super().__init__(regions._sandbox)
         self._regions = regions
 
+    def browse(self, url: str) -> bool:
+        return ScriptedUi.browse(self, url)
+
     def show(self, message: str) -> None:
         ScriptedUi.show(self, message)
         for oidc in self._regions.oidc.values():
