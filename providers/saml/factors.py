@@ -71,9 +71,11 @@ def choose(
     factors = [factor for factor in offered if factor.kind not in alone]
     if offered and (not factors or wanted in {f.kind for f in offered if f not in factors}):
         others = ", ".join(factor.label for factor in offered if factor not in factors)
+        has_key = keys and any(factor.kind == KEY for factor in offered)
         raise BrowserAloneError(
             f"the second factor of this account works in a browser alone: {others}",
-            hint=f"`idp: browser` does it; or register another factor{_by_key(offered, keys)}",
+            hint="`idp: browser` does it; or register another factor"
+            + (by_key(keys) if keys and has_key else ""),
         )
     if not factors:
         raise LoginRefused(
@@ -103,18 +105,16 @@ def _key_is_usable(
 
     One that lies in a drawer must not make a choice of what was none.
     """
-    if not (ui.interactive and keys.are_supported):
-        return False
     own = [factor for factor in offered if factor.kind == KEY]
+    if not (own and ui.interactive and keys.are_supported):
+        return False
     named = any(wanted in {factor.kind, factor.label, factor.id} for factor in own)
     is_only = all(factor.kind in IN_A_BROWSER_ALONE for factor in offered)
     return named or is_only or (wanted is None and keys.are_present())
 
 
-def _by_key(offered: Sequence[Factor], keys: SecurityKeys | None) -> str:
-    """What lets a security key do it, for a hint."""
-    if keys is None or not any(factor.kind == KEY for factor in offered):
-        return ""
+def by_key(keys: SecurityKeys) -> str:
+    """What lets a security key do it, as the end of a hint."""
     if not keys.are_supported:
         return f"; {INSTALL} lets a security key do it from here"
     return "; on a terminal, a security key does it"

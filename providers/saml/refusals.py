@@ -29,15 +29,16 @@ class UnknownPageError(NeedsBrowserError):
     Args:
         page: The page.
         why: What about it; that it is not understood, if nothing is said.
+        also: Another mend than the browser.
     """
 
-    def __init__(self, page: Page, why: str = "") -> None:
+    def __init__(self, page: Page, why: str = "", *, also: str = "") -> None:
         said = page.error() or ("" if page.forms else page.text("h1, h2"))
         super().__init__(
             f"{without_query(page.url)} shows {page.title}, which"
             f" {why or 'awslogin does not understand'}"
             + (f"; it says: {said}" if said and said not in page.title else ""),
-            hint=f"{BROWSER}; --debug-page FILE saves this one",
+            hint=f"{BROWSER}{also}; --debug-page FILE saves this one",
         )
 
 

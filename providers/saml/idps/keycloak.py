@@ -12,6 +12,7 @@ from broker.ports.urls import origin
 from broker.terminal_text import one_line
 from providers.saml import script, webauthn
 from providers.saml.choices import Option, kind_of
+from providers.saml.factors import by_key
 from providers.saml.forms import Form, Kind
 from providers.saml.page import Page
 from providers.saml.refusals import UnknownPageError, demand, refusal
@@ -61,7 +62,8 @@ class KeycloakPages(PageReader):
                 return cls._sign(page, walk, key)
             if another and walk.choice.mfa != "webauthn":
                 return walk.send(another)
-            raise UnknownPageError(page, "asks for a security key or a passkey")
+            also = by_key(walk.ports.security_keys)
+            raise UnknownPageError(page, "asks for a security key or a passkey", also=also)
         if code and another and walk.choice.mfa in _ELSEWHERE and walk.choice.factor is None:
             return walk.send(another)
         return cls._choose_device(page, walk, code) if code else page

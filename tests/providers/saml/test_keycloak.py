@@ -95,6 +95,7 @@ def test_security_keys_alone(site: Site, page: str) -> None:
     with pytest.raises(UnexpectedReply, match="Schlüssel") as needed:
         site.walk(idp="keycloak").arn()
     assert "idp: browser" in needed.value.hint
+    assert "security key does it" in needed.value.hint
     assert site.posts("/no") == []
 
 
