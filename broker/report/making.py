@@ -99,8 +99,9 @@ class Making:
         self.sources.append(source)
         folder = private_dir(state_dir(self._environ) / "report")
         files = files_in(paths)
-        with Trail(source, folder) as trail:
-            trail.read(files, to_text(self._since), to_text(self._now))
+        with Trail(source, folder, to_text(self._since), to_text(self._now)) as trail:
+            trail.read(files)
+            trail.finish()
             if not files:
                 source.warnings.append("no .json and no .json.gz file is there")
             self._searched(trail.search)

@@ -1,0 +1,168 @@
+"""CloudTrail's records as rows of text, for the table that the rules search.
+
+`python -m broker.report.reading` is a process that reads its part of the files: a JSON object on
+stdin says which, rows go to stdout, and one JSON line to stderr says how it went. Imports nothing
+heavy: it is started once a processor.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, Any
+
+from broker.report.records import BrokenFileError, records
+
+MAX_TEXT = 2048
+"""Characters of one value that are kept."""
+MAX_WARNINGS = 20
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "event_id": ("eventID",),
+    "event_time": ("eventTime",),
+    "event_source": ("eventSource",),
+    "event_name": ("eventName",),
+    "event_type": ("eventType",),
+    "region": ("awsRegion",),
+    "address": ("sourceIPAddress",),
+    "error_code": ("errorCode",),
+    "account_id": ("recipientAccountId",),
+    "identity_type": ("userIdentity", "type"),
+    "arn": ("userIdentity", "arn"),
+    "principal_id": ("userIdentity", "principalId"),
+    "access_key": ("userIdentity", "accessKeyId"),
+    "user_name": ("userIdentity", "userName"),
+    "invoked_by": ("userIdentity", "invokedBy"),
+    "on_behalf_of": ("userIdentity", "onBehalfOf", "userId"),
+    "issuer_arn": ("userIdentity", "sessionContext", "sessionIssuer", "arn"),
+    "source_identity": ("userIdentity", "sessionContext", "sourceIdentity"),
+    "request_user": ("requestParameters", "userName"),
+    "request_role": ("requestParameters", "roleArn"),
+    "request_source_identity": ("requestParameters", "sourceIdentity"),
+    "request_policy": ("requestParameters", "policyArn"),
+    "request_policy_name": ("requestParameters", "policyName"),
+    "login": ("responseElements", "ConsoleLogin"),
+    "given_key": ("responseElements", "credentials", "accessKeyId"),
+    "mfa_used": ("additionalEventData", "MFAUsed"),
+    "saml_provider": ("additionalEventData", "SamlProviderArn"),
+}
+"""A column of `events` → where its value stands in a record."""
+_OBJECTS: list[tuple[str, ...]] = sorted(
+    {path[:length] for path in COLUMNS.values() for length in range(len(path))},
+    key=lambda path: (len(path), path),
+)
+"""The record and the objects within it that hold values, the outer ones first."""
+_PARENTS = [(_OBJECTS.index(path[:-1]), path[-1]) for path in _OBJECTS[1:]]
+_HELD = [[path[-1] for path in COLUMNS.values() if path[:-1] == place] for place in _OBJECTS]
+"""For each object the keys of its values."""
+FIELDS = [name for place in _OBJECTS for name, path in COLUMNS.items() if path[:-1] == place]
+"""The columns in the order of a row."""
+_TIME = FIELDS.index("event_time")
+_OWN = _HELD[0]
+"""Keys of the first values of a row, which are text in every event."""
+_ORDINARY = {str, type(None)}
+
+
+@dataclass
+class Outcome:
+    """How reading went.
+
+    Attributes:
+        read: Files of which something could be read.
+        warnings: What could not be, at most `MAX_WARNINGS` and a line that there are more.
+    """
+
+    read: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        """Keep a warning."""
+        if len(self.warnings) < MAX_WARNINGS:
+            self.warnings.append(text)
+        elif len(self.warnings) == MAX_WARNINGS:
+            self.warnings.append("and more")
+
+
+def read(files: Iterable[tuple[str, str]], since: str, until: str, rows: IO[str]) -> Outcome:
+    """Write the rows of the events in a window.
+
+    Args:
+        files: Each file's path, and its name for warnings.
+        since: UTC, as CloudTrail writes it.
+        until: The same.
+        rows: Takes the rows, as CSV.
+    """
+    outcome = Outcome()
+    writer = csv.writer(rows)
+    for path, name in files:
+        found = 0
+        try:
+            for number, record in enumerate(records(Path(path))):
+                found = number + 1
+                row = _row(record, outcome, name, number)
+                if row and since <= row[_TIME] <= until:
+                    writer.writerow(row)
+        except BrokenFileError as error:
+            outcome.warn(f"{name}: {error}")
+        except (OSError, EOFError) as error:
+            outcome.warn(f"{name}: {getattr(error, 'strerror', None) or error}")
+            continue
+        else:
+            found += 1  # an empty list is a file that was read
+        outcome.read += bool(found)
+    return outcome
+
+
+def _row(record: Any, outcome: Outcome, name: str, number: int) -> list[Any] | None:
+    if type(record) is not dict:
+        outcome.warn(f"{name}: record {number} is no object")
+        return None
+    objects = [record]
+    for parent, key in _PARENTS:
+        held = objects[parent].get(key)
+        if type(held) is not dict:
+            if held is not None and parent == 0:
+                outcome.warn(f"{name}: record {number}: {key} is no object")
+            held = {}
+        objects.append(held)
+    row: list[Any] = []
+    for held, keys in zip(objects, _HELD, strict=True):
+        row.extend(map(held.get, keys))
+    if type(row[_TIME]) is not str:
+        outcome.warn(f"{name}: record {number} has no eventTime")
+        return None
+    if not _ORDINARY.issuperset(map(type, row)):
+        _flatten(row, outcome, f"{name}: record {number}")
+    whole = "".join(filter(None, row))
+    if len(whole) > MAX_TEXT or "\0" in whole:
+        return [value and value.replace("\0", "")[:MAX_TEXT] for value in row]
+    return row
+
+
+def _flatten(row: list[Any], outcome: Outcome, where: str) -> None:
+    """Make text of values of other types, however odd."""
+    for place, value in enumerate(row):
+        if type(value) not in _ORDINARY:
+            if place < len(_OWN):
+                outcome.warn(f"{where}: {_OWN[place]} is no text")
+            row[place] = json.dumps(value)
+
+
+def _main() -> None:
+    asked = json.load(sys.stdin.buffer)
+    rows = TextIOWrapper(
+        sys.stdout.buffer, encoding="utf-8", errors="replace", newline="", write_through=False
+    )
+    outcome = read(asked["files"], asked["since"], asked["until"], rows)
+    rows.flush()
+    rows.detach()
+    print(json.dumps(asdict(outcome)), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    _main()
