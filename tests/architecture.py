@@ -30,8 +30,8 @@ FLOORS = {
     "providers": "providers broker.testing",
     "sessions": """broker.aws_copies broker.aws_config broker.aws_files broker.aws_readable
         broker.cache broker.child broker.environment broker.federation broker.fresh
-        broker.key_ages broker.render broker.schemas broker.seal broker.sealing_key broker.session
-        broker.shells broker.single_flight""",
+        broker.key_ages broker.put_aside broker.render broker.schemas broker.seal
+        broker.sealing_key broker.session broker.shells broker.single_flight""",
     "config": "broker.config broker.settings",
     "agent": "broker.agent",
     "login": """broker.broker broker.events broker.identity broker.importing broker.login

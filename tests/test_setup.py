@@ -223,6 +223,46 @@ def test_a_section_of_ones_own_is_taken_over_until_it_comes_back(team: Home) -> 
     assert path.read_text() == before
 
 
+def without_comments(path: Path) -> None:
+    """As a tool that writes the file anew from what it has read."""
+    kept = [line for line in path.read_text().splitlines() if line and line[0] not in "#;"]
+    path.write_text("".join(f"{line}\n" for line in kept))
+
+
+@pytest.mark.parametrize("command", ["setup --remove", "uninstall --yes"])
+def test_what_was_taken_over_comes_back_though_the_comments_are_gone(
+    team: Home, command: str
+) -> None:
+    own = "[profile dev]\nrole_arn = x\ns3 =\n  max = 2\nsource_profile = mine\n"
+    path = aws_config(team, MINE + own)
+    team.run("setup", "--take-over").ok()
+    without_comments(path)
+    assert own not in path.read_text()
+    assert team.run("setup").ok()  # ours go on, and nothing comes back yet
+    without_comments(path)
+    team.run(*command.split()).ok()
+    assert own in path.read_text()
+    assert path.read_text().count("[profile dev]") == 1
+    assert "credential_process" not in path.read_text()
+    if command.startswith("setup"):
+        team.run("setup", "--take-over").ok()
+        team.run("setup", "--remove").ok()
+        assert path.read_text().count("[profile dev]") == 1
+
+
+def test_a_copy_of_what_was_taken_over_holds_no_secret(team: Home) -> None:
+    secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    keys = f"aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {secret}\n"
+    own = f"[profile dev]\n{keys}"
+    path = aws_config(team, own)
+    team.run("setup", "--take-over").ok()
+    assert team.holds_in_plain([secret]) == [path]
+    without_comments(path)
+    team.run("setup", "--remove").ok()
+    assert "aws_access_key_id" in path.read_text()
+    assert "a line of this section is left out" in path.read_text()
+
+
 def test_what_others_put_into_our_section_is_kept_or_named(team: Home) -> None:
     path = aws_config(team, MINE)
     team.run("setup").ok()

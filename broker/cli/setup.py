@@ -17,6 +17,7 @@ from broker.cli.setup_sections import Wanted, wanted_sections
 from broker.config import NoConfig
 from broker.config.load import find
 from broker.errors import UsageError
+from broker.put_aside import PutAside
 from broker.warm import FILE_NAME, working_directory
 
 
@@ -58,6 +59,9 @@ def setup(
             app, before or b"", file, f"{prefix}{template}", take_over=take_over
         )
     result = rewritten(before, wanted.sections, file=file, take_over=wanted.taken_over)
+    aside = PutAside(app.environ, path)
+    if before is not None:
+        result.content = aside.with_missing(result.content)
     _warn(app, path, before or b"", result, file)
     change = diff(path, before or b"", result.content or b"")
     agreed = dry_run or not change or agreed_to(app, change, yes=yes)
@@ -65,7 +69,10 @@ def setup(
     if done:
         if aws_files.read(path) != before:
             raise UsageError(f"{path} was changed meanwhile", hint="run it again")
+        aside.keep(before or b"", wanted.taken_over)
         aws_files.write_back(path, result.content, "AWS_CONFIG_FILE")
+    if not dry_run and agreed:
+        aside.forget_those_in(result.content)
     if app.output == "json":
         app.say_json(
             {

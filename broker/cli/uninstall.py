@@ -18,6 +18,7 @@ from broker.errors import AwsLoginError, KeychainError, UsageError
 from broker.paths import config_dir, data_dir, state_dir
 from broker.ports.entry_index import EntryIndex
 from broker.ports.keychain import LazyKeychain
+from broker.put_aside import PutAside
 from broker.sealing_key import KEY_NAME
 
 _START_FILES = ("~/.bashrc", "~/.bash_profile", "~/.zshrc", "~/.config/fish/config.fish")
@@ -73,6 +74,8 @@ def _traces(app: App) -> Iterator[Trace]:
     path = aws_files.config_path(environ)
     before = aws_files.read(path)
     after = rewritten(before, {}, file=None).content
+    if before is not None:
+        after = PutAside(environ, path.absolute()).with_missing(after)
     if after != before:
         yield Trace(
             f"the profiles that `setup` wrote to {path}",

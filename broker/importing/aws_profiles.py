@@ -167,7 +167,8 @@ def _instance(
     """The provider of an `[sso-session]`, or of the settings of a profile before there were any."""
     url, region = session.get("sso_start_url"), session.get("sso_region")
     if not (url and region):
-        found.leave_out(told, "sso_start_url", "without `sso_start_url` and `sso_region`")
+        missing = "sso_region" if url else "sso_start_url"
+        found.leave_out(told, missing, f"there is no `{missing}`: nobody can sign in without it")
         return None
     scopes = values.words(session.get("sso_registration_scopes"))
     options = {

@@ -6,6 +6,8 @@ Source: aws-vault's documentation "Config" and its `vault/config.go` (ByteNess f
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping
 
 from broker import aws_files
@@ -56,7 +58,8 @@ def look(here: Here) -> Found:
     whole = {name: _whole(name, profiles, found) for name in profiles}
     for name in keychain.names:
         whole.setdefault(name, _whole(name, profiles, found))
-    with_keys = {*keychain.names} | _likely_users(profiles, whole)
+    asked = _asks_itself(whole)
+    with_keys = {*keychain.names} | asked | _likely_users(profiles, whole)
     fragments = _fragments(profiles, whole, with_keys)
     if not keychain.is_whole:
         with_keys |= {
@@ -101,6 +104,37 @@ def _whole(name: str, profiles: Mapping[str, Section], found: Found) -> Section:
     if section.get("source_profile") == name:
         del section["source_profile"]
     return {key: value for key, value in section.items() if key not in _INCLUDES}
+
+
+def _asks_itself(whole: dict[str, Section]) -> set[str]:
+    """Whose `credential_process` is aws-vault for the same profile: a user with keys in it.
+
+    One that is aws-vault for another profile is that profile, by another name.
+    """
+    users: set[str] = set()
+    for name, section in whole.items():
+        asked = _asked_of_aws_vault(section.get("credential_process", ""), whole)
+        if asked is None or section.get("role_arn"):
+            continue
+        del section["credential_process"]
+        if asked == name:
+            users.add(name)
+        else:
+            section["source_profile"] = asked
+    return users
+
+
+def _asked_of_aws_vault(line: str, whole: Mapping[str, Section]) -> str | None:
+    """The profile that a command line asks aws-vault for, or None where it is another's."""
+    try:
+        program, *words = shlex.split(line)
+    except ValueError:
+        return None
+    if not re.fullmatch(r"(?:.*[/\\])?aws-vault(?:\.exe)?", program):
+        return None
+    if not {"export", "exec"} & {*words}:
+        return None
+    return next((word for word in words if word in whole), None)
 
 
 def _likely_users(profiles: Mapping[str, Section], whole: Mapping[str, Section]) -> set[str]:

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from broker.errors import AwsLoginError
+from broker.importing.reading import MAX_BYTES
 from tests.broker.importing import test_aws_config, test_role_tools, test_saml_tools
 from tests.broker.importing.conftest import Machine, Taken
 
@@ -64,3 +65,51 @@ def test_files_of_another_kind(machine: Machine, source: str, content: bytes) ->
     machine.write(FILES[source][0], content)
     taken = taken_or_refused(machine, source)
     assert taken is None or taken.profiles == {}
+
+
+@pytest.mark.parametrize("source", FILES)
+def test_other_ends_of_lines_and_a_byte_order_mark_change_nothing(
+    machine: Machine, source: str
+) -> None:
+    path, text = FILES[source]
+    machine.write(path, text)
+    usual = taken_or_refused(machine, source)
+    machine.write(path, b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    other = taken_or_refused(machine, source)
+    assert usual
+    assert other
+    assert (other.providers, other.profiles) == (usual.providers, usual.profiles)
+
+
+@pytest.mark.parametrize("source", FILES)
+def test_text_that_is_not_utf_8_is_told_by_its_line(machine: Machine, source: str) -> None:
+    path, text = FILES[source]
+    first, rest = text.split("\n", 1)
+    machine.write(path, f"{first}\n# \xe4\n{rest}".encode("latin-1", "ignore"))
+    with pytest.raises(AwsLoginError, match=":2 is not UTF-8 text") as refused:
+        machine.look(source)
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize("source", FILES)
+def test_a_huge_file_is_refused(machine: Machine, source: str) -> None:
+    path, text = FILES[source]
+    place = machine.write(path, text)
+    with place.open("r+b") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(AwsLoginError, match="is larger than") as refused:
+        machine.look(source)
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize("source", FILES)
+def test_what_stands_twice_is_read_as_the_tool_reads_it_or_refused(
+    machine: Machine, source: str
+) -> None:
+    path, text = FILES[source]
+    machine.write(path, text)
+    once = taken_or_refused(machine, source)
+    machine.write(path, f"{text}\n{text}")
+    twice = taken_or_refused(machine, source)
+    assert once
+    assert twice is None or twice.profiles == once.profiles

@@ -113,6 +113,33 @@ def test_aws_vault(machine: Machine) -> None:
     assert b"JBSWY3DP" not in taken.merged.content
 
 
+def test_a_line_that_asks_aws_vault_itself_is_what_aws_vault_does(machine: Machine) -> None:
+    """So nothing that came over needs aws-vault any more."""
+    machine.write(
+        ".aws/config",
+        "[profile jon]\ncredential_process = aws-vault export --no-session --format=json jon\n"
+        f"[profile work]\nmfa_serial = {MFA}\n"
+        "credential_process = /usr/local/bin/aws-vault --prompt=osascript exec -d 1h --json work\n"
+        f"[profile admin]\nsource_profile = jon\nrole_arn = {ROLE}/Admin\n"
+        "[profile jon-eu]\nregion = eu-west-1\ncredential_process = aws-vault export jon\n"
+        "[profile other]\ncredential_process = /opt/aws-vault-like export jon\n",
+    )
+    taken = machine.take("aws-vault")
+    assert taken.profiles == {
+        "jon": {"provider": "keys"},
+        "work": {"provider": "keys", "mfa_serial": MFA},
+        "admin": {"source": "jon", "role_arn": f"{ROLE}/Admin"},
+        "jon-eu": {"source": "jon", "region": "eu-west-1"},
+        "other": {"provider": "other"},
+    }
+
+
+def test_a_sign_in_without_its_region_names_what_is_missing(machine: Machine) -> None:
+    machine.write(".aws/config", "[profile a]\nsso_start_url = https://c.awsapps.com/start\n")
+    taken = machine.take("aws-vault")
+    assert "`sso_region`" in taken.left_out["a", "sso_region"]
+
+
 def test_where_aws_vaults_keychain_cannot_be_asked_no_profile_is_lost(machine: Machine) -> None:
     machine.write(
         ".aws/config",
