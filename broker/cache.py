@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,13 @@ class SessionCache:
     def peek(self, key: str) -> Session | None:
         """The session under this key, fresh or not."""
         document = self._document(_SESSION + key)
-        return Session.from_json(document["session"]).cached() if document else None
+        return _session(document) if document else None
 
     def save(self, key: str, session: Session, *, sign_in: str) -> None:
         """Keep a session; `sign_in` names the sign-in it came from, so that `logout` finds it."""
-        document = {"session": session.to_json(), "sign_in": sign_in}
+        document: dict[str, Any] = {"session": session.to_json(), "sign_in": sign_in}
+        if session.narrowed:
+            document["narrowed"] = session.narrowed
         self._sealed.write(_SESSION + key, json.dumps(document).encode())
         step(f"{session.profile}: a new session")
 
@@ -52,7 +55,7 @@ class SessionCache:
         for name in self._sealed.names(_SESSION):
             document = self._document(name)
             if document:
-                yield Session.from_json(document["session"]).cached(), document["sign_in"]
+                yield _session(document), document["sign_in"]
 
     def knows_sign_in(self, sign_in: str) -> bool:
         """Whether anything is kept of this sign-in."""
@@ -90,7 +93,12 @@ class SessionCache:
             return None
         try:
             document: dict[str, Any] = json.loads(content)
-            Session.from_json(document["session"])
+            _session(document)
         except (ValueError, KeyError, TypeError):
             return None
         return document
+
+
+def _session(document: dict[str, Any]) -> Session:
+    kept = Session.from_json(document["session"]).cached()
+    return replace(kept, narrowed=tuple(document.get("narrowed", ())))

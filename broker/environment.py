@@ -10,6 +10,12 @@ from broker.session import Session
 UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN")
 """Some SDKs prefer these to a session's keys."""
 
+_ENDPOINT = [
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+]
 _INHERITED = {
     *UNSET,
     "AWS_ACCESS_KEY_ID",
@@ -25,6 +31,10 @@ _INHERITED = {
     "AWS_CREDENTIAL_FILE",
     "AWS_OIDC_TOKEN",  # a CI job's, by which it could become any of its roles
 }
+NARROWED = "AWSLOGIN_NARROWED"
+"""Names the profile whose narrowed session somebody runs in: there awslogin hands out no other."""
+_WAYS_OUT = ("OIDC_TOKEN", "ID_TOKEN_REQUEST", "CI_JOB_JWT", "WORKLOAD_IDENTITY_TOKEN")
+"""In the names of a CI job's variables by which it could take the whole role anew."""
 _SECRETS = ("PASSWORD", "MFA_CODE", "PASSPHRASE", "CLIENT_SECRET")
 
 
@@ -44,7 +54,8 @@ def variables(session: Session) -> dict[str, str]:
 def for_shell(session: Session) -> tuple[list[str], dict[str, str]]:
     """What a shell unsets and what it sets, so that it is as `exec`'s child is."""
     values = variables(session) | _told(session)
-    stale = ("AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_ACCOUNT_ID")
+    stale = ["AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_ACCOUNT_ID"]
+    stale += _ENDPOINT if session.narrowed else []
     return [*UNSET, *(name for name in stale if name not in values)], values
 
 
@@ -59,7 +70,7 @@ def for_child(
     session: Session, environ: Mapping[str, str], secrets: Collection[str] = ()
 ) -> dict[str, str]:
     """The environment of `exec`'s child; `AWSLOGIN_PROFILE` tells it which session it runs in."""
-    return without_aws(environ, secrets) | variables(session) | _told(session)
+    return _inherited(session, environ, secrets) | variables(session) | _told(session)
 
 
 def for_served_child(
@@ -69,14 +80,30 @@ def for_served_child(
     secrets: Collection[str] = (),
 ) -> dict[str, str]:
     """The environment of `exec --server`'s child: where to ask, and no keys."""
-    named = {"AWSLOGIN_PROFILE": session.profile}
-    return without_aws(environ, secrets) | dict(endpoint) | _region(session) | named
+    named = {"AWSLOGIN_PROFILE": session.profile} | _mark(session)
+    return _inherited(session, environ, secrets) | dict(endpoint) | _region(session) | named
 
 
 def _told(session: Session) -> dict[str, str]:
     """What a child is told of its session beside the keys."""
     account = {"AWS_ACCOUNT_ID": session.account_id} if session.account_id else {}
-    return {"AWSLOGIN_PROFILE": session.profile, **account}
+    return {"AWSLOGIN_PROFILE": session.profile, **account, **_mark(session)}
+
+
+def _mark(session: Session) -> dict[str, str]:
+    return {NARROWED: session.profile} if session.narrowed else {}
+
+
+def _inherited(
+    session: Session, environ: Mapping[str, str], secrets: Collection[str]
+) -> dict[str, str]:
+    """What a child keeps of our environment; of a narrowed one no way to another session."""
+    kept = without_aws(environ, secrets)
+    if not session.narrowed:
+        return {name: value for name, value in kept.items() if name != NARROWED}
+    ours = {name for name in kept if name.startswith("AWSLOGIN_") and name != "AWSLOGIN_CONFIG"}
+    ours |= {name for name in kept if any(part in name for part in _WAYS_OUT)}
+    return {name: v for name, v in kept.items() if name not in ours} | {"AWSLOGIN_AGENT": "off"}
 
 
 def _region(session: Session) -> dict[str, str]:

@@ -109,6 +109,8 @@ class Login:
 
     def hand_over(self, identity: Identity, session: Session) -> None:
         """Leave a session with the agent, for the next command and for those who wait for it."""
+        if session.narrowed:  # nobody asks the agent for it
+            return
         broker = self._broker
         kept = broker.sealed.outlive_this_process
         file = broker.cache.file(identity.session_id) if kept else None
@@ -268,6 +270,7 @@ def _stamped(identity: Identity, credentials: Credentials, now: datetime) -> Ses
         session_token=credentials.session_token,
         issued_at=now.replace(microsecond=0),
         expires_at=credentials.expires_at,
+        narrowed=profile.narrowed,
     )
 
 

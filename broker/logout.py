@@ -13,8 +13,11 @@ PATIENCE_SECONDS = 60.0
 
 
 def kept_sessions(broker: Broker) -> list[tuple[Profile, Session]]:
-    """The cached sessions of the config's profiles, fresh or not, in the file's order."""
-    found: dict[str, tuple[Profile, Session]] = {}
+    """The cached sessions of the config's profiles, fresh or not, in the file's order.
+
+    Of each profile the whole one, then those that were narrowed.
+    """
+    found: dict[tuple[str, ...], tuple[Profile, Session]] = {}
     for session, sign_in_id in broker.cache.all():
         if session.profile not in broker.config:
             continue
@@ -23,10 +26,12 @@ def kept_sessions(broker: Broker) -> list[tuple[Profile, Session]]:
             is_ours = sign_in_id == broker.plugins.identity(profile).sign_in_id
         except AwsLoginError:  # spoiled, or none of its providers can work here
             continue
-        other = found.get(profile.name)
+        which = (profile.name, *session.narrowed)
+        other = found.get(which)
         if is_ours and (not other or _ends_later(session, other[1])):
-            found[profile.name] = profile, session
-    return [found[name] for name in broker.config.names if name in found]
+            found[which] = profile, session
+    places = {name: place for place, name in enumerate(broker.config.names)}
+    return [found[which] for which in sorted(found, key=lambda w: (places[w[0]], w))]
 
 
 def logout(broker: Broker, profile: Profile) -> int:

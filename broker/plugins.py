@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from broker.config import Config, Profile, ProviderSpec
-from broker.errors import AwsLoginError, InteractionRequired
+from broker.errors import AwsLoginError, InteractionRequired, UsageError
 from broker.identity import Identity, session_id, sign_in_id
 from broker.paths import state_dir
 from broker.ports import LaterHttp, Ports
@@ -99,8 +99,12 @@ class Plugins:
 
         Raises:
             InteractionRequired: None of its providers can work here.
+            UsageError: It is narrowed, and the one that would run cannot do that.
         """
-        return self._identity(profile, self.spec(profile))
+        spec = self.spec(profile)
+        if profile.narrowed and not profile.is_chained:
+            _require_narrowing(spec, profile)
+        return self._identity(profile, spec)
 
     def keys_identity(self, profile: Profile) -> Identity | None:
         """The same with the provider of its list that holds keys, whichever can work here; or None.
@@ -178,4 +182,20 @@ class Plugins:
             used_codes=UsedCodes(
                 state_dir(self._environ) / "codes", self._clock, self._sealed.keyed_hash_key
             ),
+        )
+
+
+def _require_narrowing(spec: ProviderSpec, profile: Profile) -> None:
+    """Refuse a session that would be the whole one; a chain's last role can always be narrowed.
+
+    Raises:
+        UsageError: This kind of sign-in takes no session policy.
+    """
+    reason = spec.plugin.cannot_narrow(spec.options, profile.request())
+    if reason:
+        raise UsageError(
+            f"the session of {profile.name} cannot be narrowed: {reason}",
+            hint=f"a profile with `source: {profile.name}` and a `role_arn` can: its role is taken"
+            " at STS, with the policy",
+            profile=profile.name,
         )

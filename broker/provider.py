@@ -175,6 +175,16 @@ class Provider(ABC, Generic[OptionsT]):
         return None
 
     @classmethod
+    def cannot_narrow(cls, options: OptionsT, request: Request) -> str | None:
+        """Why session policies do not narrow this request's session, or None where they do.
+
+        Who hands `policy` and `policy_arns` on to STS says None. Nobody else may: a session that
+        was asked for as a narrowed one would be the whole one.
+        """
+        del options, request
+        return "its sign-in takes no session policy"
+
+    @classmethod
     def signs_with_a_session(cls, request: Request) -> bool:
         """Whether the role is taken with temporary credentials, so that AWS calls it chained."""
         del request

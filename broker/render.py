@@ -13,7 +13,7 @@ from typing import BinaryIO
 from broker import time_left
 from broker.arn import account_of
 from broker.credentials import RoleParameters
-from broker.environment import for_shell, variables
+from broker.environment import NARROWED, for_shell, variables
 from broker.errors import UsageError
 from broker.private_opener import private_opener
 from broker.session import Session
@@ -124,8 +124,9 @@ def served(session: Session, endpoint: Mapping[str, str], output: str) -> str:
         raise UsageError(f"--server takes {', '.join(_SCRIPTS)}, not --output {output}")
     stale, values = for_shell(session)
     kept = {name: values.pop(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION")}
-    kept["AWSLOGIN_PROFILE"] = values.pop("AWSLOGIN_PROFILE")
-    return _SCRIPTS[output]([*stale, *values], {**endpoint, **kept})
+    kept |= {name: values.pop(name) for name in ("AWSLOGIN_PROFILE", NARROWED) if name in values}
+    old = [name for name in (*stale, *values) if name not in endpoint]
+    return _SCRIPTS[output](old, {**endpoint, **kept})
 
 
 def _in_sh(unset: Iterable[str], values: Mapping[str, str]) -> str:
@@ -217,7 +218,10 @@ def one(
         return as_json(session)
     if output == "github":
         return github(session, environ)
-    return SHELLS[output](session) if output in SHELLS else text(session, asked)
+    if output not in SHELLS:
+        return text(session, asked)
+    leaves = output in _SCRIPTS and NARROWED in environ and not session.narrowed
+    return (_SCRIPTS[output]([NARROWED], {}) if leaves else "") + SHELLS[output](session)
 
 
 def _sh(value: str) -> str:

@@ -6,11 +6,10 @@ later release may add fields; a session's change with its `version` alone.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from broker import errors
-from broker.session import VERSION, Session
+from broker.session import VERSION, published_fields
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT = {"type": "string", "minLength": 1}
@@ -53,7 +52,7 @@ _SESSION = {
     "expires_at": _nullable(_TIME),
     "from_cache": {"type": "boolean"},
 }
-assert _SESSION.keys() == {"version", *(field.name for field in fields(Session))}
+assert _SESSION.keys() == {"version", *published_fields()}
 
 _PROFILE = {
     "profile": _TEXT,

@@ -32,6 +32,7 @@ class Session:
         session_token: None for a user's own keys (`exec --no-session`) alone.
         expires_at: None for a user's own keys alone.
         from_cache: Whether it was there before this command.
+        narrowed: What the command line narrowed it to (`Profile.narrowed`); no part of its JSON.
     """
 
     profile: str
@@ -47,6 +48,7 @@ class Session:
     issued_at: datetime
     expires_at: datetime | None
     from_cache: bool = False
+    narrowed: tuple[str, ...] = ()
 
     def is_fresh(self, now: datetime, min_ttl: timedelta) -> bool:
         """Whether it is handed out now."""
@@ -62,13 +64,13 @@ class Session:
     def to_json(self) -> dict[str, Any]:
         """The contract's object, secrets in plain: print it or seal it, nothing else."""
         document: dict[str, Any] = {"version": VERSION}
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for name in published_fields():
+            value = getattr(self, name)
             if isinstance(value, Secret):
                 value = value.reveal()
             elif isinstance(value, datetime):
                 value = to_text(value)
-            document[field.name] = value
+            document[name] = value
         return document
 
     @classmethod
@@ -80,7 +82,7 @@ class Session:
         """
         if document["version"] != VERSION:
             raise ValueError("a session of another version")
-        values = {field.name: document[field.name] for field in fields(cls)}
+        values = {name: document[name] for name in published_fields()}
         token, until = values["session_token"], values["expires_at"]
         return cls(
             **values
@@ -104,3 +106,8 @@ class Session:
     def cached(self) -> Session:
         """The same session, marked as one that was there before."""
         return replace(self, from_cache=True)
+
+
+def published_fields() -> list[str]:
+    """The names of what a session's JSON holds beside its version."""
+    return [field.name for field in fields(Session) if field.name != "narrowed"]

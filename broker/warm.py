@@ -113,10 +113,11 @@ def keep_descriptors() -> None:
 
 
 def may_ask_agent(environ: "Mapping[str, str]") -> bool:
-    """Whether an agent may be asked here: not in CI, not where it is off, not on Windows."""
+    """Whether an agent may be asked here: it is on, and this is no CI and no narrowed session."""
     return (
         os.name == "posix"
         and environ.get("AWSLOGIN_AGENT") != "off"
+        and not environ.get("AWSLOGIN_NARROWED")  # it would answer with the whole session
         and environ.get("CI", "").lower() != "true"
     )
 

@@ -65,6 +65,12 @@ class Process(Provider[ProcessOptions]):
             " take a role with it by a profile with `source`"
         )
 
+    @classmethod
+    def cannot_narrow(cls, options: ProcessOptions, request: Request) -> str | None:
+        """The command decides what its session may do."""
+        del options, request
+        return "its command says what the session may do"
+
     def login(self, request: Request) -> Credentials:
         """The session that the command prints; the profile's `account`, if any, must be its own."""
         got = self._read(self._printed())

@@ -111,6 +111,12 @@ class WebIdentity(Provider[WebIdentityOptions]):
         return hashlib.sha256(json.dumps(who).encode()).hexdigest()
 
     @classmethod
+    def cannot_narrow(cls, options: WebIdentityOptions, request: Request) -> str | None:
+        """AssumeRoleWithWebIdentity takes session policies."""
+        del options, request
+        return None
+
+    @classmethod
     def trusted_by(
         cls, options: WebIdentityOptions, request: Request, environ: Mapping[str, str]
     ) -> TrustStatement | None:

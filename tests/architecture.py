@@ -51,6 +51,7 @@ LONG = {
     "broker/ports/ui.py:Ui": "every way to ask and tell a person, beside one another",
     "broker/warm.py": "the warm path in one file: each further one costs 0.3 ms of some 10",
     "providers/saml/credentials.py:Person": "every answer that a page may want of one person",
+    "providers/static/provider.py:Static": "all that a holder of keys promises, a few lines each",
     "providers/saml/walk.py:Walk": "five methods for page readers, and the steps behind them",
 }
 """Files and classes over the bounds, with the reason."""

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from broker.agent import messages
+from broker.agent.ancestors import narrowed_above
 from broker.agent.refresh import Refresh, now
 from broker.agent.store import (
     InflightLogin,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0
 """Seconds for a client that is to say something."""
+HANDING_OUT = frozenset((b"get", b"recall", b"lend", b"endpoint"))
+"""Verbs that get a session, or what unseals one: none for who runs in a narrowed session."""
 ASKING = frozenset((b"get", b"declare", b"put", b"endpoint"))
 """Verbs of who wants a session: they begin the idle time anew."""
 
@@ -85,6 +88,9 @@ class AgentServer:
                 return
             if fields[0] in ASKING:
                 self._last_asked = now()
+            if fields[0] in HANDING_OUT and narrowed_above(pid):
+                send(link, *messages.encode(messages.Done()))
+                return
             if fields[0] == b"get":
                 self._get(link, pid, fields[1:])
                 return

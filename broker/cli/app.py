@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from broker.cli.leaving import require_leave
 from broker.errors import AwsLoginError, InteractionRequired, LoginRefused, UsageError
 from broker.paths import require_own_folders
 from broker.ports.steps import tell_steps
@@ -105,9 +106,10 @@ class App:
         """The broker of a config that may be acted on.
 
         Raises:
-            InteractionRequired: The config is not trusted.
+            InteractionRequired: The config is not trusted, or we run inside a narrowed session.
         """
         self.require_trust()
+        require_leave(self.ui)
         return self.idle_broker
 
     def require_trust(self) -> None:
@@ -141,8 +143,7 @@ class App:
             raise UsageError("the profile's name is empty", hint="is a variable of yours unset?")
         from broker.cli.own_config import profile_of
 
-        wanted = self._default_name() if name is None else name
-        profile = profile_of(self.config, wanted, self.environ)
+        profile = profile_of(self.config, name or self._default_name(), self.environ)
         profile = profile.with_region(self.region) if self.region else profile
         return profile if duration is None else profile.with_duration(duration)
 
@@ -162,8 +163,7 @@ class App:
     def _default_name(self) -> str:
         config = self.config
         own, aws = self.environ.get("AWSLOGIN_PROFILE"), self.environ.get("AWS_PROFILE")
-        name = own or (aws if aws and aws in config else None) or config.default_profile
-        if name:
+        if name := own or (aws if aws and aws in config else None) or config.default_profile:
             return name
         if not self.ui.interactive:
             raise UsageError(

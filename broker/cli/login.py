@@ -10,6 +10,7 @@ from broker import render
 from broker.cli.app import FORMATS, App, command
 from broker.cli.completion import profile_argument
 from broker.cli.login_options import login_options, tag_pair
+from broker.cli.narrowing import Narrowing, narrowing_options
 from broker.cli.report import report
 from broker.errors import AwsLoginError, ConfigError, UsageError, worst
 from broker.nearest import nearest
@@ -134,12 +135,14 @@ def _chosen(
 @command(formats=FORMATS)
 @profile_argument()
 @click.option("--server", is_flag=True, help="The agent's endpoint, renewed, instead of keys.")
+@narrowing_options
 @login_options
 def env(
     app: App,
     *,
     profile: str | None,
     server: bool,
+    narrowing: Narrowing,
     duration: int | None,
     requirements: SessionRequirements,
 ) -> None:
@@ -151,7 +154,12 @@ def env(
             hint="`--output json` gives its values; `awslogin shell PROFILE` a shell with them;"
             " others: env (sh, bash, zsh), fish, powershell, cmd, dotenv",
         )
-    chosen = app.profile(profile, duration)
+    chosen = narrowing.of(app, app.profile(profile, duration))
+    if server and narrowing:
+        raise UsageError(
+            "the agent renews no narrowed session",
+            hint=f"`awslogin serve {chosen.name}` with the same options does",
+        )
     if server and settings(app.environ).confirms(chosen.tags):
         raise UsageError(
             f"the agent holds no session of {chosen.name}: your settings have `agent_confirm`",
@@ -189,12 +197,14 @@ def logout(app: App, *, profile: str | None, every: bool) -> None:
 
     if every:
         take_no_config_for_an_empty_one(app)
-        count = forgetting.logout_all(app.broker)
+        app.require_trust()
+        count = forgetting.logout_all(app.idle_broker)
         document: dict[str, object] = {"forgotten": count}
     else:
         chosen = app.profile(profile)
+        app.require_trust()
         with app.naming(chosen.name):
-            count = forgetting.logout(app.broker, chosen)
+            count = forgetting.logout(app.idle_broker, chosen)
         document = {"profile": chosen.name, "forgotten": count}
     if app.output == "json":
         app.say_json(document)

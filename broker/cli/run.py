@@ -17,8 +17,9 @@ from broker import child, shells
 from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
 from broker.cli.login_options import login_options
+from broker.cli.narrowing import Narrowing, narrowing_options, served_for
 from broker.environment import for_child, for_served_child
-from broker.errors import UsageError
+from broker.errors import AwsLoginError, UsageError
 from broker.provider import KeyHolder
 from broker.session import Session
 from broker.terminal_text import to_stderr
@@ -103,6 +104,7 @@ class _Commands(click.Group):
 @profile_argument()
 @click.option("--server", is_flag=True, help="Serve the session, renewed, instead of its keys.")
 @click.option("--no-session", is_flag=True, help="A static profile's own keys, without a session.")
+@narrowing_options
 @login_options
 def exec_(
     app: App,
@@ -111,6 +113,7 @@ def exec_(
     words: list[str] | None,
     server: bool,
     no_session: bool,
+    narrowing: Narrowing,
     duration: int | None,
     requirements: SessionRequirements,
 ) -> int:
@@ -124,7 +127,13 @@ def exec_(
         return _cannot_start("''", FileNotFoundError())
     if server and no_session:
         raise UsageError("--server serves sessions; --no-session has none", hint="take one of them")
+    if narrowing and no_session:
+        raise UsageError(
+            "--no-session hands out a user's own keys, which nothing narrows",
+            hint="take one of them",
+        )
     chosen = app.profile(profile, duration)
+    chosen = narrowing.of(app, chosen, served_for=served_for(duration) if server else None)
     with app.naming(chosen.name):
         app.is_confirmed(chosen)
         session = _own_keys(app, chosen) if no_session else app.login.session(chosen, requirements)
@@ -144,17 +153,25 @@ def exec_(
 
 @command()
 @profile_argument()
+@narrowing_options
 @login_options
 def shell(
-    app: App, *, profile: str | None, duration: int | None, requirements: SessionRequirements
+    app: App,
+    *,
+    profile: str | None,
+    narrowing: Narrowing,
+    duration: int | None,
+    requirements: SessionRequirements,
 ) -> int:
     """Open a sub-shell with the session; its prompt says which, `exit` leaves it."""
-    chosen = app.profile(profile, duration)
+    chosen = narrowing.of(app, app.profile(profile, duration))
     with app.naming(chosen.name):
         app.is_confirmed(chosen)
         session = app.login.session(chosen, requirements)
-    app.note(f"a shell with the session of {chosen.name}; `exit` leaves it")
-    words, more = shells.with_hint(app.environ, chosen.name)
+    narrowed = "narrowed " if session.narrowed else ""
+    app.note(f"a shell with the {narrowed}session of {chosen.name}; `exit` leaves it")
+    hint = f"{chosen.name}{':narrowed' if session.narrowed else ''}"
+    words, more = shells.with_hint(app.environ, hint)
     return _run(app, words, session, more)
 
 
@@ -177,7 +194,7 @@ def _run(
     _say_which_region(app, session)
     secrets = _secret_variables(app, session)
     environ = for_child(session, app.environ, secrets)
-    environ |= app.broker.agent.for_child() | dict(more or {})
+    environ |= _lent(app, session) | dict(more or {})
     try:
         if sys.platform == "win32":
             return child.run(words, environ, mask=set())
@@ -204,7 +221,7 @@ def _run_served(
     app.ui.leave_alone()
     fresh = FreshSession(app.login, profile, requirements, session, ui=app.ui)
     endpoint = CredentialsEndpoint({PATH: lambda: render.container(fresh.current())})
-    lent = app.broker.agent.for_child()
+    lent = _lent(app, session)
     with child.signals_held() as mask, contextlib.ExitStack() as running:
         files = running.enter_context(without_default_credentials(app.environ))
         secrets = _secret_variables(app, session)
@@ -221,11 +238,23 @@ def _run_served(
             return _cannot_start(words[0], error)
 
 
+def _lent(app: App, session: Session) -> dict[str, str]:
+    """What lets a child have our sessions; with a narrowed one it is not to have others."""
+    return {} if session.narrowed else app.broker.agent.for_child()
+
+
 def _secret_variables(app: App, session: Session) -> set[str]:
-    """Variables by which a child could sign in itself: those of the profile's providers."""
+    """Variables by which a child could sign in itself: those of the profile's providers.
+
+    With a narrowed session, those of any provider of the config.
+    """
     names = app.config.profile(session.profile).root.provider_names
-    specs = [app.config.provider(name) for name in names]
-    return {name for spec in specs for name in spec.plugin.secret_variables(spec.options)}
+    found: set[str] = set()
+    for name in app.config.provider_names if session.narrowed else names:
+        with contextlib.suppress(AwsLoginError):  # one that is spoiled is of another profile
+            spec = app.config.provider(name)
+            found |= {*spec.plugin.secret_variables(spec.options)}
+    return found
 
 
 def _say_which_wins(app: App, session: Session) -> None:

@@ -15,6 +15,7 @@ import click
 from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
 from broker.cli.login_options import Duration, login_options
+from broker.cli.narrowing import Narrowing, narrowing_options, served_for
 from broker.errors import AwsLoginError, UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ LOOK_SECONDS = 5.0
 @profile_argument("profiles", nargs=-1, required=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="A fixed port.")
 @click.option("--for", "life", type=Duration(), help="End after this long: 8h.")
+@narrowing_options
 @login_options
 def serve(
     app: App,
@@ -39,6 +41,7 @@ def serve(
     profiles: tuple[str, ...],
     port: int,
     life: int | None,
+    narrowing: Narrowing,
     duration: int | None,
     requirements: SessionRequirements,
 ) -> None:
@@ -51,7 +54,9 @@ def serve(
         )
     end = time.time() + life if life else None
     over = _end_signals()
-    chosen = {name: app.profile(name, duration) for name in profiles}
+    wanted = [app.profile(name, duration) for name in profiles]
+    few = served_for(duration)
+    chosen = {one.name: narrowing.of(app, one, served_for=few) for one in wanted}
     sessions: dict[str, FreshSession] = {}
     sources = {_path(name): lambda name=name: _credentials(sessions[name]) for name in chosen}
     endpoint = CredentialsEndpoint(sources, port)  # before anybody signs in: the port may be taken
@@ -120,6 +125,7 @@ def _printed(
                 "uri": served[profile.name]["AWS_CONTAINER_CREDENTIALS_FULL_URI"],
                 "authorization_token": served[profile.name]["AWS_CONTAINER_AUTHORIZATION_TOKEN"],
                 "region": profile.region,
+                **({"narrowed": list(profile.narrowed)} if profile.narrowed else {}),
             }
             for profile in profiles
         ]
@@ -127,8 +133,9 @@ def _printed(
         return json.dumps(document, indent=2) + "\n"
     if app.output == "text":
         return "".join(
-            f"{name}: served at {variables['AWS_CONTAINER_CREDENTIALS_FULL_URI']}\n"
-            for name, variables in served.items()
+            f"{profile.name}: {'narrowed, ' if profile.narrowed else ''}served at"
+            f" {served[profile.name]['AWS_CONTAINER_CREDENTIALS_FULL_URI']}\n"
+            for profile in profiles
         )
     (name,) = served
     return render.served(sessions[name].current(), served[name], app.output)

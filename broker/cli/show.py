@@ -77,6 +77,7 @@ def status(app: App) -> None:
                 "fresh": fresh,
             }
             | _served_by(serving(app.idle_broker, profile))
+            | ({"narrowed": list(session.narrowed)} if session.narrowed else {})
         )
         ends.append(to_local_text(until) if until else "")
         left.append(duration_words((until - now).total_seconds()) if until else "")
@@ -86,7 +87,10 @@ def status(app: App) -> None:
     columns = ["profile", "provider", "account_id", "role", "fresh"]
     if any("served_by" in row for row in rows):
         columns.append("served_by")
-    cells = [[*row, *times] for row, *times in zip(_cells(rows, columns), ends, left, strict=True)]
+    if any("narrowed" in row for row in rows):
+        columns.insert(1, "narrowed")
+    texts = [row | {"narrowed": _narrowed(row.get("narrowed", []))} for row in rows]
+    cells = [[*row, *times] for row, *times in zip(_cells(texts, columns), ends, left, strict=True)]
     if rows:
         app.say_table([*columns, "expires_at", "left"], cells)
     else:
@@ -163,9 +167,14 @@ def _signed_in(app: App) -> dict[str, str]:
     now = datetime.now(UTC)
     with contextlib.suppress(KeychainError):
         for profile, session in kept_sessions(broker_that_asks_nobody(app)):
-            if session.expires_at and session.expires_at > now:
+            if session.expires_at and session.expires_at > now and not session.narrowed:
                 left[profile.name] = duration_words((session.expires_at - now).total_seconds())
     return left
+
+
+def _narrowed(policies: Sequence[str]) -> str:
+    """What a session was narrowed to, as short as it can be told."""
+    return " ".join(policy.rpartition("/")[2] for policy in policies)
 
 
 def _tags(row: dict[str, Any]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from broker.arn import partition_of
@@ -24,6 +26,8 @@ LONGEST_ROLE = 12 * HOUR
 LONGEST_CHAINED = HOUR
 LONGEST_SESSION = 36 * HOUR
 """Seconds; AWS STS API Reference, DurationSeconds of AssumeRole and GetSessionToken."""
+LONGEST_SESSION_NAME = 64
+"""Letters; AWS STS API Reference, RoleSessionName."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Profile(RoleParameters):
         source: The profile whose session, or whose user's keys, take this role.
         keys_profile: The static profile whose long-lived keys sign for this one, else None.
         sign_in_region: Where it signs in, if `region` is one from the command line, else None.
+        narrowed: What the command line narrows its session to: the ARNs of its session policies,
+            and `policy:` with the beginning of its policy's SHA-256.
         origins: Name of a value → where it comes from.
     """
 
@@ -60,6 +66,7 @@ class Profile(RoleParameters):
     tags: Mapping[str, str] = field(default_factory=dict)
     keys_profile: str | None = None
     sign_in_region: str | None = None
+    narrowed: tuple[str, ...] = ()
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     @cached_property
@@ -138,6 +145,39 @@ class Profile(RoleParameters):
             raise UsageError(f"--region: {problem}", profile=self.name)
         return replace(self, region=region, sign_in_region=self.sign_in_region or self.region)
 
+    def narrowed_to(self, policy: str | None, policy_arns: tuple[str, ...]) -> Profile:
+        """The same profile, whose session is the role within policies from the command line.
+
+        AWS takes the policies of one call as a union, which it intersects with the role: beside
+        policies of the profile's own, others would widen it. So none but the same are taken there.
+
+        Args:
+            policy: A session policy, as compact JSON.
+            policy_arns: Managed policies, sorted.
+
+        Raises:
+            UsageError: The profile has policies of its own.
+        """
+        own = {_compact(self.policy), *self.policy_arns} - {None}
+        asked = {_compact(policy), *policy_arns} - {None}
+        if own and own != asked:
+            raise UsageError(
+                f"{self.name} has session policies of its own, and AWS allows what any policy of"
+                " a session allows: with another one it would be wider, not narrower",
+                hint=f"write the narrower policy into `{self.name}`, or into a profile of its own",
+                profile=self.name,
+            )
+        suffix = "-ro" if policy_arns == (read_only(self),) and not policy else "-narrowed"
+        name = (self.session_name or _name_of_user())[: LONGEST_SESSION_NAME - len(suffix)]
+        inline = (f"policy:{sha256(policy.encode()).hexdigest()[:12]}",) if policy else ()
+        return replace(
+            self,
+            policy=policy,
+            policy_arns=policy_arns,
+            session_name=f"{name}{suffix}",
+            narrowed=(*policy_arns, *inline),
+        )
+
     def refuses(self, seconds: int) -> str | None:
         """Why AWS would not give a session of this length, or None."""
         if seconds < SHORTEST:
@@ -154,6 +194,20 @@ class Profile(RoleParameters):
 
 
 _PARAMETERS = tuple(field.name for field in fields(RoleParameters))
+
+
+def read_only(profile: Profile) -> str:
+    """AWS's own policy that allows to read, in the partition of the profile's role."""
+    partition = partition_of(profile.region, profile.role_arn)
+    return f"arn:{partition}:iam::aws:policy/ReadOnlyAccess"
+
+
+def _compact(policy: str | None) -> str | None:
+    """A policy as one text for all ways to write it; one that is no JSON stays as it is."""
+    try:
+        return json.dumps(json.loads(policy), sort_keys=True) if policy else None
+    except (ValueError, RecursionError):
+        return policy
 
 
 @cache

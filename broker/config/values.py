@@ -70,7 +70,8 @@ AccountId = Annotated[
 Region = Annotated[str, StringConstraints(pattern=f"^{REGION}$")]
 RoleName = Annotated[str, StringConstraints(pattern=f"^{_ROLE}$"), AfterValidator(_plain)]
 RoleArn = Annotated[str, StringConstraints(pattern=rf"^{_IAM}[0-9]{{12}}:role/{_ROLE}$")]
-PolicyArn = Annotated[str, StringConstraints(pattern=rf"^{_IAM}([0-9]{{12}}|aws):policy/{_PATH}$")]
+POLICY_ARN = rf"{_IAM}([0-9]{{12}}|aws):policy/{_PATH}"
+PolicyArn = Annotated[str, StringConstraints(pattern=f"^{POLICY_ARN}$")]
 MfaSerial = Annotated[
     str,
     StringConstraints(

@@ -80,6 +80,12 @@ class AwsLogin(Provider[AwsLoginOptions]):
         pinned = [request.account, request.role_arn, None if partition == "aws" else partition]
         return json.dumps(pinned) if any(pinned) else None
 
+    @classmethod
+    def cannot_narrow(cls, options: AwsLoginOptions, request: Request) -> str | None:
+        """The console's own session is what its person may do."""
+        del options, request
+        return "the console's sign-in takes no session policy"
+
     def login(self, request: Request) -> Credentials:
         """Credentials of 15 minutes, of the account and role that the profile pins."""
         with self._lock:

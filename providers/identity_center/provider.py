@@ -52,6 +52,12 @@ class IdentityCenter(Provider[IdentityCenterOptions]):
             return "Identity Center needs `account` and `role`"
         return None
 
+    @classmethod
+    def cannot_narrow(cls, options: IdentityCenterOptions, request: Request) -> str | None:
+        """The permission set alone decides (portal API Reference, GetRoleCredentials)."""
+        del options, request
+        return "Identity Center takes no session policy"
+
     def login(self, request: Request) -> Credentials:
         """Credentials of the request's role."""
         account, role = request.account, request.role

@@ -79,6 +79,12 @@ class OidcProvider(Provider[OidcOptions]):
         return credentials_for(self.ports, request, self._token())
 
     @classmethod
+    def cannot_narrow(cls, options: OidcOptions, request: Request) -> str | None:
+        """AssumeRoleWithWebIdentity takes session policies."""
+        del options, request
+        return None
+
+    @classmethod
     def trusted_by(
         cls, options: OidcOptions, request: Request, environ: Mapping[str, str]
     ) -> TrustStatement | None:

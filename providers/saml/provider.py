@@ -60,6 +60,12 @@ class Saml(Provider[SamlOptions]):
         return f"totp/{self.ports.ui.username(self.options.username)}"
 
     @classmethod
+    def cannot_narrow(cls, options: SamlOptions, request: Request) -> str | None:
+        """AssumeRoleWithSAML takes session policies."""
+        del options, request
+        return None
+
+    @classmethod
     def trusted_by(
         cls, options: SamlOptions, request: Request, environ: Mapping[str, str]
     ) -> TrustStatement | None:

@@ -60,6 +60,12 @@ class Static(KeyHolder[StaticOptions]):
         return None
 
     @classmethod
+    def cannot_narrow(cls, options: StaticOptions, request: Request) -> str | None:
+        """A role can be narrowed; the user's own session cannot."""
+        del options
+        return None if request.role_arn else "GetSessionToken takes no session policy"
+
+    @classmethod
     def signs_with_a_session(cls, request: Request) -> bool:
         """With MFA, roles of up to an hour share one GetSessionToken, and so one code."""
         return request.mfa_serial is not None and (request.duration or HOUR) <= HOUR

@@ -209,6 +209,6 @@ def test_what_shapes_a_session_stands_in_one_list() -> None:
     assert own(Request) == {"profile", "keys_profile", "force"}
     assert own(Profile) == {
         "name", "team", "provider_names", "source", "tags", "keys_profile", "origins",
-        "sign_in_region",
+        "sign_in_region", "narrowed",
     }  # fmt: skip
     assert ProfileModel.model_fields.keys() - {"provider", "source", "tags"} == OTHER.keys()

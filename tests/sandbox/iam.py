@@ -44,6 +44,8 @@ class Iam:
                         "InvalidClientTokenId",
                         "The security token included in the request is invalid",
                     )
+                if refused := keys.may_not(f"iam:{asked.action}"):
+                    raise RefusedError("AccessDenied", refused)
                 if asked.action in self._reports:
                     if asked.action in self._world.denied_actions:
                         raise RefusedError(

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.sandbox import saml
 from tests.sandbox.oidc import check_token
+from tests.sandbox.permissions import MANAGED
 from tests.sandbox.query import credentials, members, number, pairs, refusal, reply
 from tests.sandbox.server import Answer, Asked
 from tests.sandbox.sigv4 import RefusedError, caller
@@ -88,6 +89,8 @@ class Sts:
         keys, form = caller(self._world, asked, "sts"), asked.form
         if keys.kind == "federated":
             raise _denied("Cannot call AssumeRole with federated user credentials")
+        if refused := keys.may_not("sts:AssumeRole"):
+            raise _denied(refused)
         session = _matching(form, "RoleSessionName", SESSION_NAME)
         if "SourceIdentity" in form:
             _matching(form, "SourceIdentity", SESSION_NAME)
@@ -168,7 +171,9 @@ class Sts:
     ) -> dict[str, Any]:
         name = role.arn.rpartition("/")[2]
         arn = f"arn:{_partition(role.arn)}:sts::{_account(role.arn)}:assumed-role/{name}/{session}"
-        issued = self._world.issue(arn, seconds, kind=kind)
+        issued = self._world.issue(
+            arn, seconds, kind=kind, role=role.policies, session=_session_policies(more)
+        )
         self._grant(action, issued, seconds=seconds, role=role.arn, session=session, **more)
         return {
             "Credentials": credentials(issued),
@@ -235,15 +240,24 @@ def _within(seconds: int, role: Role) -> None:
 def _policies(form: dict[str, str]) -> dict[str, Any]:
     policy, arns = form.get("Policy"), list(pairs(form, "PolicyArns", "arn", "arn"))
     if policy is not None:
+        if len(policy) > 2048 or not re.fullmatch(r"[\t\n\r\x20-\xff]+", policy):
+            raise _invalid("policy", "…", "at most 2048 characters from U+0020 to U+00FF")
         try:
-            json.loads(policy)
-        except ValueError:
-            raise RefusedError("MalformedPolicyDocument", "Syntax error", 400) from None
-        if len(policy) > 2048:
-            raise RefusedError("PackedPolicyTooLarge", "Packed policy consumes over 100%", 400)
+            statements = json.loads(policy)["Statement"]
+        except (ValueError, KeyError, TypeError):
+            statements = None
+        if not isinstance(statements, list | dict):
+            raise RefusedError("MalformedPolicyDocument", "Syntax errors in policy.", 400)
     if len(arns) > 10 or not all(":policy/" in arn for arn in arns):
         raise _invalid("policyArns", len(arns), "at most 10 ARNs of policies")
     return {"policy": policy, "policy_arns": arns}
+
+
+def _session_policies(asked: dict[str, Any]) -> list[Any] | None:
+    """The policies of a session, one beside the other; None where the call brings none."""
+    found = [json.loads(asked["policy"])] if asked["policy"] else []
+    found += [MANAGED.get(arn, {"Statement": []}) for arn in asked["policy_arns"]]
+    return found or None
 
 
 def _tags(form: dict[str, str]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import Any
 import pyotp
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
+from tests.sandbox.permissions import ALL, Policy, flaw
+
 HOUR = 3600
 
 
@@ -45,6 +47,7 @@ class Keys:
 
     `kind` is "user" (a user's own), "session" (GetSessionToken), "federated", "role" (a first
     AssumeRole*, or the portal's), or "chained" (AssumeRole signed with temporary credentials).
+    `role` are the policies of the role whose session it is, `session` those of the session itself.
     """
 
     key_id: str
@@ -59,6 +62,8 @@ class Keys:
     usable_from: float = 0
     unknown_calls: int = 0
     uses: list[tuple[float, str, str]] = field(default_factory=list)
+    role: tuple[Policy, ...] = (ALL,)
+    session: list[Policy] | None = None
 
     @property
     def last_used(self) -> tuple[float, str, str] | None:
@@ -68,6 +73,12 @@ class Keys:
     @last_used.setter
     def last_used(self, use: tuple[float, str, str]) -> None:
         self.uses.append(use)
+
+    def may_not(self, action: str) -> str | None:
+        """Why these credentials may not do that, in AWS's words; None where they may."""
+        reason = flaw(action, self.role, self.session)
+        told = f"User: {self.arn} is not authorized to perform: {action}"
+        return f"{told} because {reason} the {action} action" if reason else None
 
     @property
     def json(self) -> str:
@@ -105,6 +116,7 @@ class Role:
     external_id: str | None = None
     needs_mfa: bool = False
     subject: str | None = None
+    policies: tuple[Policy, ...] = (ALL,)
 
 
 @dataclass
@@ -202,8 +214,8 @@ class World:
         user.keys.append(made.key_id)
         return made
 
-    def issue(self, arn: str, seconds: float, *, kind: str, mfa: bool = False) -> Keys:
-        """Temporary credentials."""
+    def issue(self, arn: str, seconds: float, *, kind: str, mfa: bool = False, **may: Any) -> Keys:
+        """Temporary credentials; `may` are the policies of `Keys`."""
         made = Keys(
             key_id="ASIA" + _letters(16),
             secret=secrets.token_urlsafe(30),
@@ -212,6 +224,7 @@ class World:
             expires=self.now() + (self.lifetime or seconds),
             mfa=mfa,
             kind=kind,
+            **may,
         )
         self.keys[made.key_id] = made
         return made
