@@ -176,11 +176,7 @@ class Provider(ABC, Generic[OptionsT]):
 
     @classmethod
     def cannot_narrow(cls, options: OptionsT, request: Request) -> str | None:
-        """Why session policies do not narrow this request's session, or None where they do.
-
-        Who hands `policy` and `policy_arns` on to STS says None. Nobody else may: a session that
-        was asked for as a narrowed one would be the whole one.
-        """
+        """Why session policies do not narrow its session; None for who hands them on to STS."""
         del options, request
         return "its sign-in takes no session policy"
 

@@ -12,7 +12,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from broker.agent.ancestors import narrowed_above
-from broker.environment import NARROWED
 from broker.errors import InteractionRequired, LoginRefused
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ def require_leave(ui: Ui) -> None:
         InteractionRequired: Nobody can be asked.
         LoginRefused: They said no.
     """
+    from broker.environment import NARROWED
+
     outer = os.environ.get(NARROWED) or narrowed_above(os.getppid())
     if not outer:
         return
