@@ -49,6 +49,8 @@ LONG = {
     "broker/cli/app.py:App": "what all commands share, a few lines each",
     "broker/ports/ui.py": "every way to ask and tell a person, beside one another",
     "broker/ports/ui.py:Ui": "every way to ask and tell a person, beside one another",
+    "broker/provider.py": "all that the author of a plugin reads, in one file",
+    "broker/provider.py:Provider": "a plugin's whole contract, of which most say two methods",
     "broker/warm.py": "the warm path in one file: each further one costs 0.3 ms of some 10",
     "providers/saml/credentials.py:Person": "every answer that a page may want of one person",
     "providers/static/provider.py:Static": "all that a holder of keys promises, a few lines each",
