@@ -200,7 +200,7 @@ class Provider(ABC, Generic[OptionsT]):
         raise UsageError(f"provider {self.name} cannot list accounts and roles")
 
     def serving(self, request: Request) -> str | None:
-        """Which of several places gives the request's session; asks nobody. None: there is one."""
+        """Which of several places gives the request's session, if that is known; asks nobody."""
         del request
         return None
 

@@ -49,7 +49,7 @@ def sign_in_everywhere(
 
 
 def serving(broker: Broker, profile: Profile) -> str | None:
-    """Which of several places gives a profile's session; None where there is one.
+    """Which of several places gives a profile's session, if that is known.
 
     Raises:
         KeychainError: What is remembered cannot be read.

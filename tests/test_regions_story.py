@@ -46,8 +46,7 @@ def team(home: Home, regions: TwoRegions) -> Home:
 
 
 def test_ahead_of_need_and_who_serves(team: Home, regions: TwoRegions) -> None:
-    first = team.run("explain", "stage").ok().out
-    assert f"sign-in: {FIRST} serves" in first
+    assert f'["{FIRST}", "{SECOND}"]' in team.run("explain", "stage").ok().out
     Terminal(team, "login", "stage", "--all-regions").finish().ok()
     assert len(regions.calls(SECOND, "/device_authorization")) == 1
     regions.dead[FIRST] = "refused"
@@ -62,6 +61,16 @@ def test_ahead_of_need_and_who_serves(team: Home, regions: TwoRegions) -> None:
     told = team.run("explain", "audit", "--output", "json").ok().json
     assert told["served_by"] == FIRST
     assert team.run("explain", "dev", "--output", "json").ok().json["served_by"] is None
+
+
+def test_a_logout_forgets_who_served(team: Home, regions: TwoRegions) -> None:
+    Terminal(team, "stage", "--all-regions").finish().ok()
+    regions.dead[FIRST] = "refused"
+    team.run("admin").ok()
+    assert team.run("logout", "stage").code == 5
+    (row,) = team.run("status", "--output", "json").ok().json
+    assert (row["profile"], row.get("served_by")) == ("admin", None)
+    assert team.run("stage", "--output", "json").error["exit"] == 4
 
 
 def test_one_that_is_dead_is_told_and_the_other_signed_in(team: Home, regions: TwoRegions) -> None:

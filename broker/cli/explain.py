@@ -113,7 +113,7 @@ def _candidates(app: App, profile: Profile) -> list[dict[str, Any]]:
 
 
 def _served_by(app: App, profile: Profile) -> str | None:
-    """Of a sign-in that several Regions may serve, the one that does, or is asked first."""
+    """Of a sign-in that several Regions may serve, the one that does; None before any did."""
     from broker.sign_in import serving
 
     with contextlib.suppress(AwsLoginError):  # none can work here, or the keychain is locked

@@ -87,14 +87,14 @@ class Regions:
         )
 
     def who_served(self, role: str) -> str | None:
-        """The Region that gave a role last, else any, else the first; None where there is one.
+        """The Region that gave a role last, else any; None where there is one, or none did.
 
         Of a company's own address that tells its Region, the one that it has told.
         """
         if len(self.all) == 1:
             return None if self._region_is_given else self.all[0].token.kept_region()
         served = self._ports.secrets.recall(_SERVED) or {}
-        return served.get(role) or served.get("") or self.all[0].place.region
+        return served.get(role) or served.get("")
 
     def sign_in_everywhere(self) -> list[AwsLoginError]:
         """A sign-in in each Region, ahead of need; the failures."""

@@ -66,7 +66,9 @@ def is_aws_own(url: str) -> bool:
 
 
 def region_in(url: str) -> str | None:
-    """The region that hosts like `….portal.eu-west-1.app.aws` name."""
+    """The region that AWS's hosts like `….portal.eu-west-1.app.aws` name."""
+    if not is_aws_own(url):
+        return None  # a company's own host may be named after any place
     return next((label for label in _labels(url)[1:] if re.fullmatch(REGION, label)), None)
 
 

@@ -17,6 +17,7 @@ from broker.errors import (
 from broker.testing import FakeClock, MemorySecrets, ScriptedUi, make_ports
 from providers.identity_center import IdentityCenter
 from providers.identity_center.options import IdentityCenterOptions
+from providers.identity_center.place import Place
 from providers.identity_center.start_url import is_aws_own
 from tests.providers.identity_center.conftest import STAGE
 from tests.providers.identity_center.test_regions import BOTH, Person
@@ -251,3 +252,12 @@ def test_aws_own_hosts(host: str) -> None:
     assert is_aws_own(f"https://{host.upper()}:443/start")
     assert not is_aws_own(f"http://{host}/start")
     assert not is_aws_own(f"https://{host}.evil.example/start")
+
+
+def test_a_companys_host_tells_no_region() -> None:
+    """It may be named after the place where it stands itself."""
+    given = {"start_url": "https://sso.us-east-1.corp.example"}
+    assert IdentityCenterOptions.model_validate(given).region == ""
+    several = IdentityCenterOptions.model_validate(given | {"region": BOTH})
+    for region in BOTH:
+        assert Place(several, make_ports({}), region).start_url == given["start_url"]

@@ -93,6 +93,8 @@ def test_the_region_that_a_start_url_names() -> None:
     assert region_in("https://ssoins-1.eu-west-1.portal.amazonaws.com") == "eu-west-1"
     assert region_in("https://my-own-1.awsapps.com/start") is None
     assert region_in("https://corp.awsapps.com/start") is None
+    assert region_in("https://sso.eu-west-1.corp.example/start") is None
+    assert region_in("http://sso.eu-west-1.portal.amazonaws.com/") is None
 
 
 @pytest.mark.parametrize(

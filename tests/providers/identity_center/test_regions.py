@@ -72,7 +72,7 @@ def gives(regions: TwoRegions) -> list[str]:
 
 def test_the_first_region_serves_alone(make: Make, regions: TwoRegions) -> None:
     provider = make()
-    assert provider.serving(STAGE) == FIRST
+    assert provider.serving(STAGE) is None
     provider.login(STAGE)
     assert gives(regions) == [FIRST]
     assert regions.calls(SECOND) == []
