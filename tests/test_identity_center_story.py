@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.configs import PROFILES, config, identity_center
+from tests.crowd import until
 from tests.patient import OF_REPLIES
 from tests.sandbox import Sandbox
 from tests.support import Home
@@ -123,8 +124,7 @@ def test_ctrl_c_ends_many_at_once(team: Home, sandbox: Sandbox) -> None:
     sandbox.world.portal_rate = 20
     before = len(sandbox.calls("portal"))
     terminal = Terminal(team, "--tag", "t=x")
-    while len(sandbox.calls("portal")) == before:
-        time.sleep(0.02)
+    until(lambda: len(sandbox.calls("portal")) > before)
     start = time.monotonic()
     terminal.type("\x03")
     assert terminal.finish().code == 130
