@@ -16,7 +16,6 @@ STARTS = {
     "entra": "{url}/applications/redirecttofederatedapplication.aspx"
     "?Operation=LinkedSignIn&applicationId={app_id}",
     "f5": "{url}/saml/idp/res?id={resource_id}",
-    "netiq": "{url}/nidp/saml2/idpsend?PID=STSPv8a5kc",
 }
 """What is added to an identity provider's address where that is no page yet."""
 

@@ -305,6 +305,8 @@ class Okta:
             return html(f"<title>Corp - Sign In</title><body id=login><script>{hidden}</script>")
         if self.step_up and sid not in self._stepped:
             token = "00" + secrets.token_urlsafe(16) + "-y"
+            if self.idx and self.pipeline == "idx":
+                token = self.idx.started(person)
             self._transactions[token] = Transaction(person, "MFA_REQUIRED", step_up=True)
             hidden = token.replace("-", "\\x2D")
             return html(
@@ -321,6 +323,8 @@ class Okta:
             return html("<title>Error</title>", 403)
         sid = secrets.token_urlsafe(16)
         self._sessions[sid] = person
+        if asked.cookies.get("sid") in self._sessions:
+            self._stepped.add(sid)
         cookie = f"sid={sid}; Path=/; Secure; HttpOnly"
         return Answer(302, "", {"Location": APP, "Set-Cookie": cookie})
 

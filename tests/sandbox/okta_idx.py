@@ -60,14 +60,14 @@ class OktaIdx:
     codes_seen: int = 0
     sent: dict[str, str] = field(default_factory=dict)
     strays: list[str] = field(default_factory=list)
-    _started: set[str] = field(default_factory=set)
+    _started: dict[str, Person | None] = field(default_factory=dict)
     _open: dict[str, Transaction] = field(default_factory=dict)
     _done: dict[str, Person] = field(default_factory=dict)
 
-    def started(self) -> str:
-        """A state token for the page; good once."""
+    def started(self, person: Person | None = None) -> str:
+        """A state token for the page; good once. Of a person it asks for a factor alone."""
         token = "02.id." + secrets.token_urlsafe(24) + "-x"
-        self._started.add(token)
+        self._started[token] = person
         return token
 
     def spent(self, token: str) -> Person | None:
@@ -84,9 +84,9 @@ class OktaIdx:
             token = str(body.get("stateToken"))
             if body != {"stateToken": token} or token not in self._started:
                 return self._over("The session has expired.")
-            self._started.discard(token)
+            person = self._started.pop(token)
             handle = "02.id." + secrets.token_urlsafe(24)
-            self._open[handle] = Transaction()
+            self._open[handle] = Transaction("select" if person else "identify", person)
             return self._answer(handle)
         handle = str(body.pop("stateHandle", ""))
         now = self._open.get(handle)

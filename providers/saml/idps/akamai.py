@@ -100,7 +100,8 @@ class Akamai(FormOrBrowser):
         listed = api.at(self._ask("/api/v1/config/mfa"), "mfa", "config", "options")
         settings = api.at(self._ask("/api/v1/mfa/token/settings"), "mfa", "settings")
         names = listed if isinstance(listed, list) else []
-        offered = [_factor(str(name), settings) for name in names if api.at(settings, str(name))]
+        own = [str(name) for name in names if api.at(settings, str(name))]
+        offered = [_factor(str(name), settings) for name in own or names]
         ui = self.ports.ui
         preferred = str(api.at(settings, "preferred", "option") or "")
         wanted = self.options.mfa or (None if ui.interactive else _preferred(preferred, offered))

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from broker.errors import InteractionRequired, LoginRefused, NetworkError
 from broker.ports.http import Reply
-from broker.ports.urls import host_of, joined, without_query
+from broker.ports.urls import host_of, is_loopback, joined, without_query
 from broker.ports.webauthn import page_origin
 from providers.saml import api, webauthn
 from providers.saml.api import Answer
@@ -32,6 +32,8 @@ _CDN = "https://cdn.auth0.com/"
 _SDK = base64.b64encode(b'{"name":"lock.js","version":"11.11.0"}').decode()
 _BY_PASSWORD = {"auth0", "ad", "auth0-adldap"}
 """Kinds of connection whose users have a password that Auth0 takes."""
+_USUAL = "Username-Password-Authentication"
+"""The connection that every tenant starts with."""
 _PICK = "pick-authenticator"
 _WRONG = {"invalid_user_password", "access_denied"}
 
@@ -126,9 +128,13 @@ class _Classic:
         named = (asked or [""])[0] or _within(self._settings, "connection")
         if named:
             return named
-        base = _within(self._settings, "clientConfigurationBaseUrl") or _CDN
+        base = _within(self._settings, "clientConfigurationBaseUrl") or (
+            joined(self._page.url, "/") if is_loopback(urlsplit(self._page.url).hostname) else _CDN
+        )
         address = joined(base, f"client/{quote(self._client, safe='')}.js")
         names = _connections(self._walk.http.get(address).text)
+        if names is None:
+            return _USUAL
         if not names:
             raise needs_browser(self._page.url, "has no users with a password of its own")
         if len(names) > 1 and not self._walk.ports.ui.interactive:
@@ -158,13 +164,15 @@ class _Classic:
         )
 
 
-def _connections(text: str) -> list[str]:
-    """The names of an app's connections that take a password."""
+def _connections(text: str) -> list[str] | None:
+    """The names of an app's connections that take a password; None where it tells none at all."""
     match = _CLIENT.search(text)
     try:
-        found: Any = json.JSONDecoder().raw_decode(text, match.end())[0] if match else {}
+        found: Any = json.JSONDecoder().raw_decode(text, match.end())[0] if match else None
     except (ValueError, RecursionError):
-        found = {}
+        found = None
+    if not isinstance(found, dict):
+        return None
     return [
         str(connection["name"])
         for strategy in api.objects(api.at(found, "strategies"))

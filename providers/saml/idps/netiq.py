@@ -19,7 +19,9 @@ _LOADED = re.compile(r"""\bgetToContent\(\s*(['"])((?:(?!\1).){1,4096})\1\s*,"""
 
 
 class NetIq(FormOrBrowser):
-    """`url` is the app's, `https://HOST/nidp/saml2/idpsend?id=APP` (or `?PID=…`)."""
+    """`url` is the app's, `https://HOST/nidp/saml2/idpsend?id=APP` (or `?PID=…`), or the host."""
+
+    START = "/nidp/saml2/idpsend?PID=STSPv8a5kc"
 
 
 class NetIqPages(PageReader):

@@ -35,6 +35,8 @@ from providers.saml.refusals import BROWSER
 from providers.saml.walk import Walk
 
 MAX_STEPS = 30
+MAX_STEP_UPS = 3
+"""How often the app may ask for more after a sign-in."""
 _JSON = "application/ion+json; okta-version=1.0.0"
 _DEMANDS = {
     "reenroll-authenticator": "the password has expired",
@@ -71,11 +73,17 @@ class Idx:
     def response(self) -> str | None:
         """The SAMLResponse; None where the app's page starts no such sign-in."""
         okta_device.be_the_same(self._http, self._ports.secrets, self._idp.url)
-        token = script.variable(self._http.get(self._idp.url).text, "stateToken")
-        answer = self._introspected(token) if token else None
-        if answer is None:
-            return None
-        encoded = self._pages.onward(self._until_success(answer))
+        page = self._http.get(self._idp.url)
+        for number in range(1 + MAX_STEP_UPS):
+            token = script.variable(page.text, "stateToken")
+            answer = self._introspected(token) if token else None
+            if answer is None:
+                if number == 0:
+                    return None
+                break
+            self._chosen = None
+            page = self._until_success(answer)
+        encoded = self._pages.onward(page)
         okta_device.keep(self._http, self._ports.secrets)
         return encoded
 

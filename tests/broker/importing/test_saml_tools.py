@@ -171,7 +171,7 @@ def test_saml2aws(machine: Machine) -> None:
         ),
         (
             "provider = NetIQ\nurl = https://n.example",
-            {"idp": "netiq", "url": "https://n.example/nidp/saml2/idpsend?PID=STSPv8a5kc"},
+            {"idp": "netiq", "url": "https://n.example"},
         ),
     ],
 )

@@ -47,6 +47,11 @@ class TestClassic:
         assert walk(sandbox, answers=["partners"]).arn() == ANN
         assert walk(sandbox, url=f"{sandbox.auth0.url}?connection=staff").arn() == ANN
 
+    @pytest.mark.parametrize("body", ["", "Auth0.setClient({", "<html>"])
+    def test_the_usual_connection_where_none_is_told(self, sandbox: Sandbox, body: str) -> None:
+        sandbox.fault("auth0", status=404, body=body, action="/cdn/client/c1ient.js")
+        assert walk(sandbox).arn() == ANN
+
     def test_no_connection_with_a_password(self, sandbox: Sandbox) -> None:
         sandbox.auth0.connections = []
         assert "password of its own" in refusal(walk(sandbox), UnexpectedReply).message

@@ -143,6 +143,13 @@ def test_several_factors(sandbox: Sandbox, idx: OktaIdx) -> None:
     assert "webauthn" in refusal(okta(sandbox, "otto", "webauthn"), ConfigError).message
 
 
+def test_an_app_that_asks_for_more(sandbox: Sandbox, idx: OktaIdx) -> None:
+    sandbox.okta.step_up = True
+    idx.factors["ann"] = ["okta_verify"]
+    assert okta(sandbox, mfa="push").login() == ANN
+    assert (idx.passwords_seen, idx.strays) == (1, [])
+
+
 def test_duo_and_fastpass_are_the_browsers(sandbox: Sandbox, idx: OktaIdx) -> None:
     idx.factors["ann"] = ["duo"]
     assert "Duo" in refusal(okta(sandbox)).message
