@@ -92,18 +92,24 @@ class AwsLogin(Provider[AwsLoginOptions]):
             kept = self.ports.secrets.recall(_SIGN_IN)
             if kept:
                 try:
-                    return self._refreshed(kept)
+                    return self._refreshed(kept, request)
                 except SignInOver:
                     self.ports.secrets.forget(_SIGN_IN)
             return self._signed_in(request, had_one=kept is not None)
 
-    def _refreshed(self, kept: Kept) -> Credentials:
+    def _refreshed(self, kept: Kept, request: Request) -> Credentials:
         """New credentials for the refresh token; the token that replaces it is kept first."""
         _mask(kept)
         grant = {"grantType": "refresh_token", "refreshToken": kept["refreshToken"]}
         reply = create_token(
             self.ports, kept, grant, retry=True
         )  # the same token twice is answered alike
+        told = reply.get("idToken")  # as a rule there is none
+        if told and signed_in_arn(told, self.ports.clock.now()) != kept["arn"]:
+            raise UnexpectedReply(
+                "the console's sign-in was refreshed with somebody else's token",
+                hint=f"`awslogin logout {request.profile}`, then sign in again",
+            )
         got = self._credentials(reply, kept["arn"])
         self._keep({**kept, "refreshToken": reply["refreshToken"]})
         return got
@@ -130,7 +136,7 @@ class AwsLogin(Provider[AwsLoginOptions]):
             "redirectUri": returned.redirect_uri,
         }
         reply = create_token(self.ports, kept, grant)
-        arn = signed_in_arn(reply.get("idToken"))
+        arn = signed_in_arn(reply.get("idToken"), self.ports.clock.now())
         refused = _another(arn, request)
         if refused:
             raise refused

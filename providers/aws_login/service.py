@@ -12,6 +12,7 @@ import os
 import re
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -32,6 +33,7 @@ HOSTS = {
 }
 SAME_DEVICE = "arn:aws:signin:::devtools/same-device"
 OTHER_DEVICE = "arn:aws:signin:::devtools/cross-device"
+LEEWAY_SECONDS = 300
 POLICY = "SignInLocalDevelopmentAccess"
 _OVER = {"TOKEN_EXPIRED", "AUTHCODE_EXPIRED", "USER_CREDENTIALS_CHANGED", "invalid_grant"}
 
@@ -114,17 +116,23 @@ def authorize_url(base: str, client: str, redirect: str, state: str, challenge: 
     return f"{base}/v1/authorize?{urlencode(query)}"
 
 
-def signed_in_arn(token: object) -> str:
+def signed_in_arn(token: object, now: datetime) -> str:
     """The signed-in ARN: `sub` of the ID token, which came from the service itself over TLS.
 
     Raises:
-        UnexpectedReply: There is none.
+        UnexpectedReply: There is none, or it ended before `now`.
     """
     try:
         body = str(token).split(".")[1]
-        arn = json.loads(base64.urlsafe_b64decode(body + "=="))["sub"]
-    except (IndexError, ValueError, KeyError, TypeError, RecursionError):
-        arn = None
+        claims = json.loads(base64.urlsafe_b64decode(body + "=="))
+        arn, ends = claims["sub"], float(claims.get("exp", now.timestamp()))
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        arn, ends = None, now.timestamp()
+    if ends < now.timestamp() - LEEWAY_SECONDS:
+        raise UnexpectedReply(
+            "the console's sign-in answered with a token that has ended",
+            hint="check this machine's clock, and run it again",
+        )
     form = r"arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[!-~]+"
     if not isinstance(arn, str) or not re.fullmatch(form, arn):
         raise UnexpectedReply("the console's sign-in did not say who is signed in")

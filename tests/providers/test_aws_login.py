@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
@@ -264,6 +265,10 @@ def test_a_pasted_code_of_another_sign_in(
         make(ScriptedUi(), flow="code").login(REQUEST)
 
 
+def id_token(**claims: Any) -> str:
+    return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.s"
+
+
 def answer(**changed: Any) -> str:
     keys = {"accessKeyId": "ASIA", "secretAccessKey": "s" * 20, "sessionToken": "t" * 20}
     document = {"accessToken": keys, "expiresIn": 900, "refreshToken": "r" * 20, **changed}
@@ -286,6 +291,10 @@ def answer(**changed: Any) -> str:
         answer(),  # without an ID token nobody knows who is signed in
         answer(idToken="a.b.c"),
         answer(idToken="x." + "eyJzdWIiOiJhbm4ifQ" + "."),
+        answer(idToken=id_token(sub=ADMIN, exp=1_000_000_000)),
+        answer(idToken=id_token(sub=ADMIN, exp="soon")),
+        answer(idToken=id_token(sub=ADMIN, exp=10**400)),
+        answer(idToken=id_token(sub=[ADMIN])),
     ],
 )
 def test_odd_replies_keep_nothing(make: Make, sandbox: Sandbox, body: str) -> None:
@@ -294,6 +303,15 @@ def test_odd_replies_keep_nothing(make: Make, sandbox: Sandbox, body: str) -> No
         make().login(REQUEST)
     with pytest.raises(InteractionRequired):
         make(ScriptedUi()).login(REQUEST)
+
+
+def test_a_refresh_with_anothers_token_gives_nothing(make: Make, sandbox: Sandbox) -> None:
+    make().login(REQUEST)
+    other = id_token(sub=ADMIN.replace("ann", "mallory"))
+    sandbox.fault("signin", body=answer(idToken=other), action="/v1/token", times=1)
+    with pytest.raises(UnexpectedReply, match="somebody else"):
+        make(ScriptedUi()).login(REQUEST)
+    assert make(ScriptedUi()).login(REQUEST).arn == ADMIN
 
 
 def test_a_refused_token_exchange_is_sent_once(make: Make, sandbox: Sandbox) -> None:
