@@ -39,7 +39,10 @@ class SecurityKeys:
 
     def are_present(self) -> bool:
         """Whether one is plugged in that could be asked."""
-        return self.are_supported and bool(self._found())
+        found = self._found() if self.are_supported else []
+        for device in found:
+            device.close()
+        return bool(found)
 
     def answer(self, asked: KeyChallenge, ui: Ui) -> KeyAnswer:
         """Let the person's key sign a challenge.

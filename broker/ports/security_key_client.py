@@ -16,6 +16,7 @@ from fido2.client import (
 from fido2.ctap import CtapError
 from fido2.ctap2.base import Ctap2
 from fido2.ctap2.pin import ClientPin
+from fido2.hid import ConnectionFailure
 from fido2.webauthn import (
     PublicKeyCredentialDescriptor,
     PublicKeyCredentialRequestOptions,
@@ -27,12 +28,15 @@ from broker.errors import LoginRefused
 from broker.ports.ui import Ui
 from broker.ports.urls import host_of
 from broker.ports.webauthn import KeyAnswer, KeyChallenge, page_origin
+from broker.terminal_text import one_line
 
 PINS = 3
 """PINs that a person may type: after so many wrong ones in a row a key wants to be replugged."""
 LEAST_SECONDS, MOST_SECONDS = 15, 120
 """What a person has to touch the key, whatever the page says."""
 _VERIFIES = ("uv", "clientPin", "bioEnroll")
+_BROKEN = (OSError, ValueError, TypeError, LookupError, ConnectionFailure)
+"""What `fido2` raises of a key that is pulled out, or answers nonsense."""
 _WRONG_PIN = {CtapError.ERR.PIN_INVALID, CtapError.ERR.PIN_AUTH_INVALID}
 
 
@@ -51,12 +55,15 @@ def signed(device: Any, name: str, asked: KeyChallenge, rp_id: str, ui: Ui) -> K
     """
     collector = DefaultClientDataCollector(page_origin(asked.page), lambda *_: True)
     person: Any = _Person(ui, name, host_of(asked.page))
-    client = Fido2Client(device, collector, person)
+    try:
+        client = Fido2Client(device, collector, person)
+    except _BROKEN as error:
+        raise _refusal(error, None) from None
     options = _options(asked, rp_id, client)
     for left in reversed(range(PINS)):
         try:
             found = client.get_assertion(options).get_response(0)
-        except (ClientError, CtapError, OSError) as error:
+        except (ClientError, CtapError, *_BROKEN) as error:
             cause = getattr(error.cause if isinstance(error, ClientError) else error, "code", None)
             if cause not in _WRONG_PIN or not left:
                 raise _refusal(error, cause) from None
@@ -166,5 +173,8 @@ def _refusal(error: Exception, cause: Any) -> LoginRefused:
         ),
     }.get(
         code or ClientError.ERR.OTHER_ERROR,
-        _refused(f"answered with an error ({cause or error})", "run it again, or `idp: browser`"),
+        _refused(
+            f"answered with an error ({one_line(str(cause or error), 80)})",
+            "plug it in again and run it again, or use `idp: browser`",
+        ),
     )

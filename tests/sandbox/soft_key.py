@@ -29,13 +29,15 @@ RETRIES = 8
 class SoftKey(CtapDevice):
     """One key that is plugged in.
 
-    Knobs: `pin`, `touches` (whether the person does), `after_touch` (called when it is touched).
+    Knobs: `pin`, `touches` (whether the person does), `after_touch` (called when it is touched),
+    `breaks` (what it fails with).
     """
 
     def __init__(self, name: str = "Soft Key", pin: str | None = None) -> None:
         self.product_name = name
         self.pin = pin
         self.touches = True
+        self.breaks: Exception | None = None
         self.after_touch: Callable[[], None] = lambda: None
         self.asked_for: list[str] = []
         self.retries = RETRIES
@@ -76,6 +78,8 @@ class SoftKey(CtapDevice):
         event: Event | None = None,
         on_keepalive: Callable[[STATUS], None] | None = None,
     ) -> bytes:
+        if self.breaks:
+            raise self.breaks
         assert cmd == CTAPHID.CBOR
         command, given = data[0], cbor.decode(data[1:]) if data[1:] else {}
         routes = {0x02: self._assert, 0x04: self._info, 0x06: self._client_pin}

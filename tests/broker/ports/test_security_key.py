@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fido2.hid import ConnectionFailure
 
 from broker.errors import (
     AwsLoginError,
@@ -71,6 +72,24 @@ def test_a_touch_signs_and_is_asked_for() -> None:
     assert fault(party, given) == ""
     assert ui.shown == ["touch YubiKey 5 to sign in at login.corp.example"]
     assert ui.asked == []
+    assert key.closed == 1
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("gone"), ValueError("odd"), KeyError(1), ConnectionFailure("Wrong channel")]
+)
+def test_a_key_that_breaks_is_no_bug(error: Exception) -> None:
+    key = SoftKey()
+    asked = challenge(site(key))
+    key.breaks = error
+    refused = refusal(key, asked=asked, answers=[])
+    assert "answered with an error" in refused.message
+    assert key.closed == 1
+
+
+def test_looking_for_keys_keeps_none_of_them() -> None:
+    key = SoftKey()
+    assert SecurityKeys(lambda: [key]).are_present()
     assert key.closed == 1
 
 
