@@ -39,6 +39,11 @@ def one_line(text: object, most: int = MOST_LETTERS) -> str:
     return line if len(line) <= most else f"{line[:most]}…"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 profile`, `2 profiles`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def to_stderr(text: str) -> None:
     """Say it; a stderr that takes nothing (a full disk, a closed window) changes nothing."""
     with contextlib.suppress(OSError):

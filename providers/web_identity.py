@@ -14,9 +14,9 @@ import os
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from broker.errors import InteractionRequired, LoginRefused, UnexpectedReply, UsageError
 from broker.paths import expanded
@@ -58,13 +58,27 @@ class TokenPlace(ProviderOptions):
         return self
 
 
+def _place_or_service(value: object) -> str | None:
+    if isinstance(value, str):
+        return "service"
+    return "place" if isinstance(value, (dict, TokenPlace)) else None
+
+
 class WebIdentityOptions(ProviderOptions):
     """`token`: `{env: NAME}`, `{file: PATH}`, `github` or `gitlab`.
 
     `audience` is what GitHub is asked for; a token from elsewhere must be for it where it is set.
     """
 
-    token: TokenPlace | Literal["github", "gitlab"]
+    token: Annotated[
+        Annotated[TokenPlace, Tag("place")]
+        | Annotated[Literal["github", "gitlab"], Tag("service")],
+        Discriminator(
+            _place_or_service,
+            custom_error_type="token_form",
+            custom_error_message="is {env: NAME}, {file: PATH}, github or gitlab",
+        ),
+    ]
     audience: str = AUDIENCE
 
 

@@ -234,7 +234,8 @@ def test_force_replaces_what_the_agent_has(team: Home) -> None:
 
 def test_start_status_stop(team: Home) -> None:
     assert status(team)["running"] is False
-    assert team.run("agent", "status").ok().out == "not running\n"
+    for word in ("status", "stop"):
+        assert team.run("agent", word).ok().out == "not running\n"
     started = team.run("agent", "start", "--output", "json").ok().json
     assert set(started) == {"running", "pid", "socket", "sessions"}
     assert Path(started["socket"]).is_socket()

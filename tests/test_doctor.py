@@ -288,6 +288,24 @@ def test_two_installations(well: Home) -> None:
     wrong(findings(well, env={"PATH": path}), "installation", "warning", "installations")
 
 
+def test_uninstall_takes_our_lines_out_of_start_up_files(well: Home) -> None:
+    start = well.folder / "dotfiles"
+    start.write_text(
+        "alias ls='ls -l'\n"
+        'eval "$(awslogin completion bash)"  # names\n'
+        "source <(/opt/bin/awslogin shell-init bash)\n"
+        "awslogin login dev || true\n"
+    )
+    start.chmod(0o640)
+    (well.folder / ".bashrc").symlink_to(start)
+    done = well.run("uninstall", "--yes").ok()
+    assert "the line `source <(/opt/bin/awslogin shell-init bash)` of ~/.bashrc" in done.out
+    assert "~/.bashrc names awslogin: take those lines out by hand" in done.err
+    assert start.read_text() == "alias ls='ls -l'\nawslogin login dev || true\n"
+    assert start.stat().st_mode & 0o777 == 0o640
+    assert (well.folder / ".bashrc").is_symlink()
+
+
 def test_uninstall_shows_and_then_removes_all_but_the_yaml(well: Home, sandbox: Sandbox) -> None:
     well.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
     well.run("dev").ok()

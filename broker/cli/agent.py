@@ -8,6 +8,7 @@ from broker.agent.client import AgentClient
 from broker.cli.app import App, command
 from broker.errors import KeychainError, UsageError
 from broker.settings import settings
+from broker.terminal_text import counted
 
 
 @click.group()
@@ -47,17 +48,18 @@ def lock(app: App) -> None:
 @command(group=agent)
 def stop(app: App) -> None:
     """End it; what it holds is wiped."""
-    AgentClient(app.environ).stop()
-    _show(app)
+    client = AgentClient(app.environ)
+    ran = client.status()["running"]
+    client.stop()
+    _show(app, "stopped" if ran else "not running")
 
 
-def _show(app: App) -> None:
+def _show(app: App, otherwise: str = "not running") -> None:
     document = AgentClient(app.environ).status()
     if app.output == "json":
         app.say_json(document)
     elif document["running"]:
-        count = document["sessions"]
-        held = f"{count} session{'' if count == 1 else 's'}"
+        held = counted(int(str(document["sessions"])), "session")
         app.say(f"running as process {document['pid']}, {held}\n")
     else:
-        app.say("not running\n")
+        app.say(f"{otherwise}\n")

@@ -19,6 +19,7 @@ from broker.config.trust import Trust, subject_of
 from broker.errors import ConfigError, UsageError
 from broker.paths import config_dir
 from broker.schemas import PUBLISHED
+from broker.terminal_text import counted
 from broker.warm import working_directory
 
 
@@ -52,7 +53,7 @@ def check(app: App) -> int:
             lines.append(f"and {count - len(problems)} more\n")
         app.say("".join(lines))
     else:
-        app.say(f"{path}: ok, {len(app.config.names)} profiles\n")
+        app.say(f"{path}: ok, {counted(len(app.config.names), 'profile')}\n")
     return ConfigError.exit_code if problems else 0
 
 

@@ -21,6 +21,7 @@ from broker.config.trust import Trust, subject_of
 from broker.errors import ConfigError, InteractionRequired, NetworkError
 from broker.ports.git import Repositories
 from broker.ports.git_reference import Reference
+from broker.terminal_text import counted
 from broker.warm import working_directory
 from broker.whole_files import write_whole
 
@@ -70,9 +71,9 @@ def update(app: App, *, name: str | None, dry_run: bool, yes: bool) -> None:
                 for p in changed]  # fmt: skip
         app.say_json({"file": str(path), "updated": made if done else [], "consequences": told})
     elif changed:
-        app.say(change if not done else f"{path}: {len(changed)} pins\n")
+        app.say(change if not done else f"{path}: {counted(len(changed), 'pin')}\n")
     else:
-        app.say(f"{path}: {len(pins)} pins, all of the newest commit\n")
+        app.say(f"{path}: {counted(len(pins), 'pin')}, all of the newest commit\n")
 
 
 def _pins(

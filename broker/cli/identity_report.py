@@ -18,6 +18,7 @@ from broker.report import credential_report
 from broker.report.document import Report, not_in
 from broker.report.finding import Severity
 from broker.report.making import Making
+from broker.terminal_text import counted
 from broker.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def report(
     text = _rendered(app, made, form or app.output, to_file=out is not None)
     if out:
         write_whole(expanded(out), text.encode())
-        app.note(f"{out}: {sum(made.summary.values())} findings")
+        app.note(f"{out}: {counted(sum(made.summary.values()), 'finding')}")
     else:
         app.say_exactly(text)
     unread = [source for source in made.sources if source.failed]
@@ -74,9 +75,9 @@ def report(
         words = "; ".join([unread[0].detail, *unread[0].warnings[:1]])
         raise UsageError(f"nothing could be read of {words}", hint="the rest is reported")
     if fail_on:
-        counted = made.at_least(fail_on)
-        counted = not_in(counted, earlier) if earlier is not None else counted
-        return EXIT_FINDINGS if counted else 0
+        failing = made.at_least(fail_on)
+        failing = not_in(failing, earlier) if earlier is not None else failing
+        return EXIT_FINDINGS if failing else 0
     return 0
 
 

@@ -18,6 +18,7 @@ from broker.config import NoConfig
 from broker.config.load import find
 from broker.errors import UsageError
 from broker.put_aside import PutAside
+from broker.terminal_text import counted
 from broker.warm import FILE_NAME, working_directory
 
 
@@ -93,7 +94,7 @@ def setup(
 
 
 def _done(wanted: Wanted, result: Rewritten, *, remove: bool) -> str:
-    said = "block removed" if remove else f"{len(wanted.sections)} profiles"
+    said = "block removed" if remove else counted(len(wanted.sections), "profile")
     spoiled = unreadable(result.content or b"")
     return f"{said}; but no SDK can use them: {spoiled}" if spoiled and not remove else said
 
@@ -121,8 +122,8 @@ def _warn(app: App, path: Path, before: bytes, result: Rewritten, file: str | No
     ours = {one for one in old if file in {None, one.file}}
     if ours:
         app.ui.warn(
-            f"{path}: {len(ours)} lines of an older version, which trusted {FILE_NAME} whatever it"
-            " came to say, are replaced"
+            f"{path}: {counted(len(ours), 'line')} of an older version, which trusted {FILE_NAME}"
+            f" whatever it came to say, {'is' if len(ours) == 1 else 'are'} replaced"
         )
     for other in sorted({one.file for one in old - ours}):
         app.ui.warn(

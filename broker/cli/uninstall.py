@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,13 +17,26 @@ from broker.agent.client import AgentClient
 from broker.aws_config import rewritten
 from broker.cli.app import App, command
 from broker.errors import AwsLoginError, KeychainError, UsageError
-from broker.paths import config_dir, data_dir, state_dir
+from broker.paths import config_dir, data_dir, expanded, state_dir
 from broker.ports.entry_index import EntryIndex
 from broker.ports.keychain import LazyKeychain
 from broker.put_aside import PutAside
 from broker.sealing_key import KEY_NAME
+from broker.whole_files import write_whole
 
-_START_FILES = ("~/.bashrc", "~/.bash_profile", "~/.zshrc", "~/.config/fish/config.fish")
+_START_FILES = (
+    "~/.bashrc",
+    "~/.bash_profile",
+    "~/.profile",
+    "~/.zshrc",
+    "~/.config/fish/config.fish",
+)
+_WORDS = rb"(?:\S*/)?awslogin (?:completion|shell-init) (?:bash|zsh|fish)"
+_OUR_LINE = re.compile(
+    rb"[ \t]*(?:(?:source|\.) <\(%(w)s\)|eval \"\$\(%(w)s\)\"|%(w)s \| source)[ \t]*(?:#.*)?\r?\n?"
+    % {b"w": _WORDS}
+)
+"""A whole line of a start-up file as our documentation has it."""
 _KEPT = ("config.yaml", "settings.yaml")
 """Files of the person's own making, in a folder that `AWSLOGIN_HOME` may share with state."""
 
@@ -81,6 +96,10 @@ def _traces(app: App) -> Iterator[Trace]:
             f"the profiles that `setup` wrote to {path}",
             lambda: aws_files.write_back(path, after, "AWS_CONFIG_FILE"),
         )
+    for name in _START_FILES:
+        for line in _our_lines(expanded(name)):
+            words = line.decode(errors="replace").strip()
+            yield Trace(f"the line `{words}` of {name}", partial(_take_out, expanded(name), line))
     yield from _entries(app)
     for folder in sorted({state_dir(environ), data_dir(environ)}):
         for part in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -118,12 +137,29 @@ def _remove(path: Path) -> None:
         raise UsageError(f"{path} cannot be removed: {error.strerror}") from error
 
 
+def _our_lines(path: Path) -> list[bytes]:
+    return [line for line in _lines(path) if _OUR_LINE.fullmatch(line)]
+
+
+def _take_out(path: Path, line: bytes) -> None:
+    """Take a line out of a person's file; every other byte, the mode and a link stay."""
+    path = path.resolve()
+    content = b"".join(one for one in _lines(path) if one != line)
+    try:
+        write_whole(path, content, like=path.stat())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+
+
 def _start_files() -> list[str]:
-    found = []
-    for name in _START_FILES:
-        try:
-            if "awslogin" in Path(name).expanduser().read_text(errors="replace"):
-                found.append(name)
-        except (OSError, RuntimeError):
-            continue
-    return found
+    """Those that name awslogin in other lines than ours."""
+    named = {name: [line for line in _lines(expanded(name)) if b"awslogin" in line]
+             for name in _START_FILES}  # fmt: skip
+    return [name for name, lines in named.items() if not all(map(_OUR_LINE.fullmatch, lines))]
+
+
+def _lines(path: Path) -> list[bytes]:
+    try:
+        return path.read_bytes().splitlines(keepends=True)
+    except OSError:
+        return []

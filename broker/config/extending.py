@@ -116,7 +116,7 @@ class _Reader:
 
     def _target(self, text: object, place: Path | Reference) -> Path | Reference:
         """What a line of `extends` names, seen from the file that has it."""
-        if not isinstance(text, str) or not text or escape_controls(text) != text:
+        if not isinstance(text, str) or escape_controls(" ".join(text.split())) != text:
             raise ConfigError("names no file: it is no text, or has characters that cannot be seen")
         if text.startswith("git+"):
             reference = reference_of(text)

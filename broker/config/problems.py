@@ -119,8 +119,24 @@ def validated(
     try:
         return [], model.model_validate(data)
     except ValidationError as error:
-        findings = [_finding(document, keys, model, detail) for detail in _details(error)]
+        details = [detail | {"loc": _within(data, detail)} for detail in _details(error)]
+        findings = [_finding(document, keys, model, detail) for detail in details]
         return list({finding.path: finding for finding in reversed(findings)}.values())[::-1], None
+
+
+def _within(data: Any, detail: Any) -> Keys:
+    """Where in the data an error is: pydantic names the forms of a choice as if they were keys."""
+    path: list[str | int] = []
+    *_, last = detail["loc"] or ("",)
+    for part in detail["loc"]:
+        inside = isinstance(data, dict) and part in data
+        inside = inside or (isinstance(data, list) and isinstance(part, int))
+        if inside:
+            path.append(part)
+            data = data[part] if isinstance(data, dict) or part < len(data) else None
+        elif part == "[key]" or (part == last and detail["type"] == "missing"):
+            path.append(part)
+    return tuple(path)
 
 
 def _details(error: ValidationError) -> list[Any]:

@@ -9,6 +9,7 @@ from broker.doctor.finding import Finding, Machine
 from broker.errors import AwsLoginError
 from broker.settings import path as settings_path
 from broker.settings import settings
+from broker.terminal_text import counted
 
 SHOWN = 20
 """Errors of one config that are told."""
@@ -32,7 +33,7 @@ def config(machine: Machine) -> Iterator[Finding]:
         for problem in problems[:SHOWN]:
             yield Finding.of("config", problem)
         if not problems:
-            yield Finding("config", "ok", f"{found.path}: {len(found.names)} profiles")
+            yield Finding("config", "ok", f"{found.path}: {counted(len(found.names), 'profile')}")
 
 
 def trust(machine: Machine) -> Iterator[Finding]:

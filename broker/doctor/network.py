@@ -130,7 +130,7 @@ def names(machine: Machine) -> Iterator[Finding]:
             "dns", "error", f"no address is found for {', '.join(unknown)}: {why}", mend, 5
         )
     if not faults:
-        yield Finding("dns", "ok", f"the names of {len(hosts)} hosts have addresses")
+        yield Finding("dns", "ok", f"addresses are found for {', '.join(sorted(hosts - {''}))}")
 
 
 def providers(machine: Machine) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from broker.errors import ConfigError, NetworkError
 
+_CONTEXT = ssl.SSLContext
+"""OpenSSL's own: truststore puts another in its place, which must not be made meanwhile."""
 CA_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 """The first that is set names the CA file; without one the operating system's store is trusted."""
 _STORE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -166,7 +168,7 @@ def ca_fault(path: Path) -> str:
             return "is no regular file"
         with path.open("rb") as file:
             file.read(1)
-        ssl.create_default_context(cafile=str(path))
+        _CONTEXT(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(str(path))
     except FileNotFoundError:
         return "does not exist"
     except ssl.SSLError:

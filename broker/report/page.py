@@ -9,6 +9,7 @@ from html import escape
 from broker.report.document import RULES, Report
 from broker.report.finding import ORDER, Finding
 from broker.report.pictures import by_day, by_name
+from broker.terminal_text import counted
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#16181d;--paper:#fff;--soft:#5a6072;--line:#d5d9e2;
@@ -133,7 +134,7 @@ def _rest(report: Report) -> Iterator[str]:
     yield "<h2>Where it comes from</h2>\n<ul>"
     for source in report.sources:
         window = f", {source.start} to {source.end}" if source.start else ""
-        words = f"{source.kind} {source.detail}{window}, {source.events} events"
+        words = f"{source.kind} {source.detail}{window}, {counted(source.events, 'event')}"
         notes = "".join(f'<br><span class="soft">{escape(text)}</span>' for text in source.warnings)
         yield f"<li>{escape(words)}{notes}</li>"
     yield "</ul>\n"

@@ -9,7 +9,7 @@ import click
 
 from broker.report.document import RULES, Report
 from broker.report.finding import ORDER, Finding
-from broker.terminal_text import one_line
+from broker.terminal_text import counted, one_line
 
 MARKS = {"error": "✗", "warning": "!", "info": "·"}
 COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
@@ -62,7 +62,7 @@ def _about(finding: Finding) -> str:
 
 def _ending(report: Report) -> Iterator[str]:
     for source in report.sources:
-        seen = f", {source.events} events" if source.events else ""
+        seen = f", {counted(source.events, 'event')}" if source.events else ""
         yield f"from {source.kind} {one_line(source.detail)}{seen}".rstrip()
         for warning in source.warnings:
             yield f"  ! {one_line(warning)}"
