@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from broker.errors import AwsLoginError, ConfigError, LoginRefused, UnexpectedReply
 from broker.ports import Ports
@@ -35,6 +35,12 @@ _OF_THE_CLIENT = {
     "unsupported_grant_type",
     "invalid_scope",
 }
+_MICROSOFT = (
+    "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "login.partner.microsoftonline.cn",
+    "sts.windows.net",
+)
 _NAMES_ITSELF = "authorization_response_iss_parameter_supported"
 MAX_KEYS = 100
 
@@ -118,8 +124,8 @@ class Issuer:
                 "code_challenge": challenge,
                 "code_challenge_method": "S256",
             }
-            if "offline_access" in self._scope.split():  # without it that scope is ignored
-                query["prompt"] = "consent"
+            if "offline_access" in self._scope.split() and not self._is_microsofts:
+                query["prompt"] = "consent"  # without it that scope is ignored
             page = self._endpoint("authorization_endpoint")
             return f"{page}{'&' if '?' in page else '?'}{urlencode(query)}"
 
@@ -141,6 +147,11 @@ class Issuer:
             }
         )
         return self._checked(document, nonce=nonce)
+
+    @property
+    def _is_microsofts(self) -> bool:
+        """Entra ID needs no prompt, which would ask for what administrators alone may grant."""
+        return (urlsplit(self._issuer).hostname or "").endswith(_MICROSOFT)
 
     def by_device(self) -> Tokens:
         """A sign-in on any device, with a code that is shown here."""

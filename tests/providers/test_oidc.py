@@ -25,6 +25,7 @@ from broker.errors import (
 from broker.provider import Provider, Request
 from broker.testing import FakeClock, MemorySecrets, ProviderContract, ScriptedUi, make_ports
 from providers.oidc import OidcProvider
+from providers.oidc.issuer import Issuer
 from tests.sandbox import DEV, PROD, Sandbox
 from tests.sandbox.openid import CLIENT
 
@@ -331,3 +332,9 @@ def test_offline_access_asks_for_consent(make: Make, sandbox: Sandbox) -> None:
     make(scopes=("openid", "offline_access")).login(REQUEST)
     (asked,) = sandbox.calls("openid", "/authorize")
     assert asked.query["prompt"] == "consent"
+    ports = make_ports({})
+    for issuer, is_microsofts in (
+        ("https://login.microsoftonline.com/corp/v2.0", True),
+        ("https://login.microsoftonline.com.corp.example/v2.0", False),
+    ):
+        assert Issuer(ports, issuer, "c", ("openid",), 0)._is_microsofts == is_microsofts

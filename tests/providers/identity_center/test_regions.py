@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -116,6 +117,28 @@ def test_nobody_there_and_no_second_sign_in_names_the_command(
         make(ui=ScriptedUi()).login(STAGE)
     assert "--all-regions" in failed.value.hint
     assert f"{FIRST} cannot be reached" in failed.value.message
+
+
+def test_a_port_that_is_closed(
+    make: Make, regions: TwoRegions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a proxy between: the host is there, and refuses the connection."""
+    make().sign_in_everywhere()
+    hosts = {f"oidc.{FIRST}.amazonaws.com", f"portal.sso.{FIRST}.amazonaws.com"}
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = closed.getsockname()
+    known = socket.getaddrinfo
+
+    def resolved(host: Any, *words: Any, **more: Any) -> Any:
+        if host in hosts:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address)]
+        return known(host, *words, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    monkeypatch.setenv("NO_PROXY", ",".join(hosts))
+    provider = make(ui=ScriptedUi())
+    provider.login(STAGE)
+    assert provider.serving(STAGE) == SECOND
 
 
 def test_none_can_be_reached(make: Make, regions: TwoRegions) -> None:
