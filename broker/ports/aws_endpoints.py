@@ -14,6 +14,8 @@ SERVICES = {
     "sso-oidc": "SSO_OIDC",
     "iam": "IAM",
     "signin": "SIGNIN",
+    "athena": "ATHENA",
+    "s3": "S3",
 }
 """AWS's services that are used here, and what their variables call them."""
 
@@ -22,12 +24,14 @@ def has_fips(service: str, region: str) -> bool:
     """Whether there is a host of its own for FIPS, as AWS_USE_FIPS_ENDPOINT asks for one.
 
     Identity Center and the sign-in service have none (GovCloud's ordinary hosts are FIPS hosts),
-    STS has them in the regions of the USA, and no other partition has any. Source: botocore's
-    `endpoints.json`.
+    STS, Athena and S3 have them in the regions of the USA, and no other partition has any.
+    Source: botocore's `endpoints.json`.
     """
     if partition_of_region(region) not in {"aws", "aws-us-gov"}:
         return False
-    return service == "iam" or (service == "sts" and region.startswith("us-"))
+    if service in {"sts", "athena", "s3"}:
+        return region.startswith("us-")
+    return service == "iam"
 
 
 def endpoint_override(service: str, environ: Mapping[str, str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from io import BytesIO
 from typing import Any
 
 from broker.ports.deadline import TimeIsUpError, within
@@ -14,6 +15,7 @@ DEADLINE = 20.0
 """Seconds for one reply, all its bytes."""
 DEADLINE_IN_ALL = 28.0
 """Seconds for a request with its repetitions."""
+XML = {"query", "rest-xml"}
 MAX_REPLY_BYTES = 4 << 20
 LONGEST_PAUSE = 5.0
 """Seconds that are waited at most where AWS asks for a pause."""
@@ -27,7 +29,7 @@ class Sender:
 
     def __init__(self, client: Any, *, once: bool) -> None:
         self._send = client._endpoint.http_session.send  # noqa: SLF001 - botocore's own way is this
-        self._body_starts = b"<" if client.meta.service_model.protocol == "query" else b"{"
+        self._body_starts = b"<" if client.meta.service_model.protocol in XML else b"{"
         self._tries = 1 if once else TRIES
         self._until = threading.local()
 
@@ -96,6 +98,7 @@ class Sender:
             if len(content) > MAX_REPLY_BYTES:
                 reply.raw.close()
         reply._content = bytes(content)  # noqa: SLF001 - where botocore keeps what it has read
+        reply.raw = BytesIO(content)  # what a streamed body, such as S3's, is read from
         return reply
 
 

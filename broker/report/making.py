@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from broker.errors import AwsLoginError
-from broker.paths import private_dir, state_dir
+from broker.paths import expanded, private_dir, state_dir
 from broker.ports.clock import to_text
 from broker.ports.parallel import in_parallel
 from broker.report import credential_report, machine, trail_rules
 from broker.report.document import Report
-from broker.report.finding import Finding, Source, merged, without_silenced
+from broker.report.finding import Finding, Rule, Source, merged, without_silenced
 from broker.report.people import People
 
 if TYPE_CHECKING:
     from broker.config import Config, Profile
+    from broker.report.athena import Athena
+    from broker.report.s3_files import Bucket
 
 NEW_DAYS = 7
 """An address is new that was seen first in the last so many days."""
 AT_ONCE = 8
 """Accounts whose reports are fetched at once; IAM's own rate is far above."""
 
+COUNT = "SELECT count(*) AS count FROM events"
+
 Rows = Callable[["Profile"], list[dict[str, str]]]
+Search = Callable[[str], list[dict[str, Any]]]
+"""The rows of a query over `events`, by column."""
 
 
 class Making:
@@ -44,7 +50,7 @@ class Making:
         self._environ = environ
         self._now = now
         self._since = now - timedelta(days=days)
-        self._profiles = list(_sound(config)) if config else []
+        self._profiles = sound(config) if config else []
         self._people = People(self._profiles)
         self._findings: list[Finding] = []
         self.sources: list[Source] = []
@@ -91,26 +97,100 @@ class Making:
                 *_ages(found, self._now),
             ]
 
-    def cloudtrail(self, paths: Sequence[Path]) -> None:
-        """CloudTrail's files, searched by DuckDB."""
+    def cloudtrail(self, places: Sequence[str], bucket: Callable[[str, Source], Bucket]) -> None:
+        """CloudTrail's files in folders and buckets, searched by DuckDB.
+
+        Args:
+            places: Paths, and `s3://BUCKET/PREFIX`.
+            bucket: Opens one through a session of ours.
+
+        Raises:
+            UsageError: A path is not there, or DuckDB is not.
+        """
+        from broker.report.s3_files import BATCH_FILES, is_s3
         from broker.report.trail import Trail, files_in
 
-        source = Source("cloudtrail", ", ".join(map(str, paths)))
+        source = Source("cloudtrail", ", ".join(places))
         self.sources.append(source)
         folder = private_dir(state_dir(self._environ) / "report")
-        files = files_in(paths)
+        files = files_in([expanded(place) for place in places if not is_s3(place)])
         with Trail(source, folder, to_text(self._since), to_text(self._now)) as trail:
             trail.read(files)
+            seen = len(files)
+            try:
+                for place in filter(is_s3, places):
+                    opened = bucket(place, source)
+                    keys = opened.keys(self._since.date(), self._now.date())
+                    seen += len(keys)
+                    for start in range(0, len(keys), BATCH_FILES):
+                        part = keys[start : start + BATCH_FILES]
+                        with opened.fetched(part, trail.folder) as fetched:
+                            trail.read(fetched)
+            except AwsLoginError as error:
+                source.warnings.append(error.message)
             trail.finish()
-            if not files:
+            if not seen:
                 source.warnings.append("no .json and no .json.gz file is there")
-            self._searched(trail.search)
-            for name, sql in trail_rules.PICTURES.items():
-                self.pictures[name] = trail.rows(sql)
-            for row in self.pictures["long_term_keys"]:
-                row["who"] = self._people.readable(row["who"])
+            self._search(trail.rows)
+            self._draw(trail.rows)
 
-    def _searched(self, search: Callable[..., Iterable[Mapping[str, Any]]]) -> None:
+    def athena(
+        self,
+        named: str,
+        asked: Callable[[Source], Athena],
+        *,
+        regions: Sequence[str] = (),
+        draw: bool,
+    ) -> None:
+        """An organization's table in Athena.
+
+        Args:
+            named: `DATABASE.TABLE`.
+            asked: Opens Athena through a session of ours.
+            regions: That are looked at; those of the table where none is named.
+            draw: Ask for the pictures' numbers too; they are paid as every query is.
+        """
+        from broker.report import athena_table
+        from broker.report.athena import ScanBoundError, readable_bytes
+
+        source = Source("athena", named, to_text(self._since), to_text(self._now), failed=True)
+        self.sources.append(source)
+        accounts = [profile.account for profile in self._profiles if profile.account]
+        ours = [profile.region for profile in self._profiles]
+        opened = None
+        try:
+            opened = asked(source)
+            window = to_text(self._since), to_text(self._now)
+            described = opened.describe(named)
+            table = athena_table.checked(
+                named, described, window, accounts=accounts, regions=ours, only=regions
+            )
+
+            def rows(sql: str) -> list[dict[str, Any]]:
+                found = opened.rows(table.query(sql))
+                source.failed = False
+                return found
+
+            ((source.events),) = (int(row["count"]) for row in rows(COUNT))
+            self._search(rows)
+            if draw:
+                self._draw(rows)
+        except AwsLoginError as error:
+            source.warnings.append(
+                f"{error.message}; {error.hint}" if error.hint else error.message
+            )
+        except ScanBoundError:
+            source.warnings.append("stopped: --max-scan is used up; not every rule was asked")
+        if opened:
+            source.detail += f", {readable_bytes(opened.scanned)} scanned"
+
+    def _draw(self, rows: Search) -> None:
+        for name, sql in trail_rules.PICTURES.items():
+            self.pictures[name] = [*self.pictures.get(name, ()), *rows(sql)]
+        for row in self.pictures["long_term_keys"]:
+            row["who"] = self._people.readable(row["who"])
+
+    def _search(self, rows: Search) -> None:
         wanted = self._config.report if self._config else None
         regions = {profile.region for profile in self._profiles}
         values = {
@@ -124,21 +204,21 @@ class Making:
                 continue
             if rule.id == "region-not-used" and not regions:
                 continue
-            for row in search(rule, values):
-                who = str(row["who"]) if row["who"] else None
-                is_arn = (who or "").startswith("arn:")
-                self._findings.append(
-                    Finding.of(
-                        rule,
-                        self._people.readable(who) if is_arn or not who else who,
-                        row["account_id"],
-                        profile=self._people.profile_of(who) or "PROFILE",
-                        evidence=str(row["evidence"] or ""),
-                        first_seen=row["first_seen"],
-                        last_seen=row["last_seen"],
-                        count=int(row["count"]),
-                    )
-                )
+            self._findings += [self._found(rule, row) for row in rows(rule.sql.format(**values))]
+
+    def _found(self, rule: Rule, row: Mapping[str, Any]) -> Finding:
+        who = str(row["who"]) if row["who"] else None
+        is_person = who is None or who.startswith("arn:")
+        return Finding.of(
+            rule,
+            self._people.readable(who) if is_person else str(who),
+            row["account_id"],
+            profile=self._people.profile_of(who) or "PROFILE",
+            evidence=str(row["evidence"] or ""),
+            first_seen=row["first_seen"],
+            last_seen=row["last_seen"],
+            count=int(row["count"]),
+        )
 
     def report(self) -> Report:
         """All of it, silenced where the team says so."""
@@ -147,12 +227,13 @@ class Making:
         return Report(self._now, self.sources, kept, silenced, self.pictures)
 
 
-def _sound(config: Config) -> Iterable[Profile]:
+def sound(config: Config) -> list[Profile]:
+    """The profiles that are not spoiled."""
+    found = []
     for name in config.names:
-        try:
-            yield config.profile(name)
-        except AwsLoginError:
-            continue
+        with suppress(AwsLoginError):
+            found.append(config.profile(name))
+    return found
 
 
 def _account(rows: list[dict[str, str]]) -> str:

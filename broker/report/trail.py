@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +19,7 @@ from broker.errors import UsageError
 from broker.owned_tempdir import owned_tempdir
 from broker.private_opener import private_opener
 from broker.report import reading
-from broker.report.finding import Rule, Source
+from broker.report.finding import Source
 from broker.report.reading import FIELDS, Outcome
 
 EXTRA = "pip install 'awslogin[report]'"
@@ -116,10 +116,6 @@ class Trail:
         self._source.start, self._source.end = self._since, self._until
         self._source.warnings += self._outcome.warnings
         self._source.failed = not self._outcome.read
-
-    def search(self, rule: Rule, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """What a rule's query finds."""
-        return self.rows(rule.sql.format(**values))
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query, by column."""

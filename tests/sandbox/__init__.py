@@ -13,6 +13,7 @@
         sandbox.console_login      # who the browser is signed in as at AWS: .arn, .deny, …
         sandbox.assertion("ann")   # a base64 SAMLResponse; overrides spoil it
         sandbox.openid             # an OpenID provider for people: .url, .person, .confirm(code)
+        sandbox.athena, sandbox.s3 # a table and a bucket of CloudTrail's events, with knobs
         sandbox.issuer.token()     # a CI job's JWT; overrides spoil it
         sandbox.calls("sts", "AssumeRole")     # what was asked; sandbox.requests has all
         sandbox.fault("sts", status=500, times=2)   # also hang=…, reset=True, body=…; heal()
@@ -46,6 +47,7 @@ from tests.sandbox import (
 )
 from tests.sandbox.adfs import Adfs
 from tests.sandbox.akamai import Akamai
+from tests.sandbox.athena import Athena
 from tests.sandbox.auth0 import Auth0
 from tests.sandbox.authentik import Authentik
 from tests.sandbox.control import Control
@@ -62,6 +64,7 @@ from tests.sandbox.onelogin import OneLogin
 from tests.sandbox.openid import OpenId
 from tests.sandbox.pingfederate import PingFederate
 from tests.sandbox.pingone import PingOne
+from tests.sandbox.s3 import S3
 from tests.sandbox.server import FOR_EVER, Answer, Asked, Fault, Service, urls
 from tests.sandbox.shibboleth import Shibboleth
 from tests.sandbox.signin import Signin
@@ -104,7 +107,10 @@ class Sandbox:
         self.openid = OpenId(self.world)
         self.signin = Signin(self.world)
         self.console_login = self.signin.console_login
+        self.athena, self.s3 = Athena(self.world), S3(self.world)
         handlers = {
+            "athena": self.athena.handle,
+            "s3": self.s3.handle,
             "sts": Sts(self.world).handle,
             "iam": Iam(self.world).handle,
             "oidc": self.oidc.handle,
@@ -181,6 +187,8 @@ class Sandbox:
         return {
             "AWS_ENDPOINT_URL_STS": self.urls["sts"],
             "AWS_ENDPOINT_URL_IAM": self.urls["iam"],
+            "AWS_ENDPOINT_URL_ATHENA": self.urls["athena"],
+            "AWS_ENDPOINT_URL_S3": self.urls["s3"],
             "AWS_ENDPOINT_URL_SSO": self.urls["portal"],
             "AWS_ENDPOINT_URL_SSO_OIDC": self.urls["oidc"],
             "AWS_ENDPOINT_URL_SIGNIN": self.urls["signin"],
