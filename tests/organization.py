@@ -16,6 +16,14 @@ from typing import Any
 ACCOUNTS = ("111122223333", "444455556666", "777788889999")
 REGIONS = ("eu-west-1", "eu-central-1")
 EVENTS_A_FILE = 2000
+CONFIG = f"""\
+version: 1
+team: payments
+defaults: {{region: eu-west-1}}
+providers: {{sso: {{type: saml, idp: form, url: "https://idp.example/"}}}}
+profiles: {{prod: {{provider: sso, account: "{ACCOUNTS[1]}", role: Admin}}}}
+"""
+"""A team's config that knows who `prod` is."""
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 
 
