@@ -1,12 +1,13 @@
 """Kinds that sign in by themselves, and leave to a browser what a browser alone can do.
 
 Owns when the browser takes over: where the YAML says how it is to run, where the last sign-in
-needed it, and where the provider asks for a captcha, for Duo, or for scripts that we do not know.
+needed it, where the provider asks for a captcha, for Duo, or for scripts that we do not know, and
+where there is no terminal to ask at.
 """
 
 from __future__ import annotations
 
-from broker.errors import AwsLoginError, ConfigError
+from broker.errors import AwsLoginError, ConfigError, InteractionRequired
 from providers.saml.factors import BrowserAloneError
 from providers.saml.idps.browser import BrowserIdp
 from providers.saml.idps.form import FormIdp
@@ -24,6 +25,10 @@ class FormOrBrowser(FormIdp):
             return self.natively()
         except (NeedsBrowserError, BrowserAloneError) as beyond:
             return self._go_on(beyond)
+        except InteractionRequired as asked:
+            if self.ports.ui.interactive:
+                raise
+            return self._go_on(asked)  # where no terminal is, a browser may be
 
     def natively(self) -> str:
         """Without a browser.

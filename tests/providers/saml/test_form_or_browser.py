@@ -70,6 +70,15 @@ def test_a_sign_in_that_needed_the_browser_goes_there_at_once(
     assert sandbox.jumpcloud.seen.passwords == 2
 
 
+def test_the_browser_asks_where_no_terminal_can(sandbox: Sandbox, browser: Opened) -> None:
+    sandbox.jumpcloud.habits["otto"] = Habits("totp")
+    assert signing(sandbox, user="otto", password="").arn() == ANN  # who signs in there
+    assert browser.windows == [True]
+    with pytest.raises(InteractionRequired):
+        signing(sandbox, user="otto", password="", answers=[]).arn()
+    assert browser.windows == [True]
+
+
 def test_a_refusal_opens_no_browser(sandbox: Sandbox, browser: Opened) -> None:
     assert "failed" in refusal(signing(sandbox, password="not this one")).message
     assert browser.windows == []
