@@ -25,7 +25,8 @@ VALUES = {b"AWS_REGION": b"+eu-west-1", b"AWSLOGIN_PASSPHRASE": b"+secret", b"CI
 
 @pytest.fixture
 def children(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The commands that the agent would have started."""
+    """The commands that the agent would have started; `start` gives it nothing of the caller's."""
+    monkeypatch.delenv("AWSLOGIN_PASSPHRASE", raising=False)
     started: list[dict[str, Any]] = []
 
     class Child:
@@ -74,11 +75,11 @@ def ask(agent: AgentServer) -> list[bytes]:
 
 @pytest.fixture
 def agent() -> AgentServer:
-    """It holds a session that is fresh for a minute and is to be refreshed now."""
+    """It holds a session that is fresh for ten minutes and is to be refreshed now."""
     agent = AgentServer(3600, 28800)
     tell(agent, messages.Declare(*PLACE, b"id", True, {b"/missing": b"-"}, VALUES))
-    until, texts = time.time() + 60, {b"process": b"the session"}
-    put = messages.Put(b"id", b"s", b"dev", b"/missing", b"-", until, until - 61, until, texts)
+    until, texts = time.time() + 600, {b"process": b"the session"}
+    put = messages.Put(b"id", b"s", b"dev", b"/missing", b"-", until, until - 601, until, texts)
     assert tell(agent, put) == [b"done"]
     return agent
 
