@@ -16,9 +16,9 @@ from broker.plugins import Plugins
 from broker.ports import LaterHttp
 from broker.ports.aws import Aws
 from broker.ports.clock import Clock
-from broker.ports.keychain import LazyKeychain, pinned
+from broker.ports.keychain import LazyKeychain
 from broker.ports.ui import Ui
-from broker.seal import SealedFiles
+from broker.seal import SealedFiles, sealed_here
 from broker.single_flight import SingleFlight
 
 
@@ -62,9 +62,7 @@ class Broker:
 
     @cached_property
     def sealed(self) -> SealedFiles:  # noqa: D102 - described above, as its fellows
-        in_ci = self._environ.get("CI", "").lower() == "true"
-        keeps = not in_ci or pinned(self._environ)  # a job keeps nothing, unless it names where
-        return SealedFiles(self._state / "sealed", self.keychain if keeps else None, self.agent)
+        return sealed_here(self._environ, self.keychain, self.agent)
 
     @cached_property
     def cache(self) -> SessionCache:  # noqa: D102

@@ -62,9 +62,23 @@ def full_program(words: "list[str]") -> int:
     from broker.hardening import harden
 
     harden()
+    if warm.leader_connection is None:  # no agent has sent us here
+        _answer_from_disk(words)
     from broker.cli.main import run_and_end
 
     return run_and_end(words)
+
+
+def _answer_from_disk(words: "list[str]") -> None:
+    """Hand out a kept session and end, where neither the config nor what shapes it has changed."""
+    form = warm.wanted(words)
+    if form:
+        from broker.kept_variant import answer
+
+        profile, output, config, _, _, _, found = form
+        text = answer(warm.place_of(config, found), profile, output)
+        if text is not None:
+            warm.print_and_end(text.encode())
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ import contextlib
 import hmac
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from broker.errors import KeychainError
-from broker.paths import read_or_none, write_private
+from broker.paths import read_or_none, state_dir, write_private
+from broker.ports.keychain import pinned
 from broker.ports.secrets import Keychain, Unlocked
 from broker.sealing_key import SealingKey
 
@@ -139,6 +140,15 @@ class SealedFiles:
         """A key for hashes of what might be guessed; None without a keychain."""
         key = self._key.get(make=True)
         return hmac.digest(key, b"awslogin keyed hash", "sha256") if key else None
+
+
+def sealed_here(
+    environ: Mapping[str, str], keychain: Keychain, unlocked: Unlocked | None = None
+) -> SealedFiles:
+    """This person's sealed files; a CI job keeps nothing, unless it names a keychain."""
+    in_ci = environ.get("CI", "").lower() == "true"
+    keeps = not in_ci or pinned(environ)
+    return SealedFiles(state_dir(environ) / "sealed", keychain if keeps else None, unlocked)
 
 
 def _taken_apart(content: bytes) -> tuple[int | None, bytes, bytes]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from broker.credentials import Credentials
 from broker.ports.clock import from_text, to_text
-from broker.provider import Credentials
 from broker.secret import Secret
 
 VERSION = 1

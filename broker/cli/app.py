@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from broker.cli.leaving import require_leave
-from broker.errors import AwsLoginError, InteractionRequired, LoginRefused, UsageError
+from broker.errors import AwsLoginError, UsageError
 from broker.paths import require_own_folders
 from broker.ports.steps import tell_steps
 from broker.recording_environ import RecordingEnviron
@@ -190,8 +190,10 @@ class App:
     def session(self, profile: Profile, requirements: SessionRequirements) -> Session:
         """The profile's session; where the agent may keep it, the next command asks there alone."""
         from broker.agent.variant import variant_of
+        from broker.cli.confirming import is_confirmed
+        from broker.kept_variant import keep
 
-        asked = self.is_confirmed(profile)
+        asked = is_confirmed(self, profile)
         identity = self.broker.plugins.identity(profile)
         place = place_of(self.config_option or "", self.found_option or "")
         variant = variant_of(self.config, profile, self.environ, place, identity.session_id)
@@ -200,29 +202,9 @@ class App:
         session = self.login.session(profile, requirements)
         if session.from_cache:
             self.login.hand_over(identity, session)
+        if variant and not asked:
+            keep(self.broker.sealed, variant, profile)
         return session
-
-    def is_confirmed(self, profile: Profile) -> bool:
-        """Whether the person was asked for leave, and gave it; the agent then holds no session.
-
-        Raises:
-            InteractionRequired: The person's settings ask for it, and nobody can be asked.
-            LoginRefused: They said no.
-        """
-        from broker.settings import settings
-        from broker.shells import calling_program
-
-        if not settings(self.environ).confirms(profile.tags):
-            return False
-        if not self.ui.interactive:
-            raise InteractionRequired(
-                f"your settings ask before the session of {profile.name} is handed out",
-                hint=f"`awslogin login {profile.name}` on a terminal; the setting: `agent_confirm`",
-            )
-        if not self.ui.confirm(f"Hand out the session of {profile.name} to {calling_program()}?"):
-            raise LoginRefused(f"the session of {profile.name} was not handed out: you said no")
-        self.broker.agent.hold_nothing()
-        return True
 
     @contextlib.contextmanager
     def naming(self, profile: str) -> Iterator[None]:

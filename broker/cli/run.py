@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem
 from broker import child, shells
 from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
+from broker.cli.confirming import is_confirmed
 from broker.cli.login_options import login_options
 from broker.cli.narrowing import Narrowing, narrowing_options, served_for
 from broker.environment import for_child, for_served_child
@@ -135,7 +136,7 @@ def exec_(
     chosen = app.profile(profile, duration)
     chosen = narrowing.of(app, chosen, served_for=served_for(duration) if server else None)
     with app.naming(chosen.name):
-        app.is_confirmed(chosen)
+        is_confirmed(app, chosen)
         session = _own_keys(app, chosen) if no_session else app.login.session(chosen, requirements)
     app.broker.events.note(
         "exec",
@@ -166,7 +167,7 @@ def shell(
     """Open a sub-shell with the session; its prompt says which, `exit` leaves it."""
     chosen = narrowing.of(app, app.profile(profile, duration))
     with app.naming(chosen.name):
-        app.is_confirmed(chosen)
+        is_confirmed(app, chosen)
         session = app.login.session(chosen, requirements)
     narrowed = "narrowed " if session.narrowed else ""
     app.note(f"a shell with the {narrowed}session of {chosen.name}; `exit` leaves it")

@@ -14,6 +14,7 @@ import click
 
 from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
+from broker.cli.confirming import is_confirmed
 from broker.cli.login_options import Duration, login_options
 from broker.cli.narrowing import Narrowing, narrowing_options, served_for
 from broker.errors import AwsLoginError, UsageError
@@ -85,7 +86,7 @@ def _sessions(
 
     for profile in profiles:
         with app.naming(profile.name):
-            app.is_confirmed(profile)
+            is_confirmed(app, profile)
     found: dict[str, FreshSession] = {}
     outcomes = app.login.sessions(profiles, requirements)
     for profile in profiles:

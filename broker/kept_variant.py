@@ -1,0 +1,123 @@
+"""The ways in which a profile's session was asked for last, sealed beside it, for want of an agent.
+
+Each is what the agent knows as a variant (`broker.agent.variant`): the files that were read, with
+their fingerprints, the variables that were looked at, and the session's id. As long as all are as
+they were, a fresh session is handed out without YAML, the config's models and the command line's
+library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from broker import render
+from broker.agent.ancestors import narrowed_above
+from broker.cache import SessionCache
+from broker.credentials import RoleParameters
+from broker.environment import NARROWED
+from broker.errors import AwsLoginError
+from broker.file_fingerprint import file_fingerprint
+from broker.paths import require_own_folders
+from broker.ports.clock import Clock
+from broker.ports.keychain import LazyKeychain
+from broker.ports.ui import Ui
+from broker.seal import SealedFiles, sealed_here
+
+if TYPE_CHECKING:
+    from broker.agent.messages import Declare
+
+KEPT = 4
+"""Ways that are kept of one profile, such as those of two shells with other variables."""
+MIN_TTL = timedelta(minutes=15)
+"""What must be left of a session; `--min-ttl` is the full program's."""
+
+
+def keep(sealed: SealedFiles, variant: Declare, asked: RoleParameters) -> None:
+    """Keep the way in which a command has asked, where sessions are kept.
+
+    Args:
+        sealed: Where.
+        variant: The way.
+        asked: The profile: a person reads more of it than the session tells.
+    """
+    if not (variant.lasting and sealed.outlive_this_process):
+        return
+    name = _name(variant.how, variant.config, variant.profile)
+    vary = {os.fsdecode(key): value for key, value in variant.vary.items()}
+    way = {
+        "session_id": variant.session_id.decode(),
+        "files": {os.fsdecode(path): told.decode() for path, told in variant.validators.items()},
+        "variables": sorted(vary),
+        "values": _digest(sealed, vary),
+        "asked": {key: getattr(asked, key) for key in ("region", "role", "role_arn", "mfa_serial")},
+    }
+    known = _ways(sealed, name)
+    if way not in known:
+        alike = ("variables", "values")
+        others = [one for one in known if any(one[key] != way[key] for key in alike)]
+        sealed.write(name, json.dumps([way, *others][:KEPT]).encode())
+
+
+def answer(
+    place: tuple[str, str], profile: str, output: str, environ: Mapping[str, str] = os.environ
+) -> str | None:
+    """The session of a profile in a format; None where the full program must find it.
+
+    Args:
+        place: How the config is found, and where (`broker.warm.place_of`).
+        profile: Its name.
+        output: The format.
+        environ: The environment.
+    """
+    how, path = place
+    if environ.get(NARROWED) or narrowed_above(os.getppid()):
+        return None
+    try:
+        require_own_folders(environ)
+        keychain = LazyKeychain(Ui(environ, may_ask=False, quiet=True), environ)
+        sealed = sealed_here(environ, keychain)
+        for way in _ways(sealed, _name(how.encode(), os.fsencode(path), profile.encode())):
+            if _is_as_it_was(sealed, way, environ):
+                session = SessionCache(sealed, Clock()).fresh(way["session_id"], MIN_TTL)
+                asked = RoleParameters(**way["asked"])
+                text = render.one(session, output, {}, asked) if session else ""
+                return text if text.isascii() and text else None
+    except (AwsLoginError, OSError, ValueError, KeyError, TypeError):
+        pass  # a locked keychain, or what an older version has kept
+    return None
+
+
+def _is_as_it_was(sealed: SealedFiles, way: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
+    """Whether the files are unchanged, and the variables as they were."""
+    if any(file_fingerprint(path).decode() != told for path, told in way["files"].items()):
+        return False
+    values = {name: environ.get(name) for name in way["variables"]}
+    vary = {name: b"-" if v is None else b"+" + os.fsencode(v) for name, v in values.items()}
+    return hmac.compare_digest(_digest(sealed, vary), way["values"])
+
+
+def _ways(sealed: SealedFiles, name: str) -> list[dict[str, Any]]:
+    content = sealed.read(name)
+    with contextlib.suppress(ValueError):
+        found = json.loads(content or b"[]")
+        return found if isinstance(found, list) else []
+    return []
+
+
+def _digest(sealed: SealedFiles, vary: Mapping[str, bytes]) -> str:
+    """The variables' values as something that tells nothing of them, not even to who guesses."""
+    told = hmac.new(sealed.keyed_hash_key() or b"", digestmod=hashlib.sha256)
+    for name in sorted(vary):
+        told.update(b"%d:%b=%d:%b" % (len(name), os.fsencode(name), len(vary[name]), vary[name]))
+    return told.hexdigest()
+
+
+def _name(*parts: bytes) -> str:
+    return "variant-" + hashlib.sha256(b"\0".join(parts)).hexdigest()[:40]

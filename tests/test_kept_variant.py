@@ -1,0 +1,138 @@
+"""A fresh session without an agent: handed out without YAML and models, and never a changed one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from broker import launch
+from tests.configs import config
+from tests.sandbox import Sandbox
+from tests.support import Home
+
+CONFIG = config("dev", "deploy")
+DEAR = {"yaml", "pydantic", "click", "botocore", "boto3", "requests", "rich"}
+LAUNCH = [sys.executable, "-I", "-S", "-X", "importtime", str(launch.__file__)]
+FORMS = (("creds", "deploy"), ("deploy", "--output", "json"), ("env", "deploy"), ("deploy",))
+
+
+@pytest.fixture
+def team(signed_up: Home, sandbox: Sandbox) -> Home:
+    """Both profiles have a session."""
+    signed_up.config(CONFIG)
+    signed_up.run("add", "dev", "--stdin", stdin=sandbox.bob.json).ok()
+    while not any(signed_up.folder.rglob("variant-*")):  # the config must have some age
+        signed_up.run("deploy").ok()
+    return signed_up
+
+
+def loaded(home: Home, *words: str) -> tuple[set[str], str]:
+    """The libraries that a start loads, and its stdout."""
+    done = subprocess.run(
+        [*LAUNCH, *words], env=home.env(), cwd=home.work, capture_output=True, text=True, check=True
+    )
+    names = re.findall(r"\| +([a-z_0-9]+)$", done.stderr, re.MULTILINE)
+    return set(names), done.stdout
+
+
+@pytest.mark.parametrize("words", FORMS)
+def test_no_dear_library_is_loaded(team: Home, words: tuple[str, ...]) -> None:
+    names, out = loaded(team, *words)
+    assert not names & DEAR
+    assert re.sub(r"\(.* left\)", "", out) == re.sub(
+        r"\(.* left\)", "", team.run(*words, "--no-input", "--timeout", "9").ok().out
+    )
+
+
+def arn(home: Home, **env: str | None) -> str:
+    found: str = home.run("deploy", "--output", "json", env=env).ok().json["arn"]
+    return found
+
+
+def test_an_edited_role_is_never_the_old_one(team: Home) -> None:
+    assert ":assumed-role/Deploy/" in arn(team)
+    team.config(CONFIG.replace("role/Deploy", "role/ReadOnly"))
+    for _ in range(2):
+        assert ":assumed-role/ReadOnly/" in arn(team)
+    team.config(CONFIG)
+    assert ":assumed-role/Deploy/" in arn(team)
+
+
+def test_an_edited_file_that_is_extended_counts(team: Home) -> None:
+    base = team.folder / "base.yaml"
+    base.write_text(CONFIG)
+    team.config("version: 1\nextends: [base.yaml]\n")
+    for _ in range(3):
+        assert ":assumed-role/Deploy/" in arn(team)
+    base.write_text(CONFIG.replace("role/Deploy", "role/ReadOnly"))
+    assert ":assumed-role/ReadOnly/" in arn(team)
+
+
+def test_withdrawn_trust_counts(team: Home) -> None:
+    (team.work / "awslogin.yaml").write_text(CONFIG)
+    del team.environ["AWSLOGIN_CONFIG"]
+    team.run("config", "trust", "--yes").ok()
+    team.run("deploy").ok()
+    while sum(1 for _ in team.folder.rglob("variant-*")) < 2:
+        team.run("deploy").ok()
+    assert not loaded(team, "creds", "deploy")[0] & DEAR
+    team.run("config", "trust", "--revoke").ok()
+    for words in FORMS:
+        assert team.run(*words).code == 4
+
+
+def test_another_environment_is_another_way(team: Home) -> None:
+    assert team.run("creds", "deploy", env={"AWSLOGIN_PASSPHRASE": "another"}).code != 0
+    assert team.run("creds", "deploy", env={"AWSLOGIN_PASSPHRASE": None}).code == 7
+    assert team.run("creds", "deploy", env={"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1"}).code == 5
+    assert team.run("creds", "deploy", env={"AWSLOGIN_KEYRING": "none"}).code != 0
+    assert not loaded(team, "creds", "deploy")[0] & DEAR
+
+
+def test_changed_settings_count(team: Home) -> None:
+    (team.folder / "awslogin" / "settings.yaml").write_text("agent_confirm: {}\nnonsense: 1\n")
+    assert team.run("creds", "deploy").code == 2
+
+
+def test_what_is_logged_out_is_not_served(team: Home, sandbox: Sandbox) -> None:
+    before = len(sandbox.calls("sts", "AssumeRole"))
+    team.run("logout", "deploy").ok()
+    assert team.run("deploy", "--output", "json").ok().json["from_cache"] is False
+    assert len(sandbox.calls("sts", "AssumeRole")) == before + 1
+
+
+def test_a_folder_that_others_may_write_is_refused(team: Home) -> None:
+    (team.folder / "awslogin").chmod(0o777)
+    assert team.run("creds", "deploy").code == 2
+
+
+def kept(home: Home) -> Path:
+    (file,) = home.folder.rglob("variant-*")
+    return file
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(file.read_bytes()[:-1]),
+        lambda file: file.write_bytes(b"\0" * 200),
+        lambda file: file.write_bytes(next(file.parent.glob("session-*")).read_bytes()),
+        lambda file: (file.unlink(), file.symlink_to("/dev/null")),
+    ],
+)
+def test_a_spoiled_record_is_none(team: Home, spoil: Callable[[Path], object]) -> None:
+    spoil(kept(team))
+    assert ":assumed-role/Deploy/" in arn(team)
+
+
+def test_it_tells_nothing_of_the_variables(team: Home, sandbox: Sandbox) -> None:
+    secrets = [*sandbox.secrets(), team.environ["AWSLOGIN_PASSPHRASE"]]
+    assert team.holds_in_plain(secrets) == []
+    assert b"AWSLOGIN" not in kept(team).read_bytes()
+    assert kept(team).stat().st_mode & 0o777 == 0o600
