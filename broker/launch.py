@@ -77,8 +77,11 @@ def _answer_from_disk(words: "list[str]") -> None:
 
         profile, output, config, _, _, _, found = form
         text = answer(warm.place_of(config, found), profile, output)
-        if text is not None:
-            warm.print_and_end(text.encode())
+        try:
+            if text is not None:
+                warm.print_and_end(text.encode())
+        except OSError:  # a full disk: the full program says so
+            pass
 
 
 if __name__ == "__main__":
