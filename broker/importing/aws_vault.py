@@ -55,9 +55,8 @@ def look(here: Here) -> Found:
         found.key_names = keychain.names
     else:
         found.leave_out("aws-vault's keychain", "", keychain.problem)
-    whole = {name: _whole(name, profiles, found) for name in profiles}
-    for name in keychain.names:
-        whole.setdefault(name, _whole(name, profiles, found))
+    inheritance = _Inheritance(profiles, found)
+    whole = {name: inheritance.of(name) for name in dict.fromkeys([*profiles, *keychain.names])}
     asked = _asks_itself(whole)
     with_keys = {*keychain.names} | asked | _likely_users(profiles, whole)
     fragments = _fragments(profiles, whole, with_keys)
@@ -83,27 +82,49 @@ def look(here: Here) -> Found:
     return found
 
 
-def _whole(name: str, profiles: Mapping[str, Section], found: Found) -> Section:
-    """A profile's settings with what it inherits; the nearest wins."""
-    section = dict(profiles.get(name, {}))
-    at, seen = name, {name}
-    while True:
-        here = profiles.get(at, {})
-        include = next((here[key] for key in _INCLUDES if here.get(key)), None)
-        at = include or "default"
-        if at in seen:
-            if include:
-                found.leave_out(name, "include_profile", "the profiles bring each other in")
-            break
-        seen.add(at)
-        for key, value in profiles.get(at, {}).items():
-            if key in INHERITED and not section.get(key):
-                section[key] = value
-        if at == "default" and not include:
-            break
-    if section.get("source_profile") == name:
-        del section["source_profile"]
-    return {key: value for key, value in section.items() if key not in _INCLUDES}
+class _Inheritance:
+    """Profiles with what they inherit; the nearest wins. Each is written out once."""
+
+    def __init__(self, profiles: Mapping[str, Section], found: Found) -> None:
+        self._profiles = profiles
+        self._found = found
+        self._whole: dict[str, Section] = {}
+
+    def of(self, name: str) -> Section:
+        """A profile's settings, without the words that bring others in."""
+        line, circle = self._line(name)
+        if circle:
+            self._found.leave_out(name, "include_profile", "the profiles bring each other in")
+        whole = dict(self._whole.get(line[-1], {}))
+        for at in reversed(line):
+            if at not in self._whole:
+                own = self._profiles.get(at, {})
+                over = {key: value for key, value in own.items() if value or key not in whole}
+                whole = {key: value for key, value in whole.items() if key in INHERITED} | over
+                if not circle:
+                    self._whole[at] = whole
+            else:
+                whole = self._whole[at]
+        given = {key: value for key, value in whole.items() if key not in _INCLUDES}
+        if given.get("source_profile") == name:
+            del given["source_profile"]
+        return given
+
+    def _line(self, name: str) -> tuple[list[str], bool]:
+        """The profile and those that it inherits from, up to one that is written out already.
+
+        The second value tells whether they bring each other in.
+        """
+        line, seen = [name], {name}
+        while line[-1] not in self._whole:
+            here = self._profiles.get(line[-1], {})
+            include = next((here[key] for key in _INCLUDES if here.get(key)), None)
+            following = include or "default"
+            if following in seen:
+                return line, include is not None
+            line.append(following)
+            seen.add(following)
+        return line, False
 
 
 def _asks_itself(whole: dict[str, Section]) -> set[str]:

@@ -36,8 +36,11 @@ def of_profiles(names: Iterable[str]) -> dict[str, str]:
     names = list(names)
     ours = {name: name for name in names if is_ours(name)}
     used = set(ours)
+    further: dict[str, Iterator[str]] = {}  # thousands may be alike by our rule
     for name in names:
         if name not in ours:
-            ours[name] = free(name, "profile", used)
+            first = next(choices(name, "profile"))
+            left = further.setdefault(first, choices(name, "profile"))
+            ours[name] = next(choice for choice in left if choice not in used)
             used.add(ours[name])
     return ours

@@ -34,16 +34,25 @@ def sso(number: int) -> str:
     return (head if number == 0 else "") + f"      {number}: {{Name: n {number}, {roles}}}\n"
 
 
-FILES: dict[str, tuple[str, Callable[[int], str], int]] = {
-    "aws-config": (".aws/config", aws, 3),
-    "aws-vault": (".aws/config", aws, 3),
-    "aws-sso-cli": (".config/aws-sso/config.yaml", sso, 2),
+def alike(number: int) -> str:
+    """Names that are one by our rule, each beside a profile that brings in the one before."""
+    name = f"{number:b}".replace("0", "!").replace("1", "%")
+    include = f"include_profile = b{number - 1}\n" if number else "mfa_serial = GAHT123456\n"
+    role = f"role_arn = arn:aws:iam::{number:012d}:role/X\n"
+    return f"[profile 'a{name}']\n{role}[profile b{number}]\n{include}{role}"
+
+
+FILES: dict[str, tuple[str, str, Callable[[int], str], int]] = {
+    "aws-config": ("aws-config", ".aws/config", aws, 3),
+    "aws-vault": ("aws-vault", ".aws/config", aws, 3),
+    "names alike": ("aws-vault", ".aws/config", alike, 2),
+    "aws-sso-cli": ("aws-sso-cli", ".config/aws-sso/config.yaml", sso, 2),
 }
 
 
-@pytest.mark.parametrize("source", FILES)
-def test_work_grows_with_the_number_of_profiles(machine: Machine, source: str) -> None:
-    path, text, each = FILES[source]
+@pytest.mark.parametrize("case", FILES)
+def test_work_grows_with_the_number_of_profiles(machine: Machine, case: str) -> None:
+    source, path, text, each = FILES[case]
 
     def calls(number: int) -> int:
         machine.write(path, "".join(text(n) for n in range(number)))
