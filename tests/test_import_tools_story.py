@@ -83,6 +83,31 @@ def test_a_second_run_changes_nothing(cli: Home) -> None:
     assert (own(cli).read_bytes(), own(cli).stat().st_mtime_ns) == before
 
 
+def test_what_the_extended_files_have_stays_and_is_used(cli: Home) -> None:
+    """A profile of theirs is kept and told; their sign-in serves the new profiles."""
+    base = (
+        "version: 1\nproviders:\n  keys: {type: static}\n  company: {type: identity-center,"
+        " start_url: 'https://corp.awsapps.com/start', region: eu-west-1}\n"
+        "profiles:\n  dev: {provider: keys}\n"
+    )
+    theirs = cli.config(base, "base.yaml")
+    ours = cli.config("version: 1\nextends: [base.yaml]\n")
+    with (cli.folder / ".aws" / "config").open("a") as file:
+        file.write("[profile ops]\nsso_session = corp\nsso_account_id = 111122223333\n")
+        file.write("sso_role_name = Ops\n")
+    document = cli.run("import", "aws-config", "--output", "json").ok().json
+    assert document["added"] == {"providers": [], "profiles": ["my-prod", "ops"]}
+    assert document["kept"] == ["dev"]
+    assert document["file"] == str(ours)
+    assert theirs.read_text() == base
+    explained = cli.run("explain", "ops", "--output", "json").ok().out
+    assert "https://corp.awsapps.com/start" in explained
+    assert "provider: company" in ours.read_text()
+    again = cli.run("import", "aws-config", "--output", "json").ok().json
+    assert again["added"] == {"providers": [], "profiles": []}
+    assert again["kept"] == ["dev", "my-prod", "ops"]
+
+
 def test_dry_run_prints_the_yaml_and_writes_nothing(cli: Home) -> None:
     done = cli.run("import", "aws-config", "--dry-run").ok()
     assert done.out == ADDED

@@ -107,3 +107,31 @@ def test_import_of_profiles(sandbox: Sandbox, tmp_path: Path) -> None:
         assert left_behind(home) == []
         if done:
             break
+
+
+def test_import_of_two_keys(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Each key is in the file until the keychain holds it."""
+    keys = {"dev": sandbox.bob, "ann": sandbox.ann}
+    words = ("import", "aws-credentials", "--remove", "--yes")
+    text = "".join(
+        f"[{name}]\naws_access_key_id = {key.key_id}\naws_secret_access_key = {key.secret}\n"
+        for name, key in keys.items()
+    )
+    for moment, home in machines(tmp_path, sandbox, 22, 24):
+        home.config(config("dev", ann="provider: keys"))
+        file = home.folder / ".aws" / "credentials"
+        file.parent.mkdir()
+        file.write_text(text)
+        done = run_killed(home, moment, *words)
+        for name, key in keys.items():
+            in_file = key.secret in file.read_text()
+            assert in_file or home.run("whoami", name).code == 0, (moment, name)
+        if done is None:
+            home.run(*words)
+        assert "aws_secret" not in file.read_text()
+        assert [home.run("whoami", name).code for name in keys] == [0, 0]
+        assert left_behind(home) == []
+        assert home.holds_in_plain([key.secret for key in keys.values()]) == []
+        shutil.rmtree(home.folder)
+        if done:
+            break

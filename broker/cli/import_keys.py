@@ -157,7 +157,7 @@ def taken_over(
             hint=f"if the file's are right, `awslogin remove {chosen.name}` first",
         )
     identity = app.broker.aws.caller_identity(Credentials(key_id, secret), chosen.region)
-    if not there:
+    if not there or not app.broker.key_ages.of(holder.name, chosen.name):  # or killed in between
         keep(app, chosen, holder, key_id, secret)
     return {"access_key_id": key_id, "arn": identity["Arn"]}
 
