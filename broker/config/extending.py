@@ -21,6 +21,7 @@ from broker.paths import expanded
 from broker.ports.git import Repositories
 from broker.ports.git_reference import Reference
 from broker.terminal_text import escape_controls
+from broker.warm import leads_by_process
 
 MAX_DEPTH = 10
 MAX_FILES = 50
@@ -204,6 +205,8 @@ def _is_same_kind(before: dict[str, object], entry: object) -> bool:
 
 def _content(path: Path) -> bytes:
     """As much of it as may be; of a pipe or a terminal nothing, as somebody would wait for it."""
+    if leads_by_process(os.path.realpath(path)):
+        raise ConfigError(f"{path} is another file in each process")
     if path.exists() and not path.is_file():
         raise ConfigError(f"{path} is no regular file")
     try:

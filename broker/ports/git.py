@@ -7,12 +7,14 @@ git-config(1) on protocol.allow, git-fetch(1), gitattributes(5).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -104,7 +106,7 @@ class Repositories:
 
         Raises:
             NetworkError: The repository cannot be reached.
-            ConfigError: It holds no such commit.
+            ConfigError: It holds no such commit, or is too large.
         """
         if self.has(reference):
             return
@@ -114,7 +116,8 @@ class Repositories:
         quiet = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
         fetch = ("fetch", *quiet)
         one = (*fetch, "--depth=1", "--", reference.url, reference.revision)
-        if self._git(place, *one, seconds=FETCH_SECONDS, may_fail=True) is None:
+        _sweep(place)
+        if self._git(place, *one, seconds=FETCH_SECONDS, may_fail=True, url=reference.url) is None:
             # Some servers give no commit by its name: then all branches, and it is among them.
             every = (*fetch, "--", reference.url, "+refs/heads/*:refs/heads/*")
             self._git(place, *every, seconds=FETCH_SECONDS, url=reference.url)
@@ -173,12 +176,23 @@ class Repositories:
             ) from None
         if code == 0:
             return out
+        if os.name == "posix" and f"died of signal {signal.SIGXFSZ:d}".encode() in err:
+            most = MAX_PACK_BLOCKS // 2048
+            raise ConfigError(f"{url or words[0]} is larger than it may be: {most} MiB")
         if may_fail:
             return None
         said = one_line(err.decode(errors="replace"), 300)
         raise NetworkError(
             f"git cannot read {url or words[0]}: {said}", hint="check the address and your access"
         )
+
+
+def _sweep(place: Path) -> None:
+    """Remove what fetches left that did not end; one that may still run keeps its files."""
+    for path in place.glob("objects/pack/tmp_*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < time.time() - 2 * FETCH_SECONDS:
+                path.unlink()
 
 
 def _ended(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -164,6 +166,22 @@ def test_a_large_file_is_not_read(repository: Repository, cache: Repositories) -
     cache.fetch(reference(repository.at(commit)))
     with pytest.raises(ConfigError, match="larger than it may be"):
         cache.read(reference(repository.at(commit)))
+
+
+def test_a_large_repository_is_not_fetched(
+    repository: Repository, cache: Repositories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.ports.git.MAX_PACK_BLOCKS", 8)
+    digits = "".join(hashlib.sha256(b"%d" % number).hexdigest() for number in range(2000))
+    commit = repository.commit(team=digits)
+    with pytest.raises(ConfigError, match="larger than it may be"):
+        cache.fetch(reference(repository.at(commit)))
+    left = list((tmp_path / "home").glob("repositories/*/objects/pack/tmp_*"))
+    for path in left:
+        os.utime(path, (0, 0))
+    monkeypatch.undo()
+    cache.fetch(reference(repository.at(commit)))
+    assert not any(path.exists() for path in left)
 
 
 def test_a_repository_of_sha_256_and_a_short_hash_are_told(
