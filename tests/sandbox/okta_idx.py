@@ -43,8 +43,8 @@ class OktaIdx:
     """The page's API.
 
     Knobs: `factors` (by person: keys of authenticators), `apart` (the password has a page of its
-    own), `ways` (by person: names of other ways on, instead of what follows the password),
-    `push_after`, `push_result`, `number`.
+    own), `confirms` (how a phone is reached is asked once more), `ways` (by person: names of other
+    ways on, instead of what follows the password), `push_after`, `push_result`, `number`.
     """
 
     world: World
@@ -53,6 +53,7 @@ class OktaIdx:
     factors: dict[str, list[str]] = field(default_factory=dict)
     ways: dict[str, list[str]] = field(default_factory=dict)
     apart: bool = False
+    confirms: bool = False
     push_after: int = 2
     push_result: str = ""
     number: int | None = None
@@ -96,6 +97,7 @@ class OktaIdx:
             ("identify", "identify"): self._identify,
             ("challenge/answer", "password"): self._password,
             ("challenge", "select"): self._select,
+            ("challenge", "confirm"): self._select,
             ("challenge/answer", "challenge"): self._solve,
             ("authenticators/poll", "poll"): self._poll,
             ("skip", "skip"): self._skip,
@@ -153,7 +155,8 @@ class OktaIdx:
             return "api.validation"
         if now.method == "sms":
             now.sent = self.sent[now.person.name] = f"{secrets.randbelow(10**6):06}"
-        now.step = "poll" if now.method == "push" else "challenge"
+        asks = self.confirms and now.key == "phone_number" and now.step == "select"
+        now.step = "poll" if now.method == "push" else "confirm" if asks else "challenge"
         return ""
 
     def _poll(self, now: Transaction, body: dict[str, Any]) -> str:
@@ -235,17 +238,21 @@ class OktaIdx:
         shown["authenticatorEnrollments"] = {"type": "array", "value": enrolled}
         if now.step == "select":
             return [select]
-        data: dict[str, Any] = {"key": now.key, "type": _DEVICES[now.key][1], "id": "aut"}
-        data |= {"displayName": _DEVICES[now.key][2], "methods": [{"type": now.method}]}
+        if now.step == "confirm":
+            form = self._offer(now)["options"][0]["value"]["form"]
+            data = [{"name": "authenticator", "label": "Phone", "form": form}]
+            return [self._way("authenticator-verification-data", "challenge", data), select]
+        about: dict[str, Any] = {"key": now.key, "type": _DEVICES[now.key][1], "id": "aut"}
+        about |= {"displayName": _DEVICES[now.key][2], "methods": [{"type": now.method}]}
         if now.key == "webauthn":
             challenge = self.site.challenge(now.person.name)
             wish = {"challenge": challenge, "userVerification": self.site.verification}
-            data["contextualData"] = {"challengeData": wish}
+            about["contextualData"] = {"challengeData": wish}
         if now.key == "security_question":
-            data["profile"] = {"questionKey": "cat", "question": "Name of the cat?"}
+            about["profile"] = {"questionKey": "cat", "question": "Name of the cat?"}
         if now.step == "poll" and self.number is not None:
-            data["contextualData"] = {"correctAnswer": self.number}
-        shown["currentAuthenticator"] = _object(data)
+            about["contextualData"] = {"correctAnswer": self.number}
+        shown["currentAuthenticator"] = _object(about)
         if now.step == "poll":
             poll = self._way("challenge-poll", "authenticators/poll")
             return [{**poll, "refresh": 4000}, select]

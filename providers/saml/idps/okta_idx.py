@@ -229,8 +229,14 @@ class Idx:
         if offered and offered[0].kind == PASSWORD:
             self._chosen = None
             return self._post(answer, way, authenticator=offered[0].handle)
-        keys = self._ports.security_keys
-        self._chosen = factors.choose(offered, self._idp.options.mfa, self._ports.ui, keys)
+        keys, before = self._ports.security_keys, self._chosen
+        method = before and before.handle.get("methodType")
+        same = [one for one in offered if method and one.handle.get("methodType") == method]
+        self._chosen = (
+            same[0]
+            if len(same) == 1
+            else factors.choose(offered, self._idp.options.mfa, self._ports.ui, keys)
+        )
         if self._chosen.kind in {"push", "sms", "call", "email"}:
             self._ports.ui.waiting(f"{self._chosen.label}: on its way")
         return self._post(answer, way, authenticator=self._chosen.handle)

@@ -76,9 +76,12 @@ def test_a_wrong_code_is_asked_for_again_of_a_person_alone(sandbox: Sandbox, idx
     assert "locked" in refusal(okta(sandbox, "otto", answers=["1", "2", "3", "4"])).message
 
 
-def test_an_sms(sandbox: Sandbox, idx: OktaIdx) -> None:
-    idx.factors["ann"] = ["phone_number"]
-    sign_in = okta(sandbox, mfa="sms", answers=[])
+@pytest.mark.parametrize("confirms", [False, True])
+@pytest.mark.parametrize("mfa", ["sms", None])
+def test_an_sms(sandbox: Sandbox, idx: OktaIdx, mfa: str | None, *, confirms: bool) -> None:
+    idx.factors["ann"], idx.confirms = ["phone_number"], confirms
+    sign_in = okta(sandbox, mfa=mfa, answers=[])
+    sign_in.ui.choose = lambda *_, **__: 0  # type: ignore[method-assign]
     sign_in.ui.ask = lambda *_, **__: idx.sent["ann"]  # type: ignore[method-assign]
     assert sign_in.login() == ANN
 
