@@ -59,6 +59,7 @@ class Aws:
         *,
         once: bool = False,
         dual_stack: bool | None = None,
+        places: int = 1,
     ) -> Any:
         """A boto3 client.
 
@@ -69,6 +70,7 @@ class Aws:
             once: Never repeat a request: it carries a one-time code, a refresh token, or creates
                 a key.
             dual_stack: Whether its dual-stack host is asked; None leaves it to the environment.
+            places: How many places may have to be asked in one command, which share its time.
         """
         session = self._boto3()
         from botocore import UNSIGNED
@@ -118,7 +120,7 @@ class Aws:
             require_proxy(proxy, address.netloc, self._environ)
             if proxy and address.scheme not in proxies:  # botocore does not know ALL_PROXY
                 client = make(config=config.merge(Config(proxies={address.scheme: proxy})), **keys)
-        client.meta.events.register("before-send", Sender(client, once=once))
+        client.meta.events.register("before-send", Sender(client, once=once, places=places))
         return client
 
     def tell_of(self, endpoint: str) -> None:

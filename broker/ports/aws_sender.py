@@ -25,9 +25,15 @@ class Sender:
     """Sends a client's requests: replies are bounded in time and size, pauses asked for are kept.
 
     botocore has no limit for a whole reply, and its retries do not read `Retry-After`.
+
+    Args:
+        client: The botocore client.
+        once: It repeats nothing.
+        places: How many places may have to be asked in one command, which share its time.
     """
 
-    def __init__(self, client: Any, *, once: bool) -> None:
+    def __init__(self, client: Any, *, once: bool, places: int = 1) -> None:
+        self._deadline, self._in_all = DEADLINE / places, DEADLINE_IN_ALL / places
         self._send = client._endpoint.http_session.send  # noqa: SLF001 - botocore's own way is this
         self._body_starts = b"<" if client.meta.service_model.protocol in XML else b"{"
         self._tries = 1 if once else TRIES
@@ -39,8 +45,8 @@ class Sender:
 
         tries = str(request.headers.get("amz-sdk-request"))
         if "attempt=1;" in tries or not hasattr(self._until, "at"):
-            self._until.at = time.monotonic() + DEADLINE_IN_ALL
-        left = min(self._until.at - time.monotonic(), DEADLINE)
+            self._until.at = time.monotonic() + self._in_all
+        left = min(self._until.at - time.monotonic(), self._deadline)
         if left <= 0:  # no time for one more try: do not begin it
             raise ReadTimeoutError(endpoint_url=request.url, error="time is up")
         try:

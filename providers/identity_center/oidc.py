@@ -150,7 +150,9 @@ class Oidc:
         region, dual_stack = self._place.region, self._place.dual_stack
         key = (region, dual_stack, once)
         if key not in self._clients:
-            made = self._ports.aws.client("sso-oidc", region, once=once, dual_stack=dual_stack)
+            made = self._ports.aws.client(
+                "sso-oidc", region, once=once, dual_stack=dual_stack, places=self._place.among
+            )
             made.meta.events.register("before-parse.sso-oidc.*", _name_the_error)
             self._clients[key] = made
         return self._clients[key]

@@ -12,7 +12,7 @@ from broker.regions import REGION, flaw_in_region, partition_of_region
 from providers.identity_center.start_url import is_aws_own, plain_start_url, region_in
 
 SCOPE = "sso:account:access"
-MOST_REGIONS = 10
+MOST_REGIONS = 4
 _Region = Annotated[str, Field(pattern=f"^({REGION})?$")]
 
 

@@ -25,7 +25,7 @@ class Place:
     Attributes:
         start_url: The portal's address; a company's own until it is known where that leads.
         region: Its Region; empty until a company's own address has told it.
-        is_one_of_several: Whether another Region may serve in its place.
+        among: How many Regions may serve; they share the time of a command.
     """
 
     def __init__(self, options: IdentityCenterOptions, ports: Ports, region: str) -> None:
@@ -34,7 +34,7 @@ class Place:
         self._ports = ports
         self._is_known = False
         self.region = region
-        self.is_one_of_several = len(options.regions) > 1
+        self.among = len(options.regions)
         self.start_url = self._here(options.start_url)
 
     @property
@@ -88,4 +88,4 @@ class Place:
 
     def _here(self, portal: str) -> str:
         """The portal's address in this Region, where each of several has its own."""
-        return in_region(portal, self.region) if self.is_one_of_several else portal
+        return in_region(portal, self.region) if self.among > 1 else portal

@@ -129,7 +129,8 @@ class Portal:
                 self._budget.hold(pause)
             except NetworkError:
                 failed += 1
-                if failed == FAILED_TRIES or clock.monotonic() - start > PATIENCE:
+                late = clock.monotonic() - start > PATIENCE / self._place.among
+                if failed == FAILED_TRIES or late:
                     raise
                 clock.sleep(0.5 * 2**failed)
             else:
@@ -141,7 +142,11 @@ class Portal:
         with self._lock:
             if self._made is None:
                 self._made = self._ports.aws.client(
-                    "sso", self._place.region, once=True, dual_stack=self._place.dual_stack
+                    "sso",
+                    self._place.region,
+                    once=True,
+                    dual_stack=self._place.dual_stack,
+                    places=self._place.among,
                 )
             return self._made
 

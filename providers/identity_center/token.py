@@ -134,7 +134,7 @@ class TokenOfSignIn:
         Raises:
             NetworkError: It would not work with a person either, and another Region may serve.
         """
-        if self._place.is_one_of_several:
+        if self._place.among > 1:
             self._place.find()
             self._oidc.registered("device", anew=True)
         place = self._place.start_url

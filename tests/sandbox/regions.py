@@ -27,7 +27,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.sandbox.identity_center import Oidc, Portal
 from tests.sandbox.keys import rsa_key
-from tests.sandbox.server import Answer, Asked, Fault, Service
+from tests.sandbox.server import FOR_EVER, Answer, Asked, Fault, Service
 
 if TYPE_CHECKING:
     from tests.sandbox import Sandbox
@@ -110,6 +110,12 @@ class TwoRegions:
         for service in self._services:
             if service.name.endswith(f".{region}"):
                 service.fault(Fault(None, Answer(status, "{}")))
+
+    def silence(self, region: str) -> None:
+        """Both services of a Region take what they are sent and never answer."""
+        for service in self._services:
+            if service.name.endswith(f".{region}"):
+                service.fault(Fault(None, hang=FOR_EVER))
 
     def heal(self, region: str) -> None:
         """A Region works again."""

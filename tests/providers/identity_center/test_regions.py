@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -117,6 +118,21 @@ def test_nobody_there_and_no_second_sign_in_names_the_command(
         make(ui=ScriptedUi()).login(STAGE)
     assert "--all-regions" in failed.value.hint
     assert f"{FIRST} cannot be reached" in failed.value.message
+
+
+def test_regions_that_are_silent_share_the_time_of_one(
+    make: Make, regions: TwoRegions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make().sign_in_everywhere()
+    monkeypatch.setattr("broker.ports.aws_sender.DEADLINE", 1.0)
+    monkeypatch.setattr("broker.ports.aws_sender.DEADLINE_IN_ALL", 1.0)
+    monkeypatch.setattr("providers.identity_center.portal.FAILED_TRIES", 1)
+    for region in BOTH:
+        regions.silence(region)
+    start = time.monotonic()
+    with pytest.raises(NetworkError, match=f"{FIRST}.*not answer in time.*{SECOND}.*not answer"):
+        make(ui=ScriptedUi()).login(STAGE)
+    assert time.monotonic() - start >= 0.9  # half a second each, not a whole one
 
 
 def test_a_port_that_is_closed(
@@ -244,7 +260,7 @@ def test_a_dead_region_is_asked_last_for_a_minute(make: Make, regions: TwoRegion
 @pytest.mark.parametrize(
     ("region", "said"),
     [
-        ([], "1 to 10"),
+        ([], "1 to 4"),
         ([FIRST, FIRST], "different"),
         ([FIRST, ""], "different"),
         ([FIRST, 1], "no region"),
@@ -254,7 +270,7 @@ def test_a_dead_region_is_asked_last_for_a_minute(make: Make, regions: TwoRegion
         (["eu-west-1\n"], "no region"),
         ([FIRST, "eu-wset-1"], "there is no region eu-wset-1; did you mean"),
         ([FIRST, "us-gov-west-1"], "one partition"),
-        ([f"eu-west-{n}" for n in range(11)], "1 to 10"),
+        ([f"eu-west-{n}" for n in range(1, 6)], "1 to 4"),
     ],
 )
 def test_lists_that_are_none(region: object, said: str) -> None:
