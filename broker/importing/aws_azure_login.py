@@ -63,7 +63,9 @@ def _from_environment(here: Here) -> Section:
 def _translate(name: str, given: Section, found: Found) -> None:
     tenant, app = given.get("azure_tenant_id"), given.get("azure_app_id_uri")
     if not (tenant and app):
-        found.leave_out(name, "azure_tenant_id", "without `azure_tenant_id` or `azure_app_id_uri`")
+        missing = "azure_app_id_uri" if tenant else "azure_tenant_id"
+        reason = f"there is no `{missing}`: nobody can sign in without it"
+        found.leave_out(name, "azure_tenant_id", reason)
         return
     username = given.get("azure_default_username")
     provider = found.provider(

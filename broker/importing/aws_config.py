@@ -15,6 +15,11 @@ from broker.importing.ini import Section
 from broker.importing.reading import Here, text_of
 
 _KEYS = ("aws_access_key_id", "aws_secret_access_key")
+_KINDS = (["profile"], ["sso-session"], ["services"], ["plugins"], ["preview"])
+_SIGN_IN = frozenset(
+    {*_KEYS, "role_arn", "source_profile", "credential_process", "web_identity_token_file"}
+    | {"sso_session", "sso_start_url", "sso_account_id", "login_session"}
+)
 
 
 def look(here: Here) -> Found:
@@ -41,6 +46,7 @@ def _config(path: Path, found: Found) -> tuple[dict[str, Section], dict[str, Sec
         return {}, {}
     found.files.append(path)
     sections = ini.as_botocore_reads(text, path)
+    name_unread(sections, found)
     return by_kind(sections, "profile"), by_kind(sections, "sso-session")
 
 
@@ -57,3 +63,15 @@ def by_kind(sections: dict[str, Section], kind: str) -> dict[str, Section]:
     """The profiles, or the sessions, of a file's sections."""
     named = ((ini.aws_name(section, kind), given) for section, given in sections.items())
     return {name: given for name, given in named if name}
+
+
+def name_unread(sections: dict[str, Section], found: Found) -> None:
+    """Tell of sections that look like profiles and have a head that no SDK reads as one's."""
+    for section, given in sections.items():
+        words = section.split()
+        if words[:1] == ["profile"] and ini.aws_name(section, "profile") is None:
+            reason = 'a name with a space stands in quotes: `[profile "a b"]`'
+            found.leave_out(section, "", f"the AWS SDKs read no profile there: {reason}")
+        elif words[:1] not in _KINDS and section != "default" and _SIGN_IN & given.keys():
+            reason = f"in this file a profile is `[profile {section}]`"
+            found.leave_out(section, "", f"the AWS SDKs read no profile there: {reason}")

@@ -168,7 +168,8 @@ def _instance(
     url, region = session.get("sso_start_url"), session.get("sso_region")
     if not (url and region):
         missing = "sso_region" if url else "sso_start_url"
-        found.leave_out(told, missing, f"there is no `{missing}`: nobody can sign in without it")
+        reason = f"there is no `{missing}`: nobody can sign in without it"
+        found.leave_out(told, "sso_start_url", reason)
         return None
     scopes = values.words(session.get("sso_registration_scopes"))
     options = {

@@ -15,7 +15,7 @@ from broker.importing import ini
 from broker.importing.aws_config import by_kind
 from broker.importing.aws_profiles import AwsFile, translate
 from broker.importing.found import Found
-from broker.importing.ini import Section
+from broker.importing.ini import Section, aws_name
 from broker.importing.reading import Here, text_of
 from broker.ports import go_keyring
 
@@ -42,6 +42,9 @@ def look(here: Here) -> Found:
     found = Found()
     sections = {} if text is None else ini.as_go_reads(text, path)
     profiles, sessions = by_kind(sections, "profile"), by_kind(sections, "sso-session")
+    for section, given in sections.items():  # aws-vault takes names with spaces without quotes
+        if section.startswith("profile ") and aws_name(section, "profile") is None:
+            profiles.setdefault(section.removeprefix("profile ").strip(), given)
     keychain = go_keyring.names(here.environ)
     if text is not None:
         found.files.append(path)

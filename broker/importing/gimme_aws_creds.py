@@ -51,7 +51,9 @@ def look(here: Here) -> Found:
     for name in sections:
         whole = _whole(name, sections, found)
         is_base = name in bases and not sections[name].get("aws_rolename")
-        if not (is_base and _is_part(whole)):
+        if is_base and _is_part(whole):
+            found.leave_out(name, "", "settings that others inherit: written out in those")
+        else:
             _translate(name, whole, found, here)
     return found
 

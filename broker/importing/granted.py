@@ -13,7 +13,7 @@ from typing import Any
 
 from broker import aws_files
 from broker.importing import go_template, ini, values, yaml_text
-from broker.importing.aws_config import by_kind
+from broker.importing.aws_config import by_kind, name_unread
 from broker.importing.aws_profiles import AwsFile, translate
 from broker.importing.found import Found
 from broker.importing.ini import Section
@@ -38,6 +38,7 @@ def look(here: Here) -> Found:
     sections = {} if text is None else ini.as_go_reads(text, path)
     if text is not None:
         found.files.append(path)
+    name_unread(sections, found)
     profiles, sessions = by_kind(sections, "profile"), by_kind(sections, "sso-session")
     found.is_in_use = bool(settings) or any(
         key.startswith("granted_") for section in profiles.values() for key in section

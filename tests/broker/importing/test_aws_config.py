@@ -285,3 +285,21 @@ def test_two_sessions_of_one_address_are_two_sign_ins(machine: Machine) -> None:
     taken = machine.take("aws-config", config)
     assert [*taken.providers] == ["mine", "admin"]
     assert [values["provider"] for values in taken.profiles.values()] == ["mine", "admin", "mine"]
+
+
+@pytest.mark.parametrize("source", ["aws-config", "granted", "aws-vault"])
+def test_a_section_that_the_tool_does_not_read_is_named(machine: Machine, source: str) -> None:
+    role = "source_profile = dev\nrole_arn = arn:aws:iam::111122223333:role/X\n"
+    machine.write(
+        ".aws/config",
+        "[profile dev]\ncredential_process = /opt/tool\n"
+        f"[prod]\n{role}[profile two words]\n{role}[plugins]\nrole_arn = x\n",
+    )
+    taken = machine.take(source)
+    if source == "aws-vault":  # it reads names with spaces as they stand
+        assert [*taken.profiles] == ["dev", "two-words"]
+        return
+    assert [*taken.profiles] == ["dev"]
+    assert "[profile prod]" in taken.left_out["prod", ""]
+    assert "quotes" in taken.left_out["profile two words", ""]
+    assert not [source for source, _ in taken.left_out if source == "plugins"]

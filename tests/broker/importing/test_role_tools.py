@@ -137,7 +137,7 @@ def test_a_line_that_asks_aws_vault_itself_is_what_aws_vault_does(machine: Machi
 def test_a_sign_in_without_its_region_names_what_is_missing(machine: Machine) -> None:
     machine.write(".aws/config", "[profile a]\nsso_start_url = https://c.awsapps.com/start\n")
     taken = machine.take("aws-vault")
-    assert "`sso_region`" in taken.left_out["a", "sso_region"]
+    assert "`sso_region`" in taken.left_out["a", "sso_start_url"]
 
 
 def test_where_aws_vaults_keychain_cannot_be_asked_no_profile_is_lost(machine: Machine) -> None:
