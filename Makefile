@@ -41,6 +41,7 @@ kills: $(VENV)
 
 docs: $(VENV)
 	$(BIN)/awslogin config schema > docs/config.schema.json
+	$(BIN)/awslogin config schema --report > docs/report.schema.json
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

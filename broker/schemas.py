@@ -1,7 +1,7 @@
 """JSON schemas of what awslogin prints, as `config schema` publishes them.
 
-Owns the shapes that scripts rely on: every field is required. Of `list`, `status` and errors a
-later release may add fields; a session's change with its `version` alone.
+Owns the shapes that scripts rely on: every field is required. Of `list`, `status`, `report` and
+errors a later release may add fields; a session's change with its `version` alone.
 """
 
 from __future__ import annotations
@@ -85,12 +85,47 @@ _FAILURE = {
     "profile": _nullable(_TEXT),
 }
 
+_COUNT = {"type": "integer", "minimum": 0}
+_SEVERITIES = ["error", "warning", "info"]
+_SOURCE = {
+    "kind": {"enum": ["machine", "credential-report", "cloudtrail", "athena"]},
+    "detail": _TEXT,
+    "from": _nullable(_TIME),
+    "to": _nullable(_TIME),
+    "events": _COUNT,
+    "warnings": {"type": "array", "items": _TEXT},
+}
+_FINDING = {
+    "id": _TEXT,
+    "severity": {"enum": _SEVERITIES},
+    "title": _TEXT,
+    "who": {"type": "string"},
+    "account_id": _nullable({"type": "string"}),
+    "first_seen": _nullable(_TEXT),
+    "last_seen": _nullable(_TEXT),
+    "count": {"type": "integer", "minimum": 1},
+    "evidence": {"type": "string"},
+    "mend": _TEXT,
+    "reference": {"type": "string"},
+}
+_DAY = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
+_SILENCED = _FINDING | {"reason": _TEXT, "until": _DAY}
+_REPORT = {
+    "version": {"const": 1},
+    "generated_at": _TIME,
+    "sources": {"type": "array", "items": _object(_SOURCE, open_ended=True)},
+    "silenced": {"type": "array", "items": _object(_SILENCED, open_ended=True)},
+    "findings": {"type": "array", "items": _object(_FINDING, open_ended=True)},
+    "summary": _object(dict.fromkeys(_SEVERITIES, _COUNT), open_ended=False),
+}
+
 PUBLISHED: dict[str, dict[str, Any]] = {
     "session": _published("session", _object(_SESSION, open_ended=False)),
     "error": _published(
         "error", _object({"error": _object(_FAILURE, open_ended=True)}, open_ended=True)
     ),
     "list": _published("list", {"type": "array", "items": _object(_PROFILE, open_ended=True)}),
+    "report": _published("report", _object(_REPORT, open_ended=True)),
     "status": _published("status", {"type": "array", "items": _object(_CACHED, open_ended=True)}),
 }
 """By the option of `config schema`. Several sessions are an array of `session`."""

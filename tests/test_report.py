@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from broker.report.document import RULES
+from broker.report.finding import Finding
+from broker.schemas import PUBLISHED
 from tests import organization
 from tests.configs import config
 from tests.sandbox import DEV, Sandbox
@@ -28,7 +32,9 @@ def team(signed_up: Home, sandbox: Sandbox) -> Home:
 def reported(home: Home, *words: str, code: int = 0) -> Any:
     done = home.run("report", "--format", "json", *words)
     assert done.code == code, done.out + done.err
-    return json.loads(done.out)
+    document = json.loads(done.out)
+    jsonschema.validate(document, PUBLISHED["report"])
+    return document
 
 
 def of_rules(document: Any, *, source: str) -> set[tuple[str, str]]:
@@ -50,6 +56,14 @@ def test_the_page_of_the_docs_lists_every_rule() -> None:
     for rule in RULES.values():
         facts = (rule.id, rule.severity, rule.source, rule.title, rule.reference or "none")
         assert f"| {' | '.join(facts)} |" in page
+
+
+def test_the_published_schema_is_the_printed_one(home: Home) -> None:
+    printed = home.run("config", "schema", "--report").ok().json
+    file = Path(__file__).parent.parent / "docs/report.schema.json"
+    assert json.loads(file.read_text()) == printed == PUBLISHED["report"]
+    finding = printed["properties"]["findings"]["items"]
+    assert set(finding["required"]) == {field.name for field in fields(Finding)}
 
 
 def test_planted_findings_are_found_and_none_else(team: Home, tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def show(app: App) -> None:
 @click.option("--session", "what", flag_value="session", help="Of a session, `--output json`.")
 @click.option("--error", "what", flag_value="error", help="Of a failure, one line on stderr.")
 @click.option("--list", "what", flag_value="list", help="Of `list --output json`.")
+@click.option("--report", "what", flag_value="report", help="Of `report --format json`.")
 @click.option("--plugins", is_flag=True, help="Of the YAML with other wheels' providers.")
 @click.option("--status", "what", flag_value="status", help="Of `status --output json`.")
 def schema(app: App, *, what: str | None, plugins: bool) -> None:

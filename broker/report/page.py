@@ -15,7 +15,7 @@ _STYLE = """
 :root{color-scheme:light dark;--ink:#16181d;--paper:#fff;--soft:#5a6072;--line:#d5d9e2;
 --k0:#1f5fbf;--k1:#b25000;--k2:#5b7f1c;--k3:#8a2f7f;
 --error:#b3261e;--warning:#8a5300;--info:#1f5fbf}
-@media (prefers-color-scheme:dark){:root{--ink:#eceef2;--paper:#16181d;--soft:#a9b0c0;
+@media screen and (prefers-color-scheme:dark){:root{--ink:#eceef2;--paper:#16181d;--soft:#a9b0c0;
 --line:#3a3f4b;--k0:#7fb0ff;--k1:#ffb168;--k2:#b4dc6a;--k3:#e79bdd;
 --error:#ff8a80;--warning:#ffc266;--info:#7fb0ff}}
 *{box-sizing:border-box}
@@ -23,7 +23,8 @@ body{margin:0 auto;max-width:60rem;padding:1.5rem 1rem 4rem;background:var(--pap
 color:var(--ink);font:1rem/1.55 system-ui,sans-serif}
 h1{font-size:1.75rem;line-height:1.2;margin:0 0 .25rem}
 h2{font-size:1.25rem;margin:2.5rem 0 .5rem}
-h3{font-size:1rem;margin:1.5rem 0 .25rem}
+h3{font-size:1rem;margin:1.75rem 0 .25rem}
+h1,h2,h3,p,li{overflow-wrap:anywhere}
 p,ul{margin:.25rem 0 .75rem}
 .soft{color:var(--soft)}
 .counts{display:flex;flex-wrap:wrap;gap:1.5rem;padding:0;list-style:none;margin:1rem 0}
@@ -32,28 +33,33 @@ p,ul{margin:.25rem 0 .75rem}
 .info b,h3.info{color:var(--info)}
 figure{margin:1.5rem 0;break-inside:avoid}
 figcaption{font-weight:600;margin-bottom:.25rem}
-svg{width:100%;height:auto;border-bottom:1px solid var(--line)}
-svg text{font:13px system-ui,sans-serif;fill:var(--soft)}
+svg{display:block;width:100%;border-bottom:1px solid var(--line)}
+.edges{display:flex;justify-content:space-between}
+figure p{font-size:.9rem}
+.bars{list-style:none;padding:0}.bars li{margin:.5rem 0}.bars svg{border:0;margin-top:.15rem}
+rect.error{fill:var(--error)}rect.warning{fill:var(--warning)}rect.info{fill:var(--info)}
 .k0{fill:var(--k0);background:var(--k0)}.k1{fill:var(--k1);background:var(--k1)}
 .k2{fill:var(--k2);background:var(--k2)}.k3{fill:var(--k3);background:var(--k3)}
 .legend{display:flex;flex-wrap:wrap;gap:1rem;padding:0;list-style:none}
 .legend span{display:inline-block;width:.8em;height:.8em;margin-right:.4em}
-.wide{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:.9rem}
+table{border-collapse:collapse;width:100%;font-size:.9rem;table-layout:fixed}
+th:nth-child(1){width:20%}th:nth-child(2){width:8.5rem}th:nth-child(4){width:12.5rem}
+th:nth-child(5){width:30%}
 th,td{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);
 vertical-align:top;overflow-wrap:anywhere}
-code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}
-@media print{:root{--ink:#000;--paper:#fff}body{max-width:none;padding:0}h3{break-after:avoid}}
+code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere;user-select:all}
+@media (max-width:45rem){thead{display:none}table,tbody,tr,td{display:block}
+tr{border-bottom:1px solid var(--line);padding:.5rem 0}
+td{border:0;padding:.1rem 0}td:empty{display:none}
+td::before{content:attr(data-of) ": ";color:var(--soft)}}
+@media print{:root{color-scheme:light;--ink:#000;--paper:#fff}body{max-width:none;padding:0}
+h2,h3,h3+p{break-after:avoid}tr{break-inside:avoid}*{print-color-adjust:exact}}
 """
 
 
-_HEAD = "".join(
-    [
-        "<thead><tr>",
-        *(f'<th scope="col">{name}</th>' for name in ("Who", "Account", "Seen", "Last", "Mend")),
-        "</tr></thead>",
-    ]
-)
+NAMES = {"error": "errors", "warning": "warnings", "info": "hints"}
+_COLUMNS = ("Who", "Account", "Seen", "Last", "Mend")
+_HEAD = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
 
 
 def as_html(report: Report) -> str:
@@ -73,7 +79,7 @@ def as_html(report: Report) -> str:
 
 def _counts(report: Report) -> str:
     items = "".join(
-        f'<li class="{severity}"><b>{count}</b>{severity}</li>'
+        f'<li class="{severity}"><b>{count}</b>{NAMES[severity]}</li>'
         for severity, count in report.summary.items()
     )
     return f'<ul class="counts">{items}</ul>\n'
@@ -90,7 +96,9 @@ def _pictures(report: Report) -> str:
         uses[str(row["day"])][str(row["kind"])] = int(row["count"])
     keys = {str(row["who"]): int(row["count"]) for row in data.get("long_term_keys", [])}
     ages = {str(row["who"]): int(row["count"]) for row in data.get("key_ages", [])}
+    severities = {NAMES[one]: count for one, count in report.summary.items() if count}
     drawn = [
+        by_name("Findings by severity", severities, "", {NAMES[one]: one for one in ORDER}),
         by_day("Sign-ins a day, by kind", days, kinds),
         by_day(
             "Calls by federated sessions and by long-term keys",
@@ -120,14 +128,16 @@ def _findings(report: Report) -> Iterator[str]:
             known = f" Also known as {escape(rule.reference)}." if rule.reference else ""
             yield f'<p class="soft">{escape(rule.why)}{known}</p>\n'
             rows = "".join(map(_row, findings))
-            yield f'<div class="wide"><table>{_HEAD}<tbody>{rows}</tbody></table></div>\n'
+            yield f"<table><thead><tr>{_HEAD}</tr></thead><tbody>{rows}</tbody></table>\n"
 
 
 def _row(finding: Finding) -> str:
     seen = finding.evidence + (f" ({finding.count} times)" if finding.count > 1 else "")
-    cells = (finding.who, finding.account_id or "", seen, finding.last_seen or "")
-    shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f"<tr>{shown}<td><code>{escape(finding.mend)}</code></td></tr>"
+    mend = f"<code>{escape(finding.mend)}</code>"
+    texts = (finding.who, finding.account_id or "", seen, finding.last_seen or "")
+    cells = zip(_COLUMNS, [*map(escape, texts), mend], strict=True)
+    row = "".join(f'<td data-of="{name}">{cell}</td>' for name, cell in cells)
+    return f"<tr>{row}</tr>"
 
 
 def _rest(report: Report) -> Iterator[str]:

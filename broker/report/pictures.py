@@ -2,65 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from html import escape
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 640, 220, 8, 24
-BAR_HEIGHT = 26
+WIDTH, HEIGHT, WIDEST = 640, 180, 40
+BAR_HEIGHT = 14
 NAMES_SHOWN = 15
+MOST_DAYS = 400
 
 
 def by_day(title: str, days: Mapping[str, Mapping[str, int]], kinds: Sequence[str]) -> str:
     """Stacked bars, one a day; `kinds` are the classes `k0`, `k1`, … of the style sheet."""
     if not days:
         return ""
+    shown = _without_gaps(days)
     most = max(sum(of_day.values()) for of_day in days.values()) or 1
-    step = (WIDTH - LEFT) / len(days)
+    step = min(WIDTH / len(shown), WIDEST)
     parts = []
-    for number, (day, of_day) in enumerate(sorted(days.items())):
-        top = float(HEIGHT - BOTTOM)
+    for number, day in enumerate(shown):
+        of_day = days.get(day, {})
+        top = float(HEIGHT)
         for place, kind in enumerate(kinds):
-            height = of_day.get(kind, 0) / most * (HEIGHT - BOTTOM - 10)
+            height = of_day.get(kind, 0) / most * HEIGHT
             top -= height
             if height:
                 parts.append(
-                    f'<rect class="k{place}" x="{LEFT + number * step:.1f}" y="{top:.1f}"'
-                    f' width="{max(step - 2, 1):.1f}" height="{height:.1f}">'
+                    f'<rect class="k{place}" x="{number * step:.1f}" y="{top:.1f}"'
+                    f' width="{max(step - 1.5, 1):.1f}" height="{height:.1f}">'
                     f"<title>{escape(day)}: {of_day[kind]} {escape(kind)}</title></rect>"
                 )
-    first, last = min(days), max(days)
-    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 6}">{escape(first)}</text>')
-    if last != first:
-        parts.append(f'<text x="{WIDTH}" y="{HEIGHT - 6}" text-anchor="end">{escape(last)}</text>')
+    first, last = shown[0], shown[-1]
+    words = f"{title}: {first} to {last}, at most {most} a day"
+    edges = escape(first) if first == last else f"{escape(first)}</span><span>{escape(last)}"
     legend = "".join(
         f'<li><span class="k{place}"></span>{escape(kind)}</li>' for place, kind in enumerate(kinds)
     )
-    words = f"{title}: {first} to {last}, at most {most} a day"
-    return _figure(title, words, HEIGHT, parts, f'<ul class="legend">{legend}</ul>')
+    return _figure(
+        title,
+        f'<p class="soft">At most {most} a day</p>{_svg(words, HEIGHT, parts)}'
+        f'<p class="soft edges"><span>{edges}</span></p><ul class="legend">{legend}</ul>',
+    )
 
 
-def by_name(title: str, counts: Mapping[str, int], unit: str) -> str:
-    """Bars, one a name, the longest first."""
-    shown = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:NAMES_SHOWN]
+def by_name(
+    title: str, counts: Mapping[str, int], unit: str, kinds: Mapping[str, str] | None = None
+) -> str:
+    """Bars, one a name, the longest first; `kinds` are their classes, `k0` without."""
+    shown = sorted(counts.items(), key=lambda item: -item[1])[:NAMES_SHOWN]
     if not shown:
         return ""
     most = max(count for _, count in shown) or 1
-    parts = []
-    for number, (name, count) in enumerate(shown):
-        top = number * BAR_HEIGHT * 2
-        width = max(count / most * (WIDTH - LEFT), 2)
-        parts.append(f'<text x="{LEFT}" y="{top + 16}">{escape(name[:70])}: {count} {unit}</text>')
-        parts.append(
-            f'<rect class="k0" x="{LEFT}" y="{top + 22}" width="{width:.1f}"'
-            f' height="{BAR_HEIGHT}"/>'
-        )
-    words = f"{title}: " + ", ".join(f"{name} {count} {unit}" for name, count in shown[:5])
-    return _figure(title, words, len(shown) * BAR_HEIGHT * 2 + 4, parts)
+    rows = []
+    for name, count in shown:
+        kind = (kinds or {}).get(name, "k0")
+        width = max(count / most * WIDTH, 2)
+        bar = f'<rect class="{kind}" width="{width:.1f}" height="{BAR_HEIGHT}"/>'
+        words = f"{name}: {count} {unit}".rstrip()
+        rows.append(f"<li>{escape(words)}{_svg(words, BAR_HEIGHT, [bar])}</li>")
+    return _figure(title, f'<ul class="bars">{"".join(rows)}</ul>')
 
 
-def _figure(title: str, words: str, height: float, parts: Sequence[str], below: str = "") -> str:
+def _without_gaps(days: Iterable[str]) -> list[str]:
+    """Every day from the first to the last, so that the axis is time."""
+    known = sorted(days)
+    try:
+        first, last = date.fromisoformat(known[0]), date.fromisoformat(known[-1])
+    except ValueError:
+        return known
+    length = (last - first).days + 1
+    if length > MOST_DAYS:
+        return known
+    return [(first + timedelta(days=number)).isoformat() for number in range(length)]
+
+
+def _svg(words: str, height: int, parts: Sequence[str]) -> str:
     return (
-        f"<figure><figcaption>{escape(title)}</figcaption>"
-        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(words)}">'
-        f"{''.join(parts)}</svg>{below}</figure>"
+        f'<svg viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none" role="img"'
+        f' aria-label="{escape(words)}" style="height:{height}px">{"".join(parts)}</svg>'
     )
+
+
+def _figure(title: str, inner: str) -> str:
+    return f"<figure><figcaption>{escape(title)}</figcaption>{inner}</figure>"

@@ -202,7 +202,7 @@ PICTURES = {
     "sign_ins": f"SELECT substr(event_time, 1, 10) AS day, {_KIND} AS kind, count(*) AS count"
     " FROM events WHERE error_code IS NULL AND event_name IN ('AssumeRole', 'AssumeRoleWithSAML',"
     " 'AssumeRoleWithWebIdentity', 'ConsoleLogin', 'GetSessionToken', 'GetRoleCredentials')"
-    f" AND {_FROM_OUTSIDE} GROUP BY 1, 2",
+    f" AND (login IS NULL OR login = 'Success') AND {_FROM_OUTSIDE} GROUP BY 1, 2",
     "uses": "SELECT substr(event_time, 1, 10) AS day, CASE WHEN access_key LIKE 'AKIA%'"
     " THEN 'long-term key' ELSE 'federated' END AS kind, count(*) AS count FROM events"
     f" WHERE access_key IS NOT NULL AND {_FROM_OUTSIDE} GROUP BY 1, 2",
