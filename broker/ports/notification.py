@@ -36,5 +36,6 @@ def notify(text: str, environ: Mapping[str, str]) -> bool:
 
 def _words(text: str) -> list[str]:
     if sys.platform == "darwin":
-        return ["osascript", "-e", f'display notification {json.dumps(text)} with title "awslogin"']
+        quoted = json.dumps(text, ensure_ascii=False)  # AppleScript knows \" and \\, not \u
+        return ["osascript", "-e", f'display notification {quoted} with title "awslogin"']
     return ["notify-send", "--app-name=awslogin", "--", "awslogin", text]
