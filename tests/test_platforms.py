@@ -62,7 +62,7 @@ def macos(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def with_console(windows: pytest.MonkeyPatch, console: Console) -> None:
     windows.setattr(ctypes, "windll", types.SimpleNamespace(kernel32=console), raising=False)
     msvcrt = types.SimpleNamespace(get_osfhandle=lambda number: 77 + number)
-    windows.setitem(sys.modules, "msvcrt", msvcrt)  # type: ignore[arg-type]
+    windows.setitem(sys.modules, "msvcrt", msvcrt)
 
 
 def test_a_console_shows_no_password_and_echoes_again_after(windows: pytest.MonkeyPatch) -> None:
