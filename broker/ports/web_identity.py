@@ -76,7 +76,7 @@ def trust_statement(
         audience: Whom they are for.
         subjects: Those that may; `*` stands for anything. Empty for anybody of that audience.
     """
-    role, name = str(request.role_arn), issuer.partition("://")[2].rstrip("/")
+    role, name = str(request.role_arn), issuer.partition("://")[2]  # IAM keeps a final slash
     account = account_of(role)
     provider = f"arn:{partition_of(request.region, role)}:iam::{account}:oidc-provider/{name}"
     condition: dict[str, Any] = {"StringEquals": {f"{name}:aud": audience}}

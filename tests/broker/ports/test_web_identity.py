@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from broker.errors import AwsLoginError, LoginRefused, NetworkError
 from broker.ports.aws import Aws
-from broker.ports.web_identity import PAUSES, credentials_for
+from broker.ports.web_identity import PAUSES, credentials_for, trust_statement
 from broker.provider import Request
 from broker.secret import Secret
 from broker.testing import FakeClock, make_ports
@@ -101,3 +101,14 @@ def test_githubs_two_forms(subject: str, said: str) -> None:
 @pytest.mark.parametrize("subject", ["project_path:a/b:ref_type:branch", "repo:", "repo:a", None])
 def test_subjects_of_others(subject: str | None) -> None:
     assert "GitHub" not in hint("AccessDenied", iss="https://lab.example", sub=subject)
+
+
+def test_a_final_slash_of_an_issuer_is_part_of_its_name() -> None:
+    """As at Auth0: IAM's provider and the keys of conditions keep it, or nothing matches."""
+    statement = trust_statement(ROLE, "https://acme.eu.auth0.com/", "c", ["s"])
+    provider = "arn:aws:iam::111122223333:oidc-provider/acme.eu.auth0.com/"
+    assert statement["Principal"] == {"Federated": provider}
+    assert statement["Condition"] == {
+        "StringEquals": {"acme.eu.auth0.com/:aud": "c"},
+        "StringLike": {"acme.eu.auth0.com/:sub": "s"},
+    }
