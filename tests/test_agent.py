@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -274,6 +275,21 @@ def test_a_stopped_agent_holds_nobody_up(team: Home) -> None:
         team.run("creds", "dev").ok()
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def test_a_stopped_agent_is_ended_by_stop(team: Home) -> None:
+    pid = team.run("agent", "start", "--output", "json").ok().json["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    watched = os.pidfd_open(pid)
+    try:
+        team.changes |= dict.fromkeys(LIMITS, 0.1)
+        assert team.run("agent", "stop").ok().out == "stopped\n"
+        assert select.select([watched], [], [], PATIENCE)[0]
+    finally:
+        os.close(watched)
+    team.changes |= LIMITS
+    assert team.run("agent", "stop").ok().out == "not running\n"
+    assert team.run("agent", "start", "--output", "json").ok().json["pid"] != pid
 
 
 @pytest.mark.parametrize("variable", [{"AWSLOGIN_AGENT": "off"}, {"CI": "true"}])

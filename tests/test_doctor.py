@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -17,6 +19,7 @@ from broker.doctor import Machine, examination, examine, network
 from broker.ports import probes
 from broker.ports.probes import bus_fault, name_fault
 from tests.configs import config
+from tests.patient import LIMITS
 from tests.sandbox import Sandbox
 from tests.support import Home
 
@@ -277,6 +280,20 @@ def test_keys_that_sdks_take_before_our_line(well: Home) -> None:
     (well.folder / ".aws" / "credentials").write_text(f"[dev]\n{keys}")
     one = wrong(findings(well), "setup", "warning", "[dev] holds keys, which SDKs take before")
     assert one["mend"].startswith("take [dev] out of")
+
+
+def test_an_agent_that_hangs_is_ended_with_consent(well: Home) -> None:
+    well.environ.pop("AWSLOGIN_AGENT", None)
+    pid = well.run("agent", "start", "--output", "json").ok().json["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        well.changes |= dict.fromkeys(LIMITS, 0.1)
+        one = wrong(findings(well), "agent", "warning", "does not answer")
+        assert one["mend"] == "awslogin agent stop"
+        assert severities(findings(well, "--fix", "--yes"))["agent"] == "ok"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def test_two_installations(well: Home) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from broker import warm
 from broker.agent import messages
+from broker.agent.frozen import killed
 from broker.errors import ConfigError, UsageError
 from broker.file_fingerprint import file_fingerprint
 from broker.sealing_key import KEY_NAME
@@ -194,7 +195,16 @@ class AgentClient:
         return bool(self._tell([b"lock"]))
 
     def stop(self) -> bool:
-        """End it, and wait until it has; whether there was one."""
+        """End it, and wait until it has; one that hangs is killed. Whether there was one."""
+        found = self._stop()
+        if not found and self._is_silent:
+            _silent.discard(self._folder)
+            warm.agent_is_silent = False
+            return killed(self._folder)
+        return found
+
+    def _stop(self) -> bool:
+        """End one that answers, and wait until it has; whether there was one."""
         found = bool(self._tell([b"stop"]))
         until = time.monotonic() + STOP_WITHIN
         while found and self._tell([b"status"]) and time.monotonic() < until:
@@ -226,7 +236,7 @@ class AgentClient:
         reply = self._tell(fields)
         if not reply and start and self._may_start and not self._is_silent:
             self._may_start = False
-            self.stop()  # one that runs and has not understood us is of another version
+            self._stop()  # one that runs and has not understood us is of another version
             reply = self._tell(fields) if self.start() else []
         return reply
 

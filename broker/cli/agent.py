@@ -48,10 +48,7 @@ def lock(app: App) -> None:
 @command(group=agent)
 def stop(app: App) -> None:
     """End it; what it holds is wiped."""
-    client = AgentClient(app.environ)
-    ran = client.status()["running"]
-    client.stop()
-    _show(app, "stopped" if ran else "not running")
+    _show(app, "stopped" if AgentClient(app.environ).stop() else "not running")
 
 
 def _show(app: App, otherwise: str = "not running") -> None:

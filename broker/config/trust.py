@@ -129,7 +129,11 @@ class Trust:
         except ValueError:
             trusted = None
         if not isinstance(trusted, dict):
-            raise ConfigError("the list of trusted files is damaged", file=str(self.path))
+            raise ConfigError(
+                "the list of trusted files is damaged",
+                file=str(self.path),
+                hint=f"move {self.path} away: `awslogin config trust` begins another",
+            )
         return trusted
 
 
