@@ -543,3 +543,13 @@ def test_a_narrowed_session_nears_its_end_as_any(team: Home, sandbox: Sandbox) -
     lasts = datetime.fromisoformat(first["expires_at"]) - datetime.fromisoformat(first["issued_at"])
     assert 890 <= lasts.total_seconds() <= 901
     assert team.run(*words, "--min-ttl", "1h").ok().json["from_cache"]
+
+
+@pytest.mark.parametrize(
+    "policy", [f'policy_arns: ["{READ_ONLY}"]', f"policy: {json.dumps(ALLOW_KEYS)}"]
+)
+def test_a_policy_that_would_count_for_nothing_spoils_its_profile(home: Home, policy: str) -> None:
+    corp = identity_center("https://corp.awsapps.com/start")
+    home.config(config(providers={"corp": corp}, stage=f"{PROFILES['stage']}, {policy}"))
+    done = home.run("stage")
+    assert (done.code, "Identity Center takes no `policy" in done.err) == (2, True), done.err

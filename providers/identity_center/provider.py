@@ -46,11 +46,13 @@ class IdentityCenter(Provider[IdentityCenterOptions]):
 
     @classmethod
     def check(cls, options: IdentityCenterOptions, request: Request) -> str | None:
-        """A role is named by `account` and `role`."""
+        """A role is named by `account` and `role`; what it may do, by the permission set alone."""
         del options
         if not (request.account and request.role):
             return "Identity Center needs `account` and `role`"
-        return None
+        policy = next((name for name in ("policy", "policy_arns") if getattr(request, name)), None)
+        mend = "take a role with it by a profile with `source`"
+        return f"Identity Center takes no `{policy}`; {mend}" if policy else None
 
     @classmethod
     def cannot_narrow(cls, options: IdentityCenterOptions, request: Request) -> str | None:
