@@ -163,7 +163,9 @@ def test_another_profile_with_the_same_key_is_not_cut_off(team: Home, sandbox: S
     assert waiting["done"] == "waits"
     assert "awslogin migrate twin --to ci" in waiting["why"]
     team.run("migrate", "twin", *TO, "--quiet-days", "0").ok()
-    assert migrate(team)["done"] == "deactivated"
+    steps = [migrate(team)["done"] for _ in range(2)]  # twin's proof may count as a use of the key
+    assert "deactivated" in steps
+    assert not any(sandbox.world.keys[key].active for key in sandbox.user("bob").keys)
 
 
 def test_a_config_that_was_put_back_by_hand(team: Home, sandbox: Sandbox) -> None:
