@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from broker.ports import http
 from tests.preloaded import read_models_once
 from tests.sandbox import Sandbox
-from tests.support import Home, cheap_vault
+from tests.support import PATIENCE, Home, cheap_vault
 
 read_models_once()
 _connect = socket.socket.connect
@@ -30,6 +31,12 @@ def _connect_to_loopback(self: socket.socket, address: Any) -> None:
 def _loopback_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test of this process leaves the machine."""
     monkeypatch.setattr(socket.socket, "connect", _connect_to_loopback)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply of the sandbox may take long on a busy machine."""
+    monkeypatch.setattr(http, "TIMEOUT", (PATIENCE, PATIENCE))
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ def test_a_silent_provider_ends_within_the_contract(team: Home, sandbox: Sandbox
     team.changes["broker.ports.http.DEADLINE"] = 1
     start = time.monotonic()
     assert team.run("prod").code == 5
-    assert time.monotonic() - start < http.TIMEOUT[1]
+    assert time.monotonic() - start < 10  # what one read may take
 
 
 def test_nothing_secret_lies_in_plain(team: Home, sandbox: Sandbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from html import escape
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from providers.saml.forms import Form, Kind
 from providers.saml.page import Page
 from tests.providers.saml.site import PASSWORD_FORM, Site
 from tests.sandbox.server import Answer, html
+from tests.support import PATIENCE
 
 ODD = "my s&cret<\"'ü"
 USER = "<input name=u><input type=password name=p>"
@@ -200,7 +202,9 @@ def test_the_config_that_says_most_counts() -> None:
     assert script.config(text) == {"pgid": "A", "sFT": "x"}
 
 
-def test_a_page_of_many_forms_signs_in(site: Site) -> None:
+def test_a_page_of_many_forms_signs_in(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    bounded = partial(markup.bounded, seconds=PATIENCE)
+    monkeypatch.setattr("providers.saml.page.bounded", bounded)
     row = "<form id=f{} method=post action=/x><select name=lang><option>a<option>b</select></form>"
     site.login()
     site.pages["/"] = "".join(map(row.format, range(1000))) + str(site.pages["/"])
