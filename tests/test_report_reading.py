@@ -5,13 +5,18 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import subprocess
+import sys
 import tracemalloc
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from broker.errors import UsageError
 from broker.report import reading
+from broker.report.making import Making
 from tests import organization
 
 
@@ -86,3 +91,30 @@ def test_a_large_file_is_read_record_by_record(tmp_path: Path) -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 80 << 20
+
+
+def test_without_duckdb_the_install_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    making = Making(None, {"AWSLOGIN_HOME": str(tmp_path), "HOME": str(tmp_path)}, now, 90)
+    making.machine()
+    with pytest.raises(UsageError) as refused:
+        making.cloudtrail([str(tmp_path)], lambda *_: pytest.fail("no bucket is asked for"))
+    assert refused.value.exit_code == 2
+    assert "awslogin[report]" in refused.value.hint
+    assert making.report().sources[0].kind == "machine"
+
+
+def test_a_slow_query_draws_no_bar_on_stdout(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from broker.report.finding import Source;"
+        "from broker.report.trail import Trail\n"
+        "with Trail(Source('cloudtrail', ''), Path(sys.argv[1]), '', '') as trail:\n"
+        "    print(trail.rows(\"SELECT current_setting('enable_progress_bar') AS bar\"))"
+    )  # by `-c`, as an editable install starts: DuckDB takes that for a person at a prompt
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[{'bar': False}]\n"

@@ -71,6 +71,7 @@ class Trail:
         self.folder = self._ending.enter_context(owned_tempdir(self._parent))
         self._connection = duckdb.connect(str(self.folder / "events.duckdb"))
         self._connection.execute("SET memory_limit = '512MB'")
+        self._connection.execute("SET enable_progress_bar = false")  # it would go to stdout
         columns = ", ".join(f"{name} VARCHAR" for name in FIELDS)
         self._connection.execute(f"CREATE TABLE read ({columns})")
         return self
@@ -110,7 +111,8 @@ class Trail:
             )
         self._connection.execute(
             "CREATE VIEW events AS SELECT * REPLACE"
-            " (COALESCE(request_policy, request_policy_name) AS request_policy) FROM read"
+            " (COALESCE(request_policy, request_policy_name) AS request_policy,"
+            " COALESCE(arn, on_behalf_of) AS arn) FROM read"
         )
         ((self._source.events,),) = self._connection.execute("SELECT count(*) FROM read").fetchall()
         self._source.start, self._source.end = self._since, self._until
