@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 
 from broker.cli.main import COMMANDS
+from tests import organization
 from tests.sandbox import Sandbox
 from tests.support import Home
 
@@ -28,7 +30,7 @@ def configs(guide: Path) -> list[str]:
 
 def test_there_is_a_guide_for_each() -> None:
     assert {guide.stem for guide in GUIDES} >= {
-        "github-actions", "gitlab", "jenkins", "kubernetes", "container", "web-identity",
+        "github-actions", "gitlab", "jenkins", "kubernetes", "container", "web-identity", "report",
     }  # fmt: skip
 
 
@@ -63,6 +65,33 @@ TOKENS = {
     "gitlab": lambda token: {"GITLAB_CI": "true", "AWS_OIDC_TOKEN": token},
     "jenkins": lambda token: {"AWS_OIDC_TOKEN": token},
 }
+
+
+def test_the_report_runs_as_both_jobs_say(
+    signed_up: Home, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Each job's own command, with the guide's config: exit 9, and 0 with what it found before."""
+    arn = "arn:aws:iam::111122223333:role/Deploy"
+    sandbox.world.add_role(arn, "arn:aws:iam::111122223333:oidc-provider/ci")
+    text = (DOCS / "ci/report.md").read_text()
+    signed_up.config(*configs(DOCS / "ci/report.md"))
+    organization.written(tmp_path / "bucket", events=10)
+    sandbox.s3.folder = tmp_path / "bucket"
+    token = {"GITLAB_CI": "true", "AWS_OIDC_TOKEN": sandbox.issuer.token(), "CI": "true"}
+    commands = re.findall(r"awslogin (report [^`#]+?baseline[. ][^`#]*?json)\n", text)
+    first, *jobs = [shlex.split(command) for command in commands]
+    assert len(jobs) == 2
+    for words in (first, *jobs):
+        words[words.index("--cloudtrail") + 1] = "s3://trails/AWSLogs/o-org"
+        words[words.index("--days") + 1] = "90"
+    work = signed_up.work
+    (work / "baseline.json").write_text('{"findings": []}')
+    for words in jobs:
+        assert signed_up.run(*words, env=token, cwd=work).code == 9
+    signed_up.run(*first, env=token, cwd=work).ok()
+    for words in jobs:
+        signed_up.run(*words, env=token, cwd=work).ok()
+        assert (work / words[words.index("--out") + 1]).stat().st_size > 1000
 
 
 @pytest.mark.parametrize("guide", ["gitlab", "jenkins", "github-actions", "kubernetes"])

@@ -148,6 +148,8 @@ class Table:
         for name, path in _IDENTITY.items():
             missing = any(part in _NEWER and part not in self.identity for part in path.split("."))
             value = "CAST(NULL AS VARCHAR)" if missing else f"useridentity.{path}"
+            if name == "arn" and "onbehalfof" in self.identity:
+                value = f"COALESCE({value}, useridentity.onbehalfof.userid)"
             columns.append(f"{value} AS {name}")
         for name, (column, path) in _JSON.items():
             value = f"json_extract_scalar({column}, '{path}')"

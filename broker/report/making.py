@@ -14,7 +14,7 @@ from broker.ports.parallel import in_parallel
 from broker.report import credential_report, machine, trail_rules
 from broker.report.document import Report
 from broker.report.finding import Finding, Rule, Source, merged, without_silenced
-from broker.report.people import People
+from broker.report.people import NAMES, People
 
 if TYPE_CHECKING:
     from broker.config import Config, Profile
@@ -199,6 +199,7 @@ class Making:
             "new_since": to_text(self._now - timedelta(days=NEW_DAYS)),
             "regions": ", ".join(f"'{region}'" for region in sorted(regions)) or "''",
         }
+        self._people.learn(rows(NAMES))
         for rule in trail_rules.RULES:
             if rule.id == "no-source-identity" and not (wanted and wanted.require_source_identity):
                 continue
@@ -208,10 +209,9 @@ class Making:
 
     def _found(self, rule: Rule, row: Mapping[str, Any]) -> Finding:
         who = str(row["who"]) if row["who"] else None
-        is_person = who is None or who.startswith("arn:")
         return Finding.of(
             rule,
-            self._people.readable(who) if is_person else str(who),
+            self._people.readable(who),
             row["account_id"],
             profile=self._people.profile_of(who) or "PROFILE",
             evidence=str(row["evidence"] or ""),

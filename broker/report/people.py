@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from broker.config import Profile
 
 _ROLE = re.compile(r"arn:[a-z-]+:sts::([0-9]{12}):assumed-role/([^/]+)/(.+)")
 _USER = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:user/(?:.*/)?([^/]+)")
+_USER_ID = re.compile(r"(?:[0-9a-f]{10}-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Of Identity Center: all that its own events tell of a person."""
 _IDENTITY_CENTER = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
+
+
+NAMES = (
+    "SELECT arn, min(source_identity) AS source_identity, min(on_behalf_of) AS user_id FROM events"
+    " WHERE arn IS NOT NULL AND (source_identity IS NOT NULL OR on_behalf_of IS NOT NULL)"
+    " GROUP BY arn HAVING count(DISTINCT source_identity) < 2 AND count(DISTINCT on_behalf_of) < 2"
+)
+"""A query for what events tell of the person behind a principal, where it is one person."""
 
 
 class People:
@@ -21,6 +32,7 @@ class People:
 
     def __init__(self, profiles: Iterable[Profile]) -> None:
         self._profiles: dict[tuple[str, str], str] = {}
+        self._names: dict[str, str] = {}
         for profile in profiles:
             name = (profile.role_arn or profile.role or "").rpartition("/")[2]
             if profile.account and name:
@@ -35,23 +47,35 @@ class People:
         permission_set = _IDENTITY_CENTER.fullmatch(role)
         return self._profiles.get((account, permission_set[1] if permission_set else role))
 
-    def readable(self, arn: str | None, known: Mapping[str, str] | None = None) -> str:
-        """`ann, by profile prod`, a user's name, `root`; else the ARN itself.
+    def learn(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take names from what `NAMES` finds.
+
+        A SourceIdentity is the person. Identity Center's user id gets its name from a session that
+        it stands behind: Identity Center names sessions after their users.
+        """
+        for row in rows:
+            session = _ROLE.fullmatch(str(row["arn"]))
+            if row["source_identity"]:
+                self._names[str(row["arn"])] = str(row["source_identity"])
+            if row["user_id"] and session and _IDENTITY_CENTER.fullmatch(session[2]):
+                self._names[str(row["user_id"])] = session[3]
+
+    def readable(self, who: str | None) -> str:
+        """`ann, by profile prod`, a user's name, `root`; else what is given.
 
         Args:
-            arn: The principal.
-            known: Persons by ARN, where SourceIdentity or Identity Center names them.
+            who: An ARN, a user id of Identity Center, or what is no principal.
         """
-        if not arn:
+        if not who:
             return "unknown"
-        if arn.endswith(":root"):
+        if who.endswith(":root"):
             return "root"
-        user = _USER.fullmatch(arn)
+        user, session = _USER.fullmatch(who), _ROLE.fullmatch(who)
         if user:
             return user[1]
-        session = _ROLE.fullmatch(arn)
-        if not session:
-            return arn
-        person = (known or {}).get(arn) or session[3]
-        profile = self.profile_of(arn)
-        return f"{person}, by profile {profile}" if profile else f"{person}, as {session[2]}"
+        if session:
+            profile = self.profile_of(who)
+            by = f"by profile {profile}" if profile else f"as {session[2]}"
+            return f"{self._names.get(who, session[3])}, {by}"
+        unnamed = f"Identity Center's user {who}" if _USER_ID.fullmatch(who) else who
+        return self._names.get(who, unnamed)

@@ -1,0 +1,63 @@
+"""Who stands behind a principal: SourceIdentity, Identity Center's user ids, session names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import organization
+from tests.configs import config
+from tests.sandbox import Sandbox
+from tests.support import Home
+
+USER_ID = "906706f2-a0b1-70de-2f4c-1b2c3d4e5f60"
+ROLE = f"arn:aws:sts::{organization.ACCOUNTS[1]}:assumed-role"
+RESERVED = f"{ROLE}/AWSReservedSSO_Admin_0123456789abcdef"
+BY_SSO = {"onBehalfOf": {"userId": USER_ID, "identityStoreArn": "arn:aws:identitystore::1:x"}}
+LOST = {"type": "IdentityCenterUser", "arn": None, "accessKeyId": None, **BY_SSO}
+
+
+def as_source(name: str) -> dict[str, Any]:
+    return {"sessionContext": {"sourceIdentity": name}}
+
+
+@pytest.mark.parametrize(
+    ("identities", "who"),
+    [
+        ([{"arn": f"{ROLE}/Admin/ann"}], "ann, by profile prod"),
+        ([{"arn": f"{RESERVED}/ann@corp"}], "ann@corp, by profile prod"),
+        ([{"arn": f"{ROLE}/Other/ann"}], "ann, as Other"),
+        ([{"arn": f"{ROLE}/Admin/awslogin", **as_source("ben")}], "ben, by profile prod"),
+        ([LOST, {"arn": f"{RESERVED}/ann@corp", **BY_SSO}], "ann@corp"),
+        ([LOST], f"Identity Center's user {USER_ID}"),
+    ],
+)
+def test_a_person(
+    home: Home, sandbox: Sandbox, tmp_path: Path, identities: list[dict[str, Any]], who: str
+) -> None:
+    home.config(config("prod", sandbox=sandbox))
+    first, *others = identities
+    records = [organization.event(identity=first, eventName="AssociateDirectory")]
+    records += [organization.event(identity=other) for other in others]
+    (tmp_path / "trail.json").write_text(json.dumps({"Records": records}))
+    done = home.run("report", "--cloudtrail", str(tmp_path / "trail.json"), "--format", "json")
+    (finding,) = done.ok().json["findings"]
+    assert (finding["id"], finding["who"]) == ("identity-provider-changed", who)
+
+
+def test_a_name_of_two_people_stays_a_name(home: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+    home.config(config("prod", sandbox=sandbox))
+    records = [
+        organization.event(
+            identity={"arn": f"{ROLE}/Admin/shared", **as_source(name)},
+            eventName="AssociateDirectory",
+        )
+        for name in ("ann", "ben")
+    ]
+    (tmp_path / "trail.json").write_text(json.dumps({"Records": records}))
+    done = home.run("report", "--cloudtrail", str(tmp_path / "trail.json"), "--format", "json")
+    (finding,) = done.ok().json["findings"]
+    assert (finding["who"], finding["count"]) == ("shared, by profile prod", 2)
