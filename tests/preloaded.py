@@ -95,17 +95,22 @@ class Forked(subprocess.Popen[AnyStr]):
         self._close_pipe_fds(*details[9:15])  # type: ignore[attr-defined]
 
     def _internal_poll(self, *_: object, **__: object) -> int | None:
-        if self.returncode is None and select.select([self._ended], [], [], 0)[0]:
+        if self.returncode is None and self._has_ended():
             self._try_wait(0)
         return self.returncode
 
     def _try_wait(self, flags: int) -> tuple[int, int]:
-        if flags & os.WNOHANG and not select.select([self._ended], [], [], 0)[0]:
+        if flags & os.WNOHANG and not self._has_ended():
             return 0, 0
         status = self._receive()
         self.returncode = os.waitstatus_to_exitcode(status)
         self._ended.close()
         return self.pid, status
+
+    def _has_ended(self) -> bool:
+        told = select.poll()  # `select` takes no descriptor beyond 1023
+        told.register(self._ended, select.POLLIN)
+        return bool(told.poll(0))
 
     def _receive(self) -> int:
         return int.from_bytes(self._ended.recv(NUMBER, socket.MSG_WAITALL), "big")
