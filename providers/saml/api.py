@@ -42,6 +42,19 @@ def answer(reply: Reply) -> Answer:
     return found
 
 
+def require_not_throttled(reply: Reply) -> None:
+    """Refuse to go on where the provider takes no more tries for now.
+
+    Raises:
+        NetworkError: So it says.
+    """
+    if reply.status == 429:
+        raise NetworkError(
+            f"{urlsplit(reply.url).netloc} answered 429: too many tries",
+            hint="wait a while, then sign in again",
+        )
+
+
 def at(value: Any, *path: str) -> Any:
     """What stands at the end of a path of keys; None where it ends early."""
     for name in path:

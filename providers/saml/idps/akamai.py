@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from broker.errors import ConfigError, LoginRefused, NetworkError
+from broker.errors import ConfigError, LoginRefused
 from broker.ports.http import Reply
 from broker.ports.urls import host_of, joined, origin
 from providers.saml import api, factors
@@ -77,11 +77,7 @@ class Akamai(FormOrBrowser):
             if body is None
             else http.post(address, json=body, headers=headers, only_to=self._site)
         )
-        if reply.status == 429:
-            raise NetworkError(
-                f"{host_of(address)} answered 429: too many tries",
-                hint="wait a while, then sign in again",
-            )
+        api.require_not_throttled(reply)
         return {"status": str(reply.status), **api.answer(reply)}
 
     def _password(self) -> None:

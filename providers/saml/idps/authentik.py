@@ -112,11 +112,7 @@ class _Flow:
 
     def _challenge(self, reply: Reply) -> Answer:
         answer = api.answer(reply)
-        if reply.status == 429:
-            raise NetworkError(
-                f"{urlsplit(reply.url).netloc} answered 429: too many tries",
-                hint="wait a while, then sign in again",
-            )
+        api.require_not_throttled(reply)
         if reply.status >= 400 and not answer.get("component"):
             said = api.words(answer.get("detail"))
             raise needs_browser(

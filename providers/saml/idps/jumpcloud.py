@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from broker.errors import LoginRefused, NetworkError, UnexpectedReply
+from broker.errors import LoginRefused, UnexpectedReply
 from broker.ports.http import Reply
 from broker.ports.urls import joined, origin
 from providers.saml import api, factors, webauthn
@@ -72,11 +72,7 @@ class JumpCloud(FormOrBrowser):
         reply = self._walk.http.post(
             self._at(path), json=body, headers=self._headers(), only_to=self._site
         )
-        if reply.status == 429:
-            raise NetworkError(
-                f"{urlsplit(reply.url).netloc} answered 429: too many tries",
-                hint="wait a while, then sign in again",
-            )
+        api.require_not_throttled(reply)
         return reply
 
     def _headers(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
-from broker.errors import LoginRefused, NetworkError, UnexpectedReply
+from broker.errors import LoginRefused, UnexpectedReply
 from broker.ports.http import Reply
 from broker.ports.ui import Ui
 from broker.ports.urls import host_of, joined, require_origin
@@ -144,11 +144,7 @@ class Idx:
             headers={"Accept": _JSON, "Content-Type": _JSON},
             only_to=self._sites,
         )
-        if reply.status == 429:
-            raise NetworkError(
-                f"{host_of(address)} answered 429: too many tries",
-                hint="wait a while, then sign in again",
-            )
+        api.require_not_throttled(reply)
         after = api.answer(reply)
         return {"stateHandle": answer.get("stateHandle"), **after}
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from broker.errors import LoginRefused, NetworkError, UnexpectedReply
+from broker.errors import LoginRefused, UnexpectedReply
 from broker.ports.http import Reply
 from broker.ports.urls import host_of, joined, origin, without_query
 from broker.ports.webauthn import page_origin
@@ -126,11 +126,7 @@ class _Flow:
             only_to={origin(self._address)},
         )
         answer = api.answer(reply)
-        if reply.status == 429:
-            raise NetworkError(
-                f"{host_of(self._address)} answered 429: too many tries",
-                hint="wait a while, then sign in again",
-            )
+        api.require_not_throttled(reply)
         if reply.status < 400:
             return answer, ""
         details = [api.words(one.get("message")) for one in api.objects(answer.get("details"))]
