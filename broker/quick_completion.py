@@ -34,13 +34,18 @@ def answer(asked: str) -> "str | None":
     before, word = begun
     with open(file(), "rb") as kept:
         known = json.load(kept)[key()]
-    if any(file_fingerprint(path).decode() != was for path, was in known["stamps"].items()):
+    if not holds(known):
         return None
     lines = known["lines"][asked]
     names = [*(() if before else COMMANDS), *known["names"]]
     return "".join(f"{lines.replace('*', name)}\n" for name in names if name.startswith(word)) or (
         "\n"
     )
+
+
+def holds(known: "dict[str, dict[str, str]]") -> bool:
+    """Whether what is kept of a config is as its files are now."""
+    return all(file_fingerprint(path).decode() == was for path, was in known["stamps"].items())
 
 
 def file() -> str:

@@ -129,9 +129,7 @@ def _names(option: str | None) -> list[str]:
         known = _kept().get(key)
     except FileNotFoundError:  # no place for our state
         known = None
-    if known and all(
-        file_fingerprint(file).decode() == was for file, was in known["stamps"].items()
-    ):
+    if known and quick_completion.holds(known):
         names: list[str] = known["names"]
         return names
     from click import shell_completion
