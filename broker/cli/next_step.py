@@ -79,22 +79,21 @@ def kept_of(app: App, profile: Profile) -> Kept:
             step = f"nothing to do: the session is fresh for {left}"
     if not app.config.trusted:
         step = f"`awslogin config trust {app.config.path}`, once you have read it"
-    return Kept(file, in_agent, until, tuple(_steps(broker, profile)), step)
+    return Kept(file, in_agent, until, tuple(_steps(broker, profile, until)), step)
 
 
-def _steps(broker: Broker, profile: Profile) -> list[Step]:
+def _steps(broker: Broker, profile: Profile, until: datetime | None) -> list[Step]:
     """From the sign-in to the profile; what stands behind a fresh session does not run."""
-    steps: list[Step] = []
-    runs = True
-    one: Profile | None = profile
-    while one:
+    steps = [Step(profile.name, _what(broker, profile), until, runs=until is None)]
+    one = profile
+    while one.is_chained and one.source:
+        one = one.source
         try:
             until = _fresh_until(broker, one)
         except AwsLoginError:  # none of its providers can work here, or the keychain is locked
             until = None
-        runs = runs and until is None
+        runs = steps[-1].runs and until is None
         steps.append(Step(one.name, _what(broker, one), until, runs))
-        one = one.source if one.is_chained else None
     return steps[::-1]
 
 
