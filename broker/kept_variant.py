@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from broker import render
 from broker.agent.ancestors import narrowed_above
+from broker.agent.messages import compared
 from broker.cache import SessionCache
 from broker.credentials import RoleParameters
 from broker.environment import NARROWED
@@ -50,12 +51,11 @@ def keep(sealed: SealedFiles, variant: Declare, asked: RoleParameters) -> None:
     if not (variant.lasting and sealed.outlive_this_process):
         return
     name = _name(variant.how, variant.config, variant.profile)
-    vary = {os.fsdecode(key): value for key, value in variant.vary.items()}
     way = {
         "session_id": variant.session_id.decode(),
         "files": {os.fsdecode(path): told.decode() for path, told in variant.validators.items()},
-        "variables": sorted(vary),
-        "values": _digest(sealed, vary),
+        "variables": sorted(map(os.fsdecode, variant.vary)),
+        "values": _digest(sealed, variant.vary),
         "asked": {key: getattr(asked, key) for key in ("region", "role", "role_arn", "mfa_serial")},
     }
     known = _ways(sealed, name)
@@ -98,8 +98,7 @@ def _is_as_it_was(sealed: SealedFiles, way: Mapping[str, Any], environ: Mapping[
     """Whether the files are unchanged, and the variables as they were."""
     if any(file_fingerprint(path).decode() != told for path, told in way["files"].items()):
         return False
-    values = {name: environ.get(name) for name in way["variables"]}
-    vary = {name: b"-" if v is None else b"+" + os.fsencode(v) for name, v in values.items()}
+    vary = compared({name: environ.get(name) for name in way["variables"]})
     return hmac.compare_digest(_digest(sealed, vary), way["values"])
 
 
@@ -111,11 +110,11 @@ def _ways(sealed: SealedFiles, name: str) -> list[dict[str, Any]]:
     return []
 
 
-def _digest(sealed: SealedFiles, vary: Mapping[str, bytes]) -> str:
+def _digest(sealed: SealedFiles, vary: Mapping[bytes, bytes]) -> str:
     """The variables' values as something that tells nothing of them, not even to who guesses."""
     told = hmac.new(sealed.keyed_hash_key() or b"", digestmod=hashlib.sha256)
     for name in sorted(vary):
-        told.update(b"%d:%b=%d:%b" % (len(name), os.fsencode(name), len(vary[name]), vary[name]))
+        told.update(b"%d:%b=%d:%b" % (len(name), name, len(vary[name]), vary[name]))
     return told.hexdigest()
 
 

@@ -4,7 +4,8 @@ Owns their form alone. `get` and its answers are positional bytes, for speed: `b
 `status`, `lock` and `stop` have no values: any version of the agent understands them of any other.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 M = TypeVar("M")
@@ -136,6 +137,14 @@ class Running(NamedTuple):
 
     pid: bytes
     sessions: bytes
+
+
+def compared(values: Mapping[str, str | None]) -> dict[bytes, bytes]:
+    """Variables as `Declare` has them: `+value`, or `-` where it is not set."""
+    return {
+        os.fsencode(name): b"-" if value is None else b"+" + os.fsencode(value)
+        for name, value in values.items()
+    }
 
 
 def encode(message: Any) -> list[bytes]:

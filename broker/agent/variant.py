@@ -6,7 +6,7 @@ import os
 
 from broker import settings
 from broker.agent.client import SHAPING
-from broker.agent.messages import Declare
+from broker.agent.messages import Declare, compared
 from broker.config import Config, Profile
 from broker.file_fingerprint import file_fingerprint, is_trustworthy
 from broker.recording_environ import RecordingEnviron
@@ -40,10 +40,7 @@ def variant_of(
         session_id=session_id.encode(),
         lasting=all(is_trustworthy(told) for told in fingerprints.values()),
         validators={os.fsencode(file): told for file, told in fingerprints.items()},
-        vary={
-            os.fsencode(name): b"-" if value is None else b"+" + os.fsencode(value)
-            for name, value in environ.seen(SHAPING).items()
-        },
+        vary=compared(environ.seen(SHAPING)),
     )
 
 
