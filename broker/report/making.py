@@ -171,7 +171,7 @@ class Making:
                 source.failed = False
                 return found
 
-            ((source.events),) = (int(row["count"]) for row in rows(COUNT))
+            (source.events,) = (int(row["count"]) for row in rows(COUNT))
             self._search(rows)
             if draw:
                 self._draw(rows)

@@ -1,7 +1,7 @@
 """CloudTrail's files as a table of flat events, which the rules search.
 
-Each file is read once, by as many processes as there are processors (`reading`: a JSON reader of
-Python's own is faster here than an engine's, and names what is broken). DuckDB searches the table.
+Each file is read once, by as many processes as there are processors, record by record (`reading`):
+what is broken is named, and the rest is read. DuckDB searches the table.
 """
 
 from __future__ import annotations
