@@ -75,7 +75,7 @@ class Forked(subprocess.Popen[AnyStr]):
         cwd: Path,
         *,
         terminal: str = "",
-        changes: Mapping[str, float],
+        changes: Mapping[str, float | tuple[float, float]],
         **streams: Any,
     ) -> None:
         self._more = {"terminal": terminal, "changes": dict(changes)}

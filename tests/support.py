@@ -90,7 +90,7 @@ class Home:
     def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.work = folder / "work"
-        self.changes: dict[str, float] = dict(patient.LIMITS)
+        self.changes: dict[str, float | tuple[float, float]] = dict(patient.LIMITS)
         """What is other in forks: constants by their full names, `speed`, `killed_at`, and
         `killed_at_step`, which counts requests to AWS too."""
         self.work.mkdir(parents=True, exist_ok=True)

@@ -16,15 +16,11 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509.oid import NameOID
-
+from tests.real.parts import certificate
 from tests.sandbox.identity_center import Oidc, Portal
 from tests.sandbox.keys import rsa_key
 from tests.sandbox.server import FOR_EVER, Answer, Asked, Fault, Service
@@ -165,30 +161,7 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 def _context(path: Path, names: list[str]) -> ssl.SSLContext:
     """A server of these names, whose certificate `path`.crt vouches for itself."""
-    key = rsa_key(path.name)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, path.name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    path.with_suffix(".crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    path.with_suffix(".key").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
+    certificate.write(path.parent, path.name, hosts=names, key=rsa_key(path.name))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path.with_suffix(".crt"), path.with_suffix(".key"))
+    context.load_cert_chain(path.with_suffix(".crt"), path.with_suffix(".pem"))
     return context

@@ -5,6 +5,7 @@ It names the loopback address too, for a server of HTTPS.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -27,9 +28,19 @@ class KeyPair(NamedTuple):
     certificate_pem: str
 
 
-def write(folder: Path, name: str) -> KeyPair:
-    """Make a key pair and write `name`.pem (the key) and `name`.crt into the folder."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def write(
+    folder: Path, name: str, *, hosts: Sequence[str] = (), key: rsa.RSAPrivateKey | None = None
+) -> KeyPair:
+    """Make a key pair and write `name`.pem (the key) and `name`.crt into the folder.
+
+    Args:
+        folder: Where.
+        name: Of whom it is.
+        hosts: That the certificate names, in place of the loopback address.
+        key: One that is there already.
+    """
+    key = key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    named = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     certificate = (
@@ -40,7 +51,7 @@ def write(folder: Path, name: str) -> KeyPair:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=30))
-        .add_extension(_LOOPBACK, critical=False)
+        .add_extension(named if hosts else _LOOPBACK, critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
