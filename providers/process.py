@@ -29,14 +29,18 @@ PATIENCE = 60
 """Seconds; the Go SDK gives a `credential_process` one minute."""
 
 
-def _program(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The command with its program as a bare name on PATH or an absolute path."""
-    program = os.path.expanduser(words[0])  # noqa: PTH111 - a bare name stays one
-    if any("\0" in word for word in words) or not program.strip():
+def _program(command: tuple[str, ...]) -> tuple[str, ...]:
+    """The command, its program checked to be a bare name on PATH or an absolute path.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    program = os.path.expanduser(command[0])  # noqa: PTH111 - a bare name stays one
+    if any("\0" in word for word in command) or not program.strip():
         raise ValueError("a command is a list of words, the program first")
     if re.search(r"[\\/]", program) and not Path(program).is_absolute():
         raise ValueError("the program is an absolute path, or a bare name on PATH")
-    return (program, *words[1:])
+    return (program, *command[1:])
 
 
 class ProcessOptions(ProviderOptions):

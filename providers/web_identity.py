@@ -223,18 +223,18 @@ def _require(text: str, option: str) -> None:
 
 
 def _missing(options: WebIdentityOptions, environ: Mapping[str, str]) -> str | None:
-    """Why the token is not here, or None."""
+    """Why the token is not here, with the mend inside of the CI that it names; None if it is."""
     place = options.token
     if place == "github":
         unset = [name for name in (GITHUB_URL, GITHUB_SECRET) if not environ.get(name)]
-        mend = "; the job needs `permissions: {id-token: write}`"
-        told = mend if environ.get("GITHUB_ACTIONS") else ""
-        return f"{unset[0]} is not set{told}" if unset else None
+        needed = "; the job needs `permissions: {id-token: write}`"
+        mend = needed if environ.get("GITHUB_ACTIONS") else ""
+        return f"{unset[0]} is not set{mend}" if unset else None
     if place == "gitlab":
-        mend = f"; the job needs an entry {GITLAB_TOKENS[0]} under `id_tokens`"
-        told = mend if environ.get("GITLAB_CI") else ""
+        needed = f"; the job needs an entry {GITLAB_TOKENS[0]} under `id_tokens`"
+        mend = needed if environ.get("GITLAB_CI") else ""
         here = any(environ.get(name) for name in GITLAB_TOKENS)
-        return None if here else f"{GITLAB_TOKENS[0]} is not set{told}"
+        return None if here else f"{GITLAB_TOKENS[0]} is not set{mend}"
     assert isinstance(place, TokenPlace)
     if place.env:
         return None if environ.get(place.env) else f"{place.env} is not set"

@@ -33,8 +33,8 @@ from broker.secret import Secret
 from providers.aws_login.service import (
     OTHER_DEVICE,
     SAME_DEVICE,
-    Kept,
     SignInOver,
+    StoredSignIn,
     authorize_url,
     base_of,
     create_token,
@@ -89,29 +89,29 @@ class AwsLogin(Provider[AwsLoginOptions]):
     def login(self, request: Request) -> Credentials:
         """Credentials of 15 minutes, of the account and role that the profile pins."""
         with self._lock:
-            kept = self.ports.secrets.recall(_SIGN_IN)
-            if kept:
+            stored = self.ports.secrets.recall(_SIGN_IN)
+            if stored:
                 try:
-                    return self._refreshed(kept, request)
+                    return self._refreshed(stored, request)
                 except SignInOver:
                     self.ports.secrets.forget(_SIGN_IN)
-            return self._signed_in(request, had_one=kept is not None)
+            return self._signed_in(request, had_one=stored is not None)
 
-    def _refreshed(self, kept: Kept, request: Request) -> Credentials:
+    def _refreshed(self, stored: StoredSignIn, request: Request) -> Credentials:
         """New credentials for the refresh token; the token that replaces it is kept first."""
-        _mask(kept)
-        grant = {"grantType": "refresh_token", "refreshToken": kept["refreshToken"]}
+        _mask(stored)
+        grant = {"grantType": "refresh_token", "refreshToken": stored["refreshToken"]}
         reply = create_token(
-            self.ports, kept, grant, retry=True
+            self.ports, stored, grant, retry=True
         )  # the same token twice is answered alike
-        told = reply.get("idToken")  # as a rule there is none
-        if told and signed_in_arn(told, self.ports.clock.now()) != kept["arn"]:
+        id_token = reply.get("idToken")  # as a rule there is none
+        if id_token and signed_in_arn(id_token, self.ports.clock.now()) != stored["arn"]:
             raise UnexpectedReply(
                 "the console's sign-in was refreshed with somebody else's token",
                 hint=f"`awslogin logout {request.profile}`, then sign in again",
             )
-        got = self._credentials(reply, kept["arn"])
-        self._keep({**kept, "refreshToken": reply["refreshToken"]})
+        got = self._credentials(reply, stored["arn"])
+        self._keep({**stored, "refreshToken": reply["refreshToken"]})
         return got
 
     def _signed_in(self, request: Request, *, had_one: bool) -> Credentials:
@@ -128,20 +128,20 @@ class AwsLogin(Provider[AwsLoginOptions]):
         base = base_of(self.options.region or request.region, self.ports)
         client = SAME_DEVICE if by_browser else OTHER_DEVICE
         returned = self._by_browser(base) if by_browser else self._by_code(base)
-        kept: Kept = {"key": new_key().reveal(), "clientId": client, "base": base}
+        sign_in: StoredSignIn = {"key": new_key().reveal(), "clientId": client, "base": base}
         grant = {
             "grantType": "authorization_code",
             "code": returned.code.reveal(),
             "codeVerifier": returned.verifier.reveal(),
             "redirectUri": returned.redirect_uri,
         }
-        reply = create_token(self.ports, kept, grant)
+        reply = create_token(self.ports, sign_in, grant)
         arn = signed_in_arn(reply.get("idToken"), self.ports.clock.now())
         refused = _another(arn, request)
         if refused:
             raise refused
         got = self._credentials(reply, arn)
-        self._keep({**kept, "arn": arn, "refreshToken": reply["refreshToken"]})
+        self._keep({**sign_in, "arn": arn, "refreshToken": reply["refreshToken"]})
         return got
 
     def _by_browser(self, base: str) -> Returned:
@@ -190,8 +190,8 @@ class AwsLogin(Provider[AwsLoginOptions]):
             account_id=account_of(arn),
         )
 
-    def _keep(self, kept: Kept) -> None:
-        self.ports.secrets.remember(_SIGN_IN, kept, until=self.ports.clock.now() + LIFE)
+    def _keep(self, sign_in: StoredSignIn) -> None:
+        self.ports.secrets.remember(_SIGN_IN, sign_in, until=self.ports.clock.now() + LIFE)
 
 
 def _another(arn: str, request: Request) -> RoleRefused | None:
@@ -219,7 +219,7 @@ def _another(arn: str, request: Request) -> RoleRefused | None:
     return None
 
 
-def _mask(kept: Kept) -> None:
-    """What was kept is never shown."""
+def _mask(sign_in: StoredSignIn) -> None:
+    """Have the sign-in's secrets masked wherever they would be shown."""
     for name in ("key", "refreshToken"):
-        Secret(kept[name])
+        Secret(sign_in[name])

@@ -37,7 +37,7 @@ LEEWAY_SECONDS = 300
 POLICY = "SignInLocalDevelopmentAccess"
 _OVER = {"TOKEN_EXPIRED", "AUTHCODE_EXPIRED", "USER_CREDENTIALS_CHANGED", "invalid_grant"}
 
-Kept = dict[str, Any]
+StoredSignIn = dict[str, Any]
 """A sign-in: `key` (PEM), `clientId`, `base`, and what is sealed with it: `refreshToken`, `arn`."""
 
 
@@ -59,17 +59,17 @@ def base_of(region: str, ports: Ports) -> str:
 
 
 def create_token(
-    ports: Ports, kept: Kept, grant: Mapping[str, str], *, retry: bool = False
+    ports: Ports, sign_in: StoredSignIn, grant: Mapping[str, str], *, retry: bool = False
 ) -> dict[str, Any]:
     """CreateOAuth2Token: `accessToken`, `expiresIn`, `refreshToken`, at first `idToken`."""
-    address = f"{kept['base']}/v1/token"
-    body = {"clientId": kept["clientId"], **grant}
+    address = f"{sign_in['base']}/v1/token"
+    body = {"clientId": sign_in["clientId"], **grant}
     nonce = ""
     for _ in range(2):
         reply = ports.http.session().post(
             address,
             json=body,
-            headers={"DPoP": _proof_of_key(kept["key"], address, nonce, ports)},
+            headers={"DPoP": _proof_of_key(sign_in["key"], address, nonce, ports)},
             only_to={origin(address)},
             follow=False,
             retry=retry,

@@ -62,15 +62,15 @@ class Oidc:
 
         Args:
             flow: `pkce` or `device`; each has a registration of its own.
-            anew: Register whatever is kept.
+            anew: Register even where an earlier registration still holds.
         """
-        kept = self._ports.secrets.recall(f"registration-{flow}")
+        stored = self._ports.secrets.recall(f"registration-{flow}")
         now = self._ports.clock.now()
         portal = self._place.start_url
-        if kept and not anew and from_text(kept["expiresAt"]) - now > REGISTRATION_LEFT:
-            Secret(kept["clientSecret"])
-            if kept.get("startUrl", portal) == portal:
-                return kept
+        if stored and not anew and from_text(stored["expiresAt"]) - now > REGISTRATION_LEFT:
+            Secret(stored["clientSecret"])
+            if stored.get("startUrl", portal) == portal:
+                return stored
         arguments: dict[str, Any] = {"clientName": _client_name(), "clientType": "public"}
         if flow == "pkce":
             arguments["grantTypes"] = ["authorization_code", "refresh_token"]
@@ -167,18 +167,18 @@ class Oidc:
                 try:
                     reply: dict[str, Any] = getattr(client, method)(**arguments)
                 except ClientError as error:
-                    told = self._told(operation, error)
-                    if told:
-                        raise told from error
+                    failure = self._failure_of(operation, error)
+                    if failure:
+                        raise failure from error
                     raise
         except NetworkError as error:
             error.hint += f"; is `region: {self._place.region}` of {self._name} right?"
             raise
         return reply
 
-    def _told(self, operation: str, error: Any) -> Exception | None:
-        """What an error of this service means; None where AWS's own words say it best."""
-        code, said = error_code(error), _said(error)
+    def _failure_of(self, operation: str, error: Any) -> Exception | None:
+        """What to raise for an error of this service; None leaves it to the AWS port."""
+        code, sentence = error_code(error), _sentence_of(error)
         if code == "AuthorizationPendingException":
             return NotYetError(_WAIT)
         if code == "SlowDownException":
@@ -188,18 +188,18 @@ class Oidc:
             asked = reply.get("HTTPHeaders", {}).get("retry-after", "")
             return NotYetError(_WAIT, slower=_pause(asked), answered=False)
         if code == "AccessDeniedException":
-            return denied(said)
+            return denied(sentence)
         if code == "ExpiredTokenException":
             return GrantOver(
                 "the sign-in's code has expired before it was confirmed", hint="run it again"
             )
         if code == "InvalidGrantException":
-            return GrantOver(f"the sign-in is over{_after(said)}", hint="sign in again")
+            return GrantOver(f"the sign-in is over{_after(sentence)}", hint="sign in again")
         if code in {"InvalidClientException", "UnauthorizedClientException"}:
             self.forget_registrations()
             return UnknownClientError(
                 f"{operation}: Identity Center in {self._place.region} does not know this"
-                f" machine's registration{_after(said)}",
+                f" machine's registration{_after(sentence)}",
                 hint="run it again; if it stays, check `region` of the provider",
             )
         if code == "InvalidScopeException":
@@ -208,32 +208,32 @@ class Oidc:
                 hint=f"check `scopes` of the provider {self._name}",
             )
         if code == "InvalidRequestRegionException":
-            return self._wrong_place(str(error.response.get("region") or ""), said)
+            return self._wrong_place(str(error.response.get("region") or ""), sentence)
         if code == "InvalidRequestException" and operation != "CreateToken":
-            return self._wrong_place("", said)
+            return self._wrong_place("", sentence)
         return None
 
-    def _wrong_place(self, right_region: str, said: str) -> AwsLoginError:
+    def _wrong_place(self, right_region: str, sentence: str) -> AwsLoginError:
         """The instance is not there: the region is wrong, or the start URL is."""
         place = self._place
         right_region = right_region or region_in(place.start_url) or ""
         if right_region and right_region != place.region:
             return ConfigError(
                 f"Identity Center in {place.region} does not hold {place.start_url}:"
-                f" it is in {right_region}{_after(said)}",
+                f" it is in {right_region}{_after(sentence)}",
                 hint=f"set `region: {right_region}` of the provider {self._name}",
             )
         return ConfigError(
-            f"Identity Center in {place.region} does not know {place.start_url}{_after(said)}",
+            f"Identity Center in {place.region} does not know {place.start_url}{_after(sentence)}",
             hint=f"check `start_url` and `region` of the provider {self._name}"
             ": the region is the one Identity Center itself is in",
         )
 
 
-def denied(said: str) -> LoginRefused:
+def denied(sentence: str) -> LoginRefused:
     """The person, or the instance's rules, said no."""
     return LoginRefused(
-        f"the sign-in was denied in the browser{_after(said)}",
+        f"the sign-in was denied in the browser{_after(sentence)}",
         hint="run it again and allow it; if you did, ask who administers Identity Center",
     )
 
@@ -244,14 +244,14 @@ def _client_name() -> str:
     return f"awslogin-{host}"[:64]
 
 
-def _after(said: str) -> str:
-    """The service's own sentence, on one line, behind ours."""
-    words = one_line(said)
-    return f" ({words})" if words else ""
+def _after(sentence: str) -> str:
+    """The service's own sentence on one line, in brackets, to stand behind ours; else empty."""
+    line = one_line(sentence)
+    return f" ({line})" if line else ""
 
 
-def _said(error: Any) -> str:
-    """The service's own sentence."""
+def _sentence_of(error: Any) -> str:
+    """The service's own sentence about an error; empty where it says none."""
     response = error.response
     return str(response.get("error_description") or response.get("Error", {}).get("Message") or "")
 
@@ -287,5 +287,5 @@ def _name_the_error(response_dict: dict[str, Any], **more: Any) -> None:
         name = json.loads(response_dict["body"])["error"]
     except (ValueError, KeyError, TypeError):
         return
-    words = "".join(word.capitalize() for word in str(name).split("_"))
-    headers["x-amzn-errortype"] = f"{words}Exception"
+    camel_case = "".join(word.capitalize() for word in str(name).split("_"))
+    headers["x-amzn-errortype"] = f"{camel_case}Exception"

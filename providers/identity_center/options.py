@@ -65,9 +65,11 @@ class IdentityCenterOptions(ProviderOptions):
 
     @model_validator(mode="after")
     def _fits_several(self) -> IdentityCenterOptions:
-        told = region_in(self.start_url)
-        if told and len(self.regions) > 1 and told not in self.regions:
-            raise ValueError(f"the host of `start_url` tells {told}, which `region` does not list")
+        region = region_in(self.start_url)
+        if region and len(self.regions) > 1 and region not in self.regions:
+            raise ValueError(
+                f"the host of `start_url` tells {region}, which `region` does not list"
+            )
         if self.share_token_cache and len(self.regions) > 1:
             raise ValueError("`share_token_cache` takes one `region`: AWS CLI keeps one token")
         return self

@@ -71,19 +71,19 @@ class Place:
             self.start_url, self._is_known = str(token["startUrl"]), True
 
     def _settle(self, portal: str) -> None:
-        told = region_in(portal) if portal != self._given else None
-        if told and any(self._may_serve) and told not in self._may_serve:
+        region_of_host = region_in(portal) if portal != self._given else None
+        if region_of_host and any(self._may_serve) and region_of_host not in self._may_serve:
             raise ConfigError(
-                f"{self._given} leads to {portal}, which is in {told},"
+                f"{self._given} leads to {portal}, which is in {region_of_host},"
                 f" not in {' or '.join(self._may_serve)}",
-                hint=f"set `region: {told}` of the provider, or leave it out",
+                hint=f"set `region: {region_of_host}` of the provider, or leave it out",
             )
-        if not (self.region or told):
+        if not (self.region or region_of_host):
             raise ConfigError(
                 f"`region` is needed: {portal} does not tell it",
                 hint="set `region` of the provider to the one Identity Center itself is in",
             )
-        self.region = self.region or str(told)
+        self.region = self.region or str(region_of_host)
         self.start_url, self._is_known = self._here(portal), True
 
     def _here(self, portal: str) -> str:

@@ -158,13 +158,13 @@ class Portal:
             try:
                 yield
             except ClientError as error:
-                told = self._told(what, error, refused)
-                if told:
-                    raise told from error
+                failure = self._failure_of(what, error, refused)
+                if failure:
+                    raise failure from error
                 raise
 
-    def _told(self, what: str, error: Any, refused: AwsLoginError | None) -> Exception | None:
-        """What an error of the portal means; None where AWS's own words say it best."""
+    def _failure_of(self, what: str, error: Any, refused: AwsLoginError | None) -> Exception | None:
+        """What to raise for an error of the portal; None leaves it to the AWS port."""
         code = error_code(error)
         reply = error.response.get("ResponseMetadata", {})
         status = reply.get("HTTPStatusCode", 0)

@@ -75,9 +75,9 @@ class Regions:
             except AwsLoginError as error:
                 if not faults:
                     raise
-                told = _retold(error, f"{error.message} ({'; '.join(faults)})")
-                told.hint += f"; {AHEAD}" if isinstance(error, InteractionRequired) else ""
-                raise told from error
+                failure = _reworded(error, f"{error.message} ({'; '.join(faults)})")
+                failure.hint += f"; {AHEAD}" if isinstance(error, InteractionRequired) else ""
+                raise failure from error
             else:
                 self._note_served(center, role)
                 return result
@@ -103,7 +103,7 @@ class Regions:
             try:
                 center.token.get()
             except AwsLoginError as error:
-                failures.append(_retold(error, f"{center.place.region}: {error.message}"))
+                failures.append(_reworded(error, f"{center.place.region}: {error.message}"))
         return failures
 
     def _in_order(self) -> list[Center]:
@@ -144,11 +144,11 @@ def says_unreachable(error: NetworkError) -> bool:
     return not isinstance(error, Throttled | AddressUnreachable)
 
 
-def _retold(error: AwsLoginError, message: str) -> AwsLoginError:
+def _reworded(error: AwsLoginError, message: str) -> AwsLoginError:
     """The same failure in other words; the first may be another thread's, too."""
-    told = copy(error)
-    told.message, told.args = message, (message,)
-    return told
+    reworded = copy(error)
+    reworded.message, reworded.args = message, (message,)
+    return reworded
 
 
 def _center(name: str, options: IdentityCenterOptions, ports: Ports, region: str) -> Center:

@@ -61,7 +61,7 @@ class TokenOfSignIn:
         """
         with self._lock:
             token = self._without_person(instead_of)
-            return token or self._from_person(had_one=self._kept() is not None)
+            return token or self._from_person(had_one=self._stored() is not None)
 
     def anew(self, *, instead_of: str) -> str:
         """A token of a new sign-in: the one that was refused cannot be mended by a refresh.
@@ -73,9 +73,9 @@ class TokenOfSignIn:
             InteractionRequired: A person is needed, and there is none.
         """
         with self._lock:
-            kept = self._kept()
-            if kept and kept["accessToken"] != instead_of:
-                return str(kept["accessToken"])  # another thread's new sign-in
+            stored = self._stored()
+            if stored and stored["accessToken"] != instead_of:
+                return str(stored["accessToken"])  # another thread's new sign-in
             self.forget()
             return self._from_person(had_one=True)
 
@@ -86,8 +86,8 @@ class TokenOfSignIn:
 
     def kept_region(self) -> str | None:
         """The Region of the sign-in that is kept; None where there is none."""
-        kept = self._kept()
-        return str(kept["region"]) if kept else None
+        stored = self._stored()
+        return str(stored["region"]) if stored else None
 
     def forget(self) -> None:
         """Drop the token; the registration is kept."""
@@ -96,22 +96,22 @@ class TokenOfSignIn:
         self._ports.secrets.forget("token")
 
     def _without_person(self, instead_of: str | None) -> str | None:
-        kept = self._kept()
-        if kept is None:
+        stored = self._stored()
+        if stored is None:
             return None
         now = self._ports.clock.now()
-        usable = kept["accessToken"] != instead_of and _until(kept) > now
-        if usable and _until(kept) - now > EARLY:
-            return str(kept["accessToken"])
+        usable = stored["accessToken"] != instead_of and _until(stored) > now
+        if usable and _until(stored) - now > EARLY:
+            return str(stored["accessToken"])
         try:
-            refreshed = self._refreshed(kept)
+            refreshed = self._refreshed(stored)
         except NetworkError:
             if not usable:
                 raise
             refreshed = None
         if refreshed:
             return str(refreshed["accessToken"])
-        return str(kept["accessToken"]) if usable else None
+        return str(stored["accessToken"]) if usable else None
 
     def _from_person(self, *, had_one: bool) -> str:
         if self._ports.clock.monotonic() - self._failed_at < ONE_FAILURE_SERVES:
@@ -145,49 +145,49 @@ class TokenOfSignIn:
             hint=f"run `{SIGN_IN}` on a terminal; the sign-in is kept",
         )
 
-    def _refreshed(self, kept: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _refreshed(self, stored: Mapping[str, Any]) -> dict[str, Any] | None:
         """A new token for the refresh token; None where there is none or the sign-in is over."""
-        refresh = kept.get("refreshToken")
-        registered_until = from_text(kept["registrationExpiresAt"])
+        refresh = stored.get("refreshToken")
+        registered_until = from_text(stored["registrationExpiresAt"])
         if not refresh or registered_until <= self._ports.clock.now():
             return None
         client = {
-            "clientId": kept["clientId"],
-            "clientSecret": kept["clientSecret"],
-            "expiresAt": kept["registrationExpiresAt"],
+            "clientId": stored["clientId"],
+            "clientSecret": stored["clientSecret"],
+            "expiresAt": stored["registrationExpiresAt"],
         }
         try:
             reply = self._oidc.create_token(client, grantType="refresh_token", refreshToken=refresh)
         except UnexpectedReply:
             return None
         except LoginRefused:
-            found = self._refreshed_by_another_tool(kept)
+            found = self._refreshed_by_another_tool(stored)
             if found is None:
-                self._never_refresh_again(kept)
+                self._never_refresh_again(stored)
             return found
         return self._keep({**reply, "refreshToken": reply.get("refreshToken") or refresh}, client)
 
-    def _refreshed_by_another_tool(self, kept: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _refreshed_by_another_tool(self, stored: Mapping[str, Any]) -> dict[str, Any] | None:
         """AWS CLI does not know our lock: it may have spent the shared refresh token meanwhile."""
         found = self._shared.read() if self._shared else None
-        if found and found["accessToken"] != kept["accessToken"]:
+        if found and found["accessToken"] != stored["accessToken"]:
             return found
         return None
 
-    def _never_refresh_again(self, kept: Mapping[str, Any]) -> None:
-        """A refused refresh token is not sent again; the access token may hold a while yet."""
+    def _never_refresh_again(self, stored: Mapping[str, Any]) -> None:
+        """Drop a refused refresh token, and keep the access token: it may hold a while yet."""
         if not self._shared:
-            rest = {name: value for name, value in kept.items() if name != "refreshToken"}
-            self._ports.secrets.remember("token", rest, until=_until(kept))
+            rest = {name: value for name, value in stored.items() if name != "refreshToken"}
+            self._ports.secrets.remember("token", rest, until=_until(stored))
 
-    def _kept(self) -> dict[str, Any] | None:
-        """The token of an earlier command; AWS CLI's own where the two share one."""
-        kept = self._shared.read() if self._shared else self._ports.secrets.recall("token")
-        if kept:
-            self._place.recall(kept)
+    def _stored(self) -> dict[str, Any] | None:
+        """What an earlier sign-in stored, its secrets masked; from AWS CLI's file if shared."""
+        stored = self._shared.read() if self._shared else self._ports.secrets.recall("token")
+        if stored:
+            self._place.recall(stored)
         for name in ("accessToken", "refreshToken", "clientSecret"):
-            Secret((kept or {}).get(name) or "")
-        return kept
+            Secret((stored or {}).get(name) or "")
+        return stored
 
     def _keep(self, reply: Mapping[str, Any], client: Client) -> dict[str, Any]:
         until = self._ports.clock.now() + timedelta(seconds=int(reply["expiresIn"]))

@@ -43,8 +43,8 @@ def subject_of(
     others = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
     if (others or "azp" in claims) and claims.get("azp") != client_id:
         raise ValueError("it is for another client (azp)")
-    said = str(claims.get("nonce", ""))
-    if nonce is not None and not hmac.compare_digest(said.encode(), nonce.encode()):
+    repeated_nonce = str(claims.get("nonce", ""))
+    if nonce is not None and not hmac.compare_digest(repeated_nonce.encode(), nonce.encode()):
         raise ValueError("it is of another sign-in (nonce)")
     return text_of(claims, "sub")
 

@@ -211,9 +211,10 @@ class Issuer:
         """What an error of the token endpoint means (RFC 6749 section 5.2, RFC 8628 3.5)."""
         try:
             document = json.loads(reply.text)
-            error, said = str(document["error"]), str(document.get("error_description") or "")
+            error = str(document["error"])
+            description = str(document.get("error_description") or "")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            error = said = ""
+            error = description = ""
         if error in {"authorization_pending", "slow_down"}:
             slower = SLOW_DOWN_SECONDS if error == "slow_down" else 0.0
             return NotYetError(f"{self._issuer} asks to wait", slower=slower)
@@ -229,9 +230,9 @@ class Issuer:
                 hint="it must be a public client that is allowed this flow, scope and"
                 " http://127.0.0.1/oauth/callback on any port",
             )
-        words = f": {one_line(f'{error} {said}'.strip())}" if error else ""
+        detail = f": {one_line(f'{error} {description}'.strip())}" if error else ""
         return UnexpectedReply(
-            f"{self._issuer} answered {reply.status} without a token{words}",
+            f"{self._issuer} answered {reply.status} without a token{detail}",
             hint="check `client_id`, `scopes` and `flow` of the provider",
         )
 

@@ -120,18 +120,19 @@ class OidcProvider(Provider[OidcOptions]):
         with self._lock:
             if self._failed:
                 raise self._failed  # one refusal serves all threads that want this sign-in
-            kept = self.ports.secrets.recall("tokens")
-            token = self._kept(kept) if kept else None
-            return token or self._from_person(had_one=kept is not None)
+            stored = self.ports.secrets.recall("tokens")
+            token = self._held_or_refreshed(stored) if stored else None
+            return token or self._from_person(had_one=stored is not None)
 
-    def _kept(self, kept: Mapping[str, Any]) -> Secret | None:
-        token, refresh = Secret(kept["idToken"]), Secret(kept.get("refreshToken") or "")
+    def _held_or_refreshed(self, stored: Mapping[str, Any]) -> Secret | None:
+        """The stored ID token while it holds, else a refreshed one; None if a person is needed."""
+        token, refresh = Secret(stored["idToken"]), Secret(stored.get("refreshToken") or "")
         if _end(token) - self.ports.clock.now() > EARLY:
             return token
         if not refresh:
             return None
         try:
-            tokens = self._issuer().refreshed(refresh, subject=str(kept["subject"]))
+            tokens = self._issuer().refreshed(refresh, subject=str(stored["subject"]))
         except SignInOver:
             self.ports.secrets.forget("tokens")
             return None
@@ -164,13 +165,13 @@ class OidcProvider(Provider[OidcOptions]):
 
     def _keep(self, tokens: Tokens) -> Secret:
         refresh = tokens.refresh_token
-        kept = {
+        document = {
             "idToken": tokens.id_token.reveal(),
             "refreshToken": refresh.reveal() if refresh else None,
             "subject": tokens.subject,
         }
         until = None if refresh else _end(tokens.id_token)
-        self.ports.secrets.remember("tokens", kept, until=until)
+        self.ports.secrets.remember("tokens", document, until=until)
         return tokens.id_token
 
 

@@ -106,10 +106,10 @@ def _is_code(text: str) -> bool:
 
 
 def _is_about_a_code(error: LoginRefused) -> bool:
-    words = r"multi.?factor|mfa|one.?time|pass ?code"
+    code_pattern = r"multi.?factor|mfa|one.?time|pass ?code"
     if re.search(r"verify your mfa serial", error.message, re.IGNORECASE):
         return False  # the device is wrong, not the code
-    return re.search(words, error.message, re.IGNORECASE) is not None
+    return re.search(code_pattern, error.message, re.IGNORECASE) is not None
 
 
 _BY_HAND = "run the command by hand: it must print a code of six digits last"
@@ -122,10 +122,10 @@ def _run(command: str, folder: Path | None) -> str:
         InteractionRequired: It prints none in time.
         ConfigError: It fails, or prints something else.
     """
-    words = command if sys.platform == "win32" else ["/bin/sh", "-c", command]
+    argv = command if sys.platform == "win32" else ["/bin/sh", "-c", command]
     environ = {name: text for name, text in os.environ.items() if not name.startswith("AWSLOGIN_")}
     try:
-        ended = run_for_output(words, environ, seconds=PATIENCE, folder=folder)
+        ended = run_for_output(argv, environ, seconds=PATIENCE, folder=folder)
     except TimeoutError:
         raise InteractionRequired(
             f"mfa_process gave no code within {PATIENCE} s", hint="run the command by hand"

@@ -50,12 +50,12 @@ class UserSessions:
 
     def role_by_mfa_session(self, keys: Credentials, request: Request) -> Credentials:
         """The role; a kept session that AWS does not take any more is replaced once."""
-        kept = self._ports.secrets.recall("mfa-session") or {}
+        stored = self._ports.secrets.recall("mfa-session") or {}
         session = self.with_mfa(keys, request)
         try:
             return self._ports.aws.assume_role(session, request)
         except LoginRefused:
-            if session.access_key_id != kept.get("access_key_id"):
+            if session.access_key_id != stored.get("access_key_id"):
                 raise
         session = self.with_mfa(keys, request, instead_of=session)
         return self._ports.aws.assume_role(session, request)
@@ -77,18 +77,18 @@ class UserSessions:
         """
         refused = instead_of.access_key_id if instead_of else None
         with self._one_code_at_a_time:
-            kept = self._ports.secrets.recall("mfa-session")
+            stored = self._ports.secrets.recall("mfa-session")
             if (
-                not kept
-                or kept["access_key_id"] == refused
-                or from_text(kept["expires_at"]) - self._ports.clock.now() <= least
+                not stored
+                or stored["access_key_id"] == refused
+                or from_text(stored["expires_at"]) - self._ports.clock.now() <= least
             ):
                 return self.session(keys, request, SESSION)
         return Credentials(
-            access_key_id=kept["access_key_id"],
-            secret_access_key=Secret(kept["secret_access_key"]),
-            session_token=Secret(kept["session_token"]),
-            expires_at=from_text(kept["expires_at"]),
+            access_key_id=stored["access_key_id"],
+            secret_access_key=Secret(stored["secret_access_key"]),
+            session_token=Secret(stored["session_token"]),
+            expires_at=from_text(stored["expires_at"]),
         )
 
     def session(self, keys: Credentials, request: Request, duration: int) -> Credentials:
@@ -107,8 +107,8 @@ class UserSessions:
             "session_token": session.session_token.reveal(),
             "expires_at": to_text(session.expires_at),
         }
-        kept = self._ports.secrets.recall("mfa-session")
-        if not kept or from_text(kept["expires_at"]) < session.expires_at:
+        stored = self._ports.secrets.recall("mfa-session")
+        if not stored or from_text(stored["expires_at"]) < session.expires_at:
             self._ports.secrets.remember("mfa-session", document, until=session.expires_at)
         return session
 
