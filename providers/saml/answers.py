@@ -121,15 +121,15 @@ class Answers:
         self.password_sent = True
         return password
 
-    def password_refused(self, said: str) -> LoginRefused:
+    def password_refused(self, message: str) -> LoginRefused:
         """The provider does not take the password: it is not tried again.
 
         Args:
-            said: The provider's words, or empty.
+            message: What the failure says, such as the provider's words; empty for ours.
         """
         source = self._person.password_was_refused()
         return LoginRefused(
-            said or "the identity provider refused the password",
+            message or "the identity provider refused the password",
             hint="check the user name and the password, and whether the account is locked" + source,
         )
 
@@ -148,14 +148,14 @@ class Answers:
 
     def _send_code(self, page: Page, form: Form, field: str) -> Reply:
         """Choose the device where the form offers several, and post its code."""
-        sent, said = self._codes_sent.get(field, 0), self.news(page)
+        sent, news = self._codes_sent.get(field, 0), self.news(page)
         if sent and (self._person.code_is_final or sent >= CODES):
             raise LoginRefused(
-                said or "the identity provider refused the code",
+                news or "the identity provider refused the code",
                 hint="wait for the next code and try again",
             )
-        if sent and said:
-            self._ui.show(f"{host_of(page.url)} says: {quoted(said)}")
+        if sent and news:
+            self._ui.show(f"{host_of(page.url)} says: {quoted(news)}")
         here = {origin(page.url)}
         require_target(form, here, "code")
         values: dict[str, str] = {}
@@ -163,7 +163,7 @@ class Answers:
             values[form.username] = self._person.username()
         if form.options:
             option = self._choice.again(form.options)
-            option = option or self._choice.pick([(one, form) for one in form.options])[0]
+            option = option or self._choice.pick([(way, form) for way in form.options])[0]
             values |= option.values
             if option.kind == "push":
                 self._codes_sent[field] = CODES  # once, like a machine's code
@@ -175,7 +175,9 @@ class Answers:
 
     def _was_there(self, form: Form) -> bool:
         """Whether the page that was left asked for this code too."""
-        return self._left is not None and any(one.code == form.code for one in self._left.forms)
+        return self._left is not None and any(
+            earlier.code == form.code for earlier in self._left.forms
+        )
 
     def _kind_of(self, form: Form, field: str) -> str:
         """Which kind of code a form wants; only a TOTP seed's own kind is answered by it."""

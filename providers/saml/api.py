@@ -14,7 +14,8 @@ from broker.ports.urls import without_query
 from broker.terminal_text import one_line
 from providers.saml.refusals import BROWSER, NeedsBrowserError
 
-MOST_WORDS = 400
+MAX_CHARACTERS = 400
+"""Of a provider's sentence; the rest is not shown."""
 Answer = dict[str, Any]
 """A reply's JSON object."""
 
@@ -76,8 +77,8 @@ def seconds(value: object, otherwise: float, *, least: float, most: float) -> fl
     return min(max(otherwise if math.isnan(found) else found, least), most)
 
 
-def words(text: object, most: int = MOST_WORDS) -> str:
-    """A provider's sentence as it may be shown: one line, no markup, no control characters."""
-    start = str(text or "")[: 8 * most]  # enough to show, little enough to search
+def plain_line(text: object, max_characters: int = MAX_CHARACTERS) -> str:
+    """A provider's text as it may be shown: one short line, no markup, no control characters."""
+    start = str(text or "")[: 8 * max_characters]  # enough to show, little enough to search
     plain = html.unescape(re.sub(r"<[^>]*>", " ", start))
-    return one_line(plain, most)
+    return one_line(plain, max_characters)

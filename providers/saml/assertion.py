@@ -163,11 +163,11 @@ def _require_success(root: ET.Element) -> None:
     ]
     if codes and codes[0] == SUCCESS:
         return
-    said = root.findtext(f"{PROTOCOL}Status/{PROTOCOL}StatusMessage") or ""
+    status_message = root.findtext(f"{PROTOCOL}Status/{PROTOCOL}StatusMessage") or ""
     reasons = [code.rpartition(":")[2] for code in codes]
-    words = one_line(said) or ", ".join(reasons) or "no status"
+    reason = one_line(status_message) or ", ".join(reasons) or "no status"
     raise LoginRefused(
-        f"the identity provider refused the sign-in: {words}", hint="ask its administrator"
+        f"the identity provider refused the sign-in: {reason}", hint="ask its administrator"
     )
 
 
@@ -177,19 +177,19 @@ def _roles(assertion: ET.Element) -> tuple[Role, ...]:
     for value in _attribute(assertion, "Role"):
         arns = re.split(r"\s*[,;\s]\s*(?=arn:)", value.strip())
         for pair in zip(arns[::2], arns[1::2], strict=len(arns) % 2 == 0):
-            for one, other in (pair, pair[::-1]):
-                if _ROLE.fullmatch(one) and _PROVIDER.fullmatch(other):
-                    found.add(Role(one, other))
+            for role_arn, provider_arn in (pair, pair[::-1]):
+                if _ROLE.fullmatch(role_arn) and _PROVIDER.fullmatch(provider_arn):
+                    found.add(Role(role_arn, provider_arn))
     return tuple(sorted(found))
 
 
 def _audiences(there: ET.Element) -> tuple[str, ...]:
-    return tuple((one.text or "").strip() for one in there.iter(f"{ASSERTION}Audience"))
+    return tuple((audience.text or "").strip() for audience in there.iter(f"{ASSERTION}Audience"))
 
 
 def _recipients(there: ET.Element) -> tuple[str, ...]:
-    found = (one.get("Recipient") for one in there.iter(f"{ASSERTION}SubjectConfirmationData"))
-    return tuple(filter(None, found))
+    confirmations = there.iter(f"{ASSERTION}SubjectConfirmationData")
+    return tuple(filter(None, (data.get("Recipient") for data in confirmations)))
 
 
 def _seconds(text: str) -> int | None:
@@ -219,7 +219,7 @@ def _usable_until(assertion: ET.Element, now: datetime) -> datetime:
 
 
 def _times(assertion: ET.Element, element: str, attribute: str) -> list[datetime]:
-    moments = (_time(one.get(attribute)) for one in assertion.iter(ASSERTION + element))
+    moments = (_time(found.get(attribute)) for found in assertion.iter(ASSERTION + element))
     return [moment for moment in moments if moment]
 
 

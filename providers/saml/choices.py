@@ -34,9 +34,9 @@ class Option:
     values: dict[str, str]
 
 
-def kind_of(words: str) -> str:
-    """The word of `mfa:` for a method that the page names so; `other` where it does not tell."""
-    lower = words.lower()
+def kind_of(description: str) -> str:
+    """The word of `mfa:` for what a page calls a method, such as `sms`; else `other`."""
+    lower = description.lower()
     return next((kind for kind, pattern in _KINDS if re.search(pattern, lower)), "other")
 
 

@@ -78,8 +78,8 @@ class Control:
     @cached_property
     def label(self) -> str:
         """What the page writes beside it."""
-        words = words_of(self.label_tag) if self.label_tag else ""
-        return words or str(self.tag.get("aria-label") or self.tag.get("placeholder") or "")
+        text = words_of(self.label_tag) if self.label_tag else ""
+        return text or str(self.tag.get("aria-label") or self.tag.get("placeholder") or "")
 
     @cached_property
     def is_typed(self) -> bool:
@@ -188,9 +188,11 @@ def sets_password(passwords: Sequence[Control]) -> bool:
 
 def code_of(typed: Sequence[Control]) -> str | None:
     """An input for a code. RSA's and others' are of type password, but named for what they take."""
-    marked = [one for one in typed if one.tag.get("autocomplete") == "one-time-code"]
-    named = [one for one in typed if _CODE.search(one.name)]
-    by_id = [one for one in typed if one.type != "password" and _CODE.search(one.id)]
+    marked = [control for control in typed if control.tag.get("autocomplete") == "one-time-code"]
+    named = [control for control in typed if _CODE.search(control.name)]
+    by_id = [
+        control for control in typed if control.type != "password" and _CODE.search(control.id)
+    ]
     for control in [*marked, *named, *by_id]:
         if control.type in {"text", "tel", "number", "password"}:
             return control.name

@@ -35,7 +35,7 @@ class Person:
         self._remember = remember
         self._name: str | None = None
         self._typed: Secret | None = None
-        self._kept = False
+        self._keychain_gave_password = False
         self._given: list[str] = []
         self.code_is_final = False
 
@@ -57,7 +57,7 @@ class Person:
         Args:
             to: The address that it goes to.
         """
-        given = self._ports.ui.given_password() or self._kept_password()
+        given = self._ports.ui.given_password() or self._stored_password()
         if given is None:
             given = self._typed = self._ports.ui.password(
                 f"Password of {self.username()} for {host_of(to)}"
@@ -66,12 +66,12 @@ class Person:
         return given
 
     def password_was_refused(self) -> str:
-        """A kept password that does not work is not tried again; where it came from, for a hint."""
+        """Drop a password that does not work; where it came from, as the end of a hint."""
         self._typed = None
         variable = self._ports.ui.variable_of("PASSWORD")
         if variable:
             return f"; {variable} of the environment gave it"
-        if self._kept:
+        if self._keychain_gave_password:
             self._ports.secrets.delete(self._entry())
             return "; the keychain gave it, and has dropped it"
         return ""
@@ -125,9 +125,9 @@ class Person:
         if given:
             return given
         entry = f"client-secret/{client}"
-        kept = self._ports.secrets.get(entry)
-        if kept:
-            return kept
+        stored = self._ports.secrets.get(entry)
+        if stored:
+            return stored
         typed = Secret(
             self._ports.ui.ask(
                 f"Secret of the client {client} for {host_of(to)}",
@@ -181,10 +181,10 @@ class Person:
         """Note a code; the answer to a question is none, and may be given again."""
         return not re.fullmatch(r"\d{6,}", code) or self._codes().spend(code)
 
-    def _kept_password(self) -> Secret | None:
-        kept = self._ports.secrets.get(self._entry()) if self._remember else None
-        self._kept = kept is not None
-        return kept
+    def _stored_password(self) -> Secret | None:
+        stored = self._ports.secrets.get(self._entry()) if self._remember else None
+        self._keychain_gave_password = stored is not None
+        return stored
 
     def _entry(self) -> str:
         return f"password/{self.username()}"

@@ -82,7 +82,7 @@ def choose(
             "the identity provider wants a second factor and this account has none that works here",
             hint="register one, or sign in with `idp: browser`",
         )
-    fitting = [one for one in factors if wanted in {None, one.kind, one.label, one.id}]
+    fitting = [f for f in factors if wanted in {None, f.kind, f.label, f.id}]
     names = ", ".join(f"{factor.kind} ({factor.label})" for factor in factors)
     if not fitting:
         raise ConfigError(
@@ -124,7 +124,7 @@ def _numbered(factors: Sequence[Factor]) -> list[Factor]:
     """The factors, with labels of which no two are equal."""
     found: list[Factor] = []
     for factor in factors:
-        labels = {one.label for one in found}
+        labels = {earlier.label for earlier in found}
         numbers = (f"{factor.label} ({number})" for number in count(2))
         label = factor.label
         while label in labels:
@@ -137,13 +137,13 @@ class WrongCode(Exception):
     """The provider does not take the code.
 
     Attributes:
-        said: The provider's words, or empty.
-        otherwise: Our words.
+        message: What the provider says of it; empty where it says nothing.
+        otherwise: What the person is shown then.
     """
 
-    def __init__(self, said: str = "", otherwise: str = "That code is wrong.") -> None:
-        super().__init__(said)
-        self.said = said
+    def __init__(self, message: str = "", otherwise: str = "That code is wrong.") -> None:
+        super().__init__(message)
+        self.message = message
         self.otherwise = otherwise
 
 
@@ -167,11 +167,13 @@ def send_code(send: Callable[[str], T], person: Person, ui: Ui, factor: Factor, 
         except WrongCode as wrong:
             if person.code_is_final or not left:
                 raise LoginRefused(
-                    wrong.said or "the identity provider refused the code",
+                    wrong.message or "the identity provider refused the code",
                     hint="wait for the next code and try again",
                 ) from None
-            said = f"{host_of(to)} says: {quoted(wrong.said)}" if wrong.said else wrong.otherwise
-            ui.show(said)
+            reason = (
+                f"{host_of(to)} says: {quoted(wrong.message)}" if wrong.message else wrong.otherwise
+            )
+            ui.show(reason)
     raise AssertionError("unreachable")
 
 

@@ -73,8 +73,8 @@ class Form:
 
     def filled(self, **values: str) -> tuple[tuple[str, str], ...]:
         """The fields with these values put in, whatever stood there."""
-        kept = [(name, value) for name, value in self.fields if name not in values]
-        return (*kept, *values.items())
+        others = [(name, value) for name, value in self.fields if name not in values]
+        return (*others, *values.items())
 
     def with_values(self, **values: str) -> Form:
         """The same form with these values in its fields."""
@@ -188,7 +188,9 @@ def read_form(
     action = str(stated).strip()
     typed = tuple(control for control in controls if control.is_typed)
     code = _selected(tag, selectors.get("code")) or code_of(typed)
-    passwords = [one for one in typed if one.type == "password" and one.name != code]
+    passwords = [
+        control for control in typed if control.type == "password" and control.name != code
+    ]
     password = _selected(tag, selectors.get("password")) or password_of(passwords)
     # HTML's default is GET; where somebody types, a script posts, and GET would show secrets.
     method = (button and button.tag.get("formmethod")) or tag.get("method")

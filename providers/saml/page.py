@@ -104,7 +104,7 @@ class Page:
 
     def changed(self, form: Form, into: Form) -> Page:
         """The page with another form in the place of one of its own."""
-        return replace(self, forms=tuple(into if one is form else one for one in self.forms))
+        return replace(self, forms=tuple(into if own is form else own for own in self.forms))
 
     @cached_property
     def title(self) -> str:
@@ -142,37 +142,37 @@ class Page:
     def number(self) -> str:
         """The number that the person is to match on another device; empty if there is none."""
         tag = self.soup.select_one(_NUMBER)
-        words = words_of(tag) if tag else ""
-        return words if re.fullmatch(r"\d{1,6}", words) else ""
+        text = words_of(tag) if tag else ""
+        return text if re.fullmatch(r"\d{1,6}", text) else ""
 
     def text(self, selector: str) -> str:
         """The words at a CSS selector; empty where it finds none or they are hidden."""
         for tag in self.soup.select(selector):
-            words = "" if self.outline.is_hidden(tag) else words_of(tag)
-            if words:
-                return words[:300]
+            text = "" if self.outline.is_hidden(tag) else words_of(tag)
+            if text:
+                return text[:300]
         return ""
 
     def error(self) -> str:
         """What the page says went wrong, in its own words and language; empty if nothing."""
         chosen = self.selectors.get("error")
         for selector in [chosen] if chosen else _ERRORS:
-            words = self.text(selector)
-            if words:
-                return words
+            text = self.text(selector)
+            if text:
+                return text
         return ""
 
     def news(self, before: Page | None) -> str:
         """The words that an earlier look at the same page did not have."""
         known = set(before.strings) if before else set(self.strings)
-        return " ".join(words for words in self.strings if words not in known)[:300]
+        return " ".join(line for line in self.strings if line not in known)[:300]
 
     @cached_property
     def strings(self) -> list[str]:
         """What is written on it, piece by piece."""
         pieces = self.soup.find_all(string=True)
         written = [p for p in pieces if type(p) is NavigableString and p.parent.name not in _UNSEEN]  # type: ignore[union-attr]
-        return [words for words in (one_line(piece) for piece in written) if words]
+        return [line for line in (one_line(piece) for piece in written) if line]
 
     def heading(self) -> str:
         """What the page says it is about: its first heading, else its title."""

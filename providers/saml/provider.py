@@ -102,9 +102,9 @@ class Saml(Provider[SamlOptions]):
         from providers.saml import assertion as saml
 
         with self._lock:
-            kept = self.ports.secrets.recall("assertion")
-            if kept:
-                return saml.read(kept["response"], self.ports.clock.now()), True
+            stored = self.ports.secrets.recall("assertion")
+            if stored:
+                return saml.read(stored["response"], self.ports.clock.now()), True
             if self._has_signed_in:
                 self.ports.ui.progress("the assertion has run out: signing in again")
             idp = self._idp()

@@ -33,11 +33,11 @@ class UnknownPageError(NeedsBrowserError):
     """
 
     def __init__(self, page: Page, why: str = "", *, also: str = "") -> None:
-        said = page.error() or ("" if page.forms else page.text("h1, h2"))
+        message = page.error() or ("" if page.forms else page.text("h1, h2"))
         super().__init__(
             f"{without_query(page.url)} shows {page.title}, which"
             f" {why or 'awslogin does not understand'}"
-            + (f"; it says: {said}" if said and said not in page.title else ""),
+            + (f"; it says: {message}" if message and message not in page.title else ""),
             hint=f"{BROWSER}{also}; --debug-page FILE saves this one",
         )
 
@@ -50,17 +50,17 @@ def refusal(page: Page, otherwise: str, *, hint: str = "") -> LoginRefused:
         otherwise: What is said where the page does not.
         hint: The mend.
     """
-    said = page.error()
+    message = page.error()
     return LoginRefused(
-        f"the identity provider says: {said}" if said else otherwise,
+        f"the identity provider says: {message}" if message else otherwise,
         hint=hint or "ask its helpdesk",
     )
 
 
 def demand(page: Page, what: str) -> LoginRefused:
     """The provider wants something set up before it lets the person in."""
-    words = page.error() or page.heading()
+    message = page.error() or page.heading()
     return LoginRefused(
-        f"the identity provider {what}: {words}",
+        f"the identity provider {what}: {message}",
         hint=f"do that in a browser at {without_query(page.url)}, then sign in again",
     )

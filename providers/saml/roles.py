@@ -46,7 +46,7 @@ def choose(assertion: Assertion, request: Request, provider_arn: str | None, ui:
         if len(held) > MOST_NAMED:
             names += f" and {len(held) - MOST_NAMED} more (`awslogin discover PROVIDER` lists them)"
         raise RoleRefused(
-            f"the sign-in does not hold {_words(request)}; it holds {names}",
+            f"the sign-in does not hold {_requested_role(request)}; it holds {names}",
             hint=f"did you mean {near}?" if near else "ask for the role, or name one of those",
         )
     if len(wanted) > 1 and not ui.interactive:
@@ -68,13 +68,13 @@ def explained(role: Role, assertion: Assertion, profile: str) -> Iterator[None]:
         code = error_code(error.__cause__)
         if code == "AccessDenied":
             error.hint = (
-                f"the assertion says {_said(assertion)}; the trust policy of {role.role_arn} must"
+                f"the assertion says {_claims(assertion)}; the trust policy of {role.role_arn} must"
                 f" allow sts:AssumeRoleWithSAML to {role.provider_arn} with that SAML:aud;"
                 f" `awslogin trust-policy {profile}` writes one"
             )
         elif code == "InvalidIdentityToken":
             error.hint = (
-                f"the assertion says {_said(assertion)}; does {role.provider_arn} exist in the"
+                f"the assertion says {_claims(assertion)}; does {role.provider_arn} exist in the"
                 " role's account, with this identity provider's present metadata (issuer and"
                 " certificate)?"
             )
@@ -101,8 +101,8 @@ def accounts(assertion: Assertion) -> list[Account]:
     return [Account(account, None, tuple(sorted(names))) for account, names in found.items()]
 
 
-def _said(assertion: Assertion) -> str:
-    """The assertion's own words that a trust policy may ask for."""
+def _claims(assertion: Assertion) -> str:
+    """What the assertion says that a trust policy may ask for, for a message."""
     if assertion.encrypted:
         return "what AWS alone can read, as it is encrypted"
     return (
@@ -132,7 +132,8 @@ def _nearest(request: Request, held: list[Role]) -> str:
     return nearest(wanted, [role.role_arn for role in held], cutoff=0.85) or ""
 
 
-def _words(request: Request) -> str:
+def _requested_role(request: Request) -> str:
+    """The role that the request asks for, for a message."""
     if request.role_arn:
         return request.role_arn
     return f"a role in {request.account}" if request.account else "any role"

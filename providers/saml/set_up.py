@@ -24,7 +24,7 @@ def _passwords(page: Page) -> int:
     """How many passwords the form with most of them asks for."""
     return max(
         (
-            sum(one.type == "password" and not one.is_hidden for one in form.typed)
+            sum(field.type == "password" and not field.is_hidden for field in form.typed)
             for form in page.forms
         ),
         default=0,

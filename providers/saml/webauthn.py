@@ -30,8 +30,8 @@ def challenge_of(page: str, options: Any, *, credentials: list[Any] | None = Non
     Raises:
         UnexpectedReply: There is no challenge in it.
     """
-    allowed = [one.get("id") for one in api.objects(api.at(options, "allowCredentials"))]
-    given = [unpacked(one) for one in (allowed or credentials or [])[:MOST_KEYS]]
+    allowed = [key.get("id") for key in api.objects(api.at(options, "allowCredentials"))]
+    key_ids = [unpacked(key_id) for key_id in (allowed or credentials or [])[:MOST_KEYS]]
     challenge = unpacked(api.at(options, "challenge"))
     if len(challenge) < 8:
         raise UnexpectedReply(
@@ -43,7 +43,7 @@ def challenge_of(page: str, options: Any, *, credentials: list[Any] | None = Non
         page=page,
         challenge=challenge,
         rp_id=str(api.at(options, "rpId") or "").lower(),
-        credentials=[one for one in given if one],
+        credentials=[key_id for key_id in key_ids if key_id],
         verification=wish if wish in _VERIFICATIONS else "preferred",
         seconds=api.seconds(api.at(options, "timeout"), 60000, least=0, most=600000) / 1000,
     )

@@ -66,11 +66,11 @@ class AdfsPages(PageReader):
         if not options or page.first(Kind.PASSWORD):
             return page
         if not walk.answers.password_sent:
-            options = [one for one in options if _PASSWORD in str(one[0].values)]
+            options = [(way, form) for way, form in options if _PASSWORD in str(way.values)]
             return walk.choose(options[:1]) if options else page
         if page.first(Kind.CODE) is None:
             return walk.choose(options)
-        switch = [one for one in options if one[0].kind == walk.choice.mfa]
+        switch = [(way, form) for way, form in options if way.kind == walk.choice.mfa]
         return walk.choose(switch) if switch and walk.choice.factor is None else page
 
     @classmethod
@@ -81,7 +81,7 @@ class AdfsPages(PageReader):
         def ask() -> Reply | None:
             reply = walk.send(current[0])
             after = Page.parse(reply.url, reply.text)
-            again = next((one for one in after.forms if _waits(one)), None)
+            again = next((form for form in after.forms if _waits(form)), None)
             if again is None:
                 return reply
             if after.error():
@@ -106,8 +106,8 @@ def _options(page: Page) -> list[tuple[Option, Form]]:
     return [
         (
             Option(
-                _words(link),
-                kind_of(f"{link['id']} {_words(link)}"),
+                _text_of(link),
+                kind_of(f"{link['id']} {_text_of(link)}"),
                 {"AuthMethod": str(link["id"])},
             ),
             form,
@@ -117,5 +117,5 @@ def _options(page: Page) -> list[tuple[Option, Form]]:
     ]
 
 
-def _words(link: Tag) -> str:
+def _text_of(link: Tag) -> str:
     return one_line(link.get_text(" "))

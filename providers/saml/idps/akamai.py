@@ -85,8 +85,8 @@ class Akamai(FormOrBrowser):
         user = self.person.username()
         answer = self._ask("/api/v1/login", {"username": user, "password": secret})
         if str(answer.get("status")) != _OK:
-            said = api.words(answer.get("msg"))
-            raise self._walk.answers.password_refused(f"Akamai says: {said}" if said else "")
+            message = api.plain_line(answer.get("msg"))
+            raise self._walk.answers.password_refused(f"Akamai says: {message}" if message else "")
 
     def _navigate(self, app: str) -> Answer:
         return self._ask("/api/v2/apps/navigate", {"hostname": app})
@@ -113,25 +113,26 @@ class Akamai(FormOrBrowser):
             body = {"category": chosen.id, "token": code, "uuid": chosen.handle}
             answer = self._ask(f"/api/v1/mfa/user/{path}/token/verify", body)
             if str(answer.get("status")) != _OK:
-                raise WrongCode(api.words(answer.get("msg")))
+                raise WrongCode(api.plain_line(answer.get("msg")))
             return answer
 
         factors.send_code(send, self.person, ui, chosen, self.url)
 
     def _require(self, answer: Answer, what: str) -> None:
         if str(answer.get("status")) != _OK:
-            said = api.words(answer.get("msg"))
+            message = api.plain_line(answer.get("msg"))
             raise LoginRefused(
-                f"{host_of(self.url)} {what}{f': {said}' if said else ''}", hint="run it again"
+                f"{host_of(self.url)} {what}{f': {message}' if message else ''}",
+                hint="run it again",
             )
 
 
 def _factor(name: str, settings: Any) -> Factor:
-    kind, label = _KINDS.get(name, ("unknown", api.words(name, 40)))
+    kind, label = _KINDS.get(name, ("unknown", api.plain_line(name, 40)))
     device: Any = next(iter(api.objects(api.at(settings, name))), {})
-    told = api.words(device.get("email") or device.get("phone"), 60)
-    return Factor(kind, f"{label} {told}".strip(), device.get("uuid"), name)
+    contact = api.plain_line(device.get("email") or device.get("phone"), 60)
+    return Factor(kind, f"{label} {contact}".strip(), device.get("uuid"), name)
 
 
 def _preferred(name: str, offered: list[Factor]) -> str | None:
-    return name if name in {one.id for one in offered} else None
+    return name if name in {factor.id for factor in offered} else None

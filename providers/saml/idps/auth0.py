@@ -149,17 +149,17 @@ class _Classic:
         answer = api.answer(reply)
         code = str(answer.get("code") or answer.get("name") or "")
         description = answer.get("description") or answer.get("message")
-        said = api.words(description if isinstance(description, str) else code) or code
+        message = api.plain_line(description if isinstance(description, str) else code) or code
         if "captcha" in code:
             return needs_browser(reply.url, "asks for a captcha")
         if reply.status == 429 or code == "too_many_attempts":
             return NetworkError(
-                f"Auth0 takes no more tries for now: {said}", hint="wait, then sign in again"
+                f"Auth0 takes no more tries for now: {message}", hint="wait, then sign in again"
             )
         if code in _WRONG:
-            return self._walk.answers.password_refused(f"Auth0 says: {said}")
+            return self._walk.answers.password_refused(f"Auth0 says: {message}")
         return LoginRefused(
-            f"Auth0 refused the sign-in: {said or reply.status}",
+            f"Auth0 refused the sign-in: {message or reply.status}",
             hint=f"see in a browser at {without_query(self._page.url)}, or ask its administrator",
         )
 
@@ -211,12 +211,14 @@ def _universal(page: Page, walk: Walk) -> Reply | Page:
 
 
 def _button(form: Form, value: str) -> Control | None:
-    return next((one for one in form.buttons if one.value == value), None)
+    return next((button for button in form.buttons if button.value == value), None)
 
 
 def _without_others(form: Form) -> Form:
     """The form without the buttons beside the one that sends its input."""
     if not (form.typed and _button(form, "default")):
         return form
-    kept = [one for one in form.controls if not one.submits or one.value == "default"]
-    return replace(form, controls=tuple(kept)).with_values(action="default")
+    controls = [
+        control for control in form.controls if not control.submits or control.value == "default"
+    ]
+    return replace(form, controls=tuple(controls)).with_values(action="default")

@@ -97,7 +97,9 @@ class _Flow:
     # The API
 
     def _headers(self) -> dict[str, str]:
-        token = [one.value for one in self._walk.http.cookies if one.name == "authentik_csrf"]
+        token = [
+            cookie.value for cookie in self._walk.http.cookies if cookie.name == "authentik_csrf"
+        ]
         csrf = {"X-authentik-CSRF": token[-1]} if token and token[-1] else {}
         return {"Accept": "application/json", **csrf}
 
@@ -114,9 +116,10 @@ class _Flow:
         answer = api.answer(reply)
         api.require_not_throttled(reply)
         if reply.status >= 400 and not answer.get("component"):
-            said = api.words(answer.get("detail"))
+            message = api.plain_line(answer.get("detail"))
             raise needs_browser(
-                reply.url, f"answers its flow with {reply.status}{f': {said}' if said else ''}"
+                reply.url,
+                f"answers its flow with {reply.status}{f': {message}' if message else ''}",
             )
         self._component = str(answer.get("component") or "")
         return answer
@@ -137,40 +140,40 @@ class _Flow:
         if stage.get("password_fields"):
             answers["password"] = self._walk.answers.password_to(self._address)
         after = self._solve(**answers)
-        said = _errors(after)
-        if not said:
+        errors = _errors(after)
+        if not errors:
             return after
         if "password" in answers:
-            raise self._walk.answers.password_refused(said)
+            raise self._walk.answers.password_refused(errors)
         raise LoginRefused(
-            f"the identity provider says: {said}", hint="check `username` of the provider"
+            f"the identity provider says: {errors}", hint="check `username` of the provider"
         )
 
     def _source(self, sources: list[Answer]) -> Answer:
         """Nobody signs in here: another provider does it."""
-        names = [api.words(one.get("name"), 60) or "another provider" for one in sources]
+        names = [api.plain_line(source.get("name"), 60) or "another provider" for source in sources]
         chosen = self._walk.ports.ui.choose("Sign in where?", names, hint="`url` of the source")
         return dict(api.at(sources[chosen], "challenge") or {})
 
     def _password(self, stage: Answer) -> Answer:
         del stage
         after = self._solve(password=self._walk.answers.password_to(self._address))
-        said = _errors(after)
-        if said or after.get("component") == "ak-stage-password":
-            raise self._walk.answers.password_refused(said)
+        errors = _errors(after)
+        if errors or after.get("component") == "ak-stage-password":
+            raise self._walk.answers.password_refused(errors)
         return after
 
     def _consent(self, stage: Answer) -> Answer:
-        asked = [stage.get("header_text"), *api.objects(stage.get("permissions"))]
-        names = [api.words(one.get("name") if isinstance(one, dict) else one, 80) for one in asked]
-        self._walk.require_consent(self._page.url, ", ".join(filter(None, names)))
+        names = [permission.get("name") for permission in api.objects(stage.get("permissions"))]
+        lines = [api.plain_line(text, 80) for text in (stage.get("header_text"), *names)]
+        self._walk.require_consent(self._page.url, ", ".join(filter(None, lines)))
         return self._solve(token=stage.get("token") or "")
 
     # The second factor
 
     def _second_factor(self, stage: Answer) -> Answer:
         self._walk.factors_taken += 1
-        offered = [_factor(one) for one in api.objects(stage.get("device_challenges"))]
+        offered = [_factor(challenge) for challenge in api.objects(stage.get("device_challenges"))]
         if not offered and api.objects(stage.get("configuration_stages")):
             raise self._dead_end("ak-stage-authenticator-setup", stage)
         ports = self._walk.ports
@@ -217,11 +220,11 @@ class _Flow:
         return Reply(self._page.url, 200, {}, page)
 
     def _dead_end(self, component: str, stage: Answer) -> Exception:
-        said = api.words(stage.get("error_message")) or _errors(stage)
+        message = api.plain_line(stage.get("error_message")) or _errors(stage)
         place = without_query(self._page.url)
         if component == "ak-stage-access-denied":
             return LoginRefused(
-                f"authentik does not let you in: {said or 'no reason is given'}",
+                f"authentik does not let you in: {message or 'no reason is given'}",
                 hint="ask its administrator whether the account is locked, or may use this app",
             )
         if component == "ak-stage-captcha":
@@ -232,30 +235,32 @@ class _Flow:
                 hint=f"do that in a browser at {place}, then sign in again",
             )
         if component == "ak-stage-prompt":
-            asked = [api.words(one.get("label"), 60) for one in api.objects(stage.get("fields"))]
+            asked = [
+                api.plain_line(field.get("label"), 60) for field in api.objects(stage.get("fields"))
+            ]
             return LoginRefused(
                 f"authentik wants to know something first: {', '.join(filter(None, asked))}",
                 hint=f"answer it in a browser at {place}, then sign in again",
             )
         if component == "ak-stage-flow-error":
             return NetworkError("authentik failed within its flow", hint="try again later")
-        what = api.words(component, 60) or "no component"
+        what = api.plain_line(component, 60) or "no component"
         return needs_browser(self._page.url, f"asks for {what}, which awslogin does not understand")
 
 
 def _factor(challenge: Answer) -> Factor:
     """One of `device_challenges`."""
     name = str(challenge.get("device_class") or "")
-    kind, label = _KINDS.get(name, ("unknown", api.words(name, 40) or "unknown"))
-    return Factor(kind, label, challenge, api.words(challenge.get("device_uid"), 40))
+    kind, label = _KINDS.get(name, ("unknown", api.plain_line(name, 40) or "unknown"))
+    return Factor(kind, label, challenge, api.plain_line(challenge.get("device_uid"), 40))
 
 
 def _errors(stage: Answer) -> str:
     """What `response_errors` say; empty where there are none."""
     fields = stage.get("response_errors")
     found = [
-        api.words(one.get("string"))
+        api.plain_line(error.get("string"))
         for errors in (fields.values() if isinstance(fields, dict) else ())
-        for one in api.objects(errors)
+        for error in api.objects(errors)
     ]
     return " ".join(dict.fromkeys(filter(None, found)))

@@ -45,21 +45,23 @@ class Config:
         """`pgid`, else what `hpgid` stands for; empty where neither is there."""
         number = self.text("hpgid")
         known = _BY_NUMBER.get(number, number)
-        return api.words(self.config.get("pgid") or known, 60)
+        return api.plain_line(self.config.get("pgid") or known, 60)
 
     @property
     def error(self) -> str:
         """Its error code, or empty."""
         code = str(self.config.get("sErrorCode") or "")
-        return "" if code in _NO_ERROR else api.words(code, 40)
+        return "" if code in _NO_ERROR else api.plain_line(code, 40)
 
     @property
-    def said(self) -> str:
-        """Microsoft's own words, with the code where the words lack it."""
+    def message(self) -> str:
+        """What Microsoft says on the page, with the error's code; empty where it says nothing."""
         names = ("strMainMessage", "strServiceExceptionMessage", "strAdditionalMessage", "sErrTxt")
-        told = dict.fromkeys(filter(None, (api.words(self.config.get(name)) for name in names)))
-        code = self.error or api.words(self.config.get("iErrorCode") or "", 40)
-        text = " ".join(told) or _ERRORS.get(code, "")
+        sentences = dict.fromkeys(
+            filter(None, (api.plain_line(self.config.get(name)) for name in names))
+        )
+        code = self.error or api.plain_line(self.config.get("iErrorCode") or "", 40)
+        text = " ".join(sentences) or _ERRORS.get(code, "")
         return f"{text or 'error'} ({code})" if code and code not in text else text
 
     def text(self, name: str) -> str:

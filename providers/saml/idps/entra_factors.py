@@ -89,7 +89,7 @@ class SecondFactor:
 
     def _number_shown(self, answer: Answer) -> bool:
         """Show the number to match, once; whether there is one."""
-        number = api.words(answer.get("Entropy"), 20)
+        number = api.plain_line(answer.get("Entropy"), 20)
         if number in {"", "0"}:
             return False
         if number != self._number:
@@ -129,7 +129,7 @@ class SecondFactor:
                 return latest
             result = str(latest.get("ResultValue") or "")
             if result in _WRONG_CODE:
-                raise WrongCode(api.words(latest.get("Message")), _WRONG_CODE[result])
+                raise WrongCode(api.plain_line(latest.get("Message")), _WRONG_CODE[result])
             raise _failure(latest)
 
         return factors.send_code(send, self._walk.person, self._ports.ui, chosen, self._config.base)
@@ -156,15 +156,15 @@ class SecondFactor:
     def _require_progress(self) -> None:
         self._walk.factors_taken += 1
         if self._config.error or self._walk.factors_taken > MOST_FACTORS:
-            why = self._config.said or "it asks again and again"
+            why = self._config.message or "it asks again and again"
             raise LoginRefused(f"Microsoft refused the second factor: {why}", hint="run it again")
 
 
 def _factor(proof: Answer) -> Factor:
     """One of `arrUserProofs`."""
     method = str(proof.get("authMethodId") or "")
-    kind, what = _KINDS.get(method, ("unknown", api.words(method, 40) or "unknown"))
-    label = f"{what} {api.words(proof.get('display'), 60)}".strip()
+    kind, what = _KINDS.get(method, ("unknown", api.plain_line(method, 40) or "unknown"))
+    label = f"{what} {api.plain_line(proof.get('display'), 60)}".strip()
     return Factor(kind, label, method, method)
 
 
@@ -176,14 +176,15 @@ def _interval(config: Config, chosen: Factor) -> float:
 
 def _failure(answer: Answer) -> Exception:
     """What a second factor that did not work out is."""
-    result = api.words(answer.get("ResultValue") or answer.get("ErrCode") or "no reason", 60)
-    said = api.words(answer.get("Message"))
+    result = api.plain_line(answer.get("ResultValue") or answer.get("ErrCode") or "no reason", 60)
+    message = api.plain_line(answer.get("Message"))
     if result in _THROTTLED:
         return NetworkError(
-            f"Microsoft: too many tries ({result})" + (f": {said}" if said else ""),
+            f"Microsoft: too many tries ({result})" + (f": {message}" if message else ""),
             hint="wait a while, then sign in again",
         )
     why = _FAILURES.get(result, "the second factor did not work")
     return LoginRefused(
-        f"{why} ({result})" + (f"; Microsoft says: {said}" if said else ""), hint="run it again"
+        f"{why} ({result})" + (f"; Microsoft says: {message}" if message else ""),
+        hint="run it again",
     )

@@ -49,7 +49,7 @@ def signed_in(walk: Walk, config: Config, known: Answer, user: str) -> Reply:
     address = config.url("urlFidoLogin") or _USUAL
     _require_signer(config.base, address)
     allowed = api.at(known, "Credentials", "FidoParams", "AllowList")
-    ids = [str(one) for one in allowed] if isinstance(allowed, list) else []
+    ids = [str(key_id) for key_id in allowed] if isinstance(allowed, list) else []
     token = str(known.get("FlowToken") or config.text("sFT"))
     asking = walk.http.post(
         address,
@@ -75,7 +75,7 @@ def signed_in(walk: Walk, config: Config, known: Answer, user: str) -> Reply:
         page=address,
         challenge=config.text("sFidoChallenge").encode(),
         rp_id=urlsplit(address).hostname or "",
-        credentials=[one for one in map(webauthn.unpacked, ids) if one],
+        credentials=[key_id for key_id in map(webauthn.unpacked, ids) if key_id],
         verification="required",
     )
     answer = walk.ports.security_keys.answer(challenge, walk.ports.ui)

@@ -85,7 +85,7 @@ class _Step:
             is_wrong = self._config.error in {"50126", "50034", "50056"}
             source = self._walk.person.password_was_refused() if is_wrong else ""
             raise LoginRefused(
-                f"Microsoft refused the sign-in: {self._config.said}",
+                f"Microsoft refused the sign-in: {self._config.message}",
                 hint=f"check the user name and the password{source}",
             )
         user = self._walk.person.username()
@@ -97,14 +97,15 @@ class _Step:
             return self._walk.http.get(target)
         if known.get("IfExistsResult") == 1 and not known.get("ThrottleStatus"):
             raise LoginRefused(
-                f"Microsoft does not know the user {api.words(user, 80)}",
+                f"Microsoft does not know the user {api.plain_line(user, 80)}",
                 hint="check `username` of the provider",
             )
         if self._by_key and entra_fido.is_offered(self._config, known):
             return entra_fido.signed_in(self._walk, self._config, known, user)
         if api.at(known, "Credentials", "HasPassword") is False:
             raise LoginRefused(
-                f"{api.words(user, 80)} signs in with a passkey or an app alone, without password",
+                f"{api.plain_line(user, 80)} signs in with a passkey or an app alone,"
+                " without password",
                 hint="`idp: browser` does it; `mfa: webauthn` takes a security key on a terminal",
             )
         fields = self._config.fields(
@@ -160,12 +161,12 @@ class _Step:
         skip = self._config.url("urlSkipMfaRegistration")
         if skip and self._config.error != "502031":
             days = self._config.config.get("iRemainingDaysToSkipMfaRegistration")
-            left = f" (in {api.words(days, 10)} days)" if days else ""
+            left = f" (in {api.plain_line(days, 10)} days)" if days else ""
             self._ports.ui.warn(f"Microsoft wants another second factor registered{left}")
             return self._walk.http.get(skip)
         raise LoginRefused(
             "Microsoft wants another second factor registered before it goes on"
-            + (f": {self._config.said}" if self._config.said else ""),
+            + (f": {self._config.message}" if self._config.message else ""),
             hint="register one at https://aka.ms/mfasetup (or use `idp: browser`), then sign in"
             " again",
         )
@@ -180,17 +181,17 @@ class _Step:
         )
 
     def _dead_end(self) -> Exception:
-        name, said = self._config.name, self._config.said
-        told = f"; Microsoft says: {said}" if said else ""
+        name, message = self._config.name, self._config.message
+        detail = f"; Microsoft says: {message}" if message else ""
         why = _DEAD_ENDS.get(name)
         if not why and any(word in name.lower() for word in _PASSKEYS):
             why = "this account signs in with a passkey or a certificate"
         if not why:
             return UnknownPageError(
-                self._page, f"is {name}, a page that awslogin does not understand{told}"
+                self._page, f"is {name}, a page that awslogin does not understand{detail}"
             )
         return LoginRefused(
-            f"{why} ({name}){told}",
+            f"{why} ({name}){detail}",
             hint="`idp: browser` can sign in where a managed browser, a passkey or a new password"
             " is wanted; else ask your administrator",
         )

@@ -56,8 +56,8 @@ class FormOrBrowser(FormIdp):
         try:
             return self._browser().response()
         except ConfigError as missing:  # no browser, or nothing to steer one
-            told = f"{beyond.message}, which takes a browser; {missing.message}"
-            raise ConfigError(told, hint=missing.hint) from None
+            message = f"{beyond.message}, which takes a browser; {missing.message}"
+            raise ConfigError(message, hint=missing.hint) from None
 
     def _browser(self) -> BrowserIdp:
         return BrowserIdp(self.options, self.ports, self.person)

@@ -94,37 +94,41 @@ class JumpCloud(FormOrBrowser):
         answer = api.answer(reply)
         if reply.status < 400:
             return answer
-        said = _said(answer)
-        if reply.status == 401 and _MFA in said.lower():
+        message = _message(answer)
+        if reply.status == 401 and _MFA in message.lower():
             return self._second_factor(answer, body)
-        raise self._refusal(reply, said)
+        raise self._refusal(reply, message)
 
-    def _refusal(self, reply: Reply, said: str) -> Exception:
+    def _refusal(self, reply: Reply, message: str) -> Exception:
         """What the console means by a refused password."""
-        lower = said.lower()
-        for words, what in {
+        lower = message.lower()
+        for part, what in {
             "expired": "the password has expired",
             "lock": "the account is locked",
             "suspend": "the account is suspended",
             "enroll": "a second factor has to be registered first",
         }.items():
-            if words in lower:
+            if part in lower:
                 return LoginRefused(
-                    f"JumpCloud says: {said} ({what})",
+                    f"JumpCloud says: {message} ({what})",
                     hint=f"do that in a browser at {urlsplit(self._console).netloc}, or ask its"
                     " administrator; then sign in again",
                 )
         if reply.status == 401:
-            return self._walk.answers.password_refused(f"JumpCloud says: {said}" if said else "")
-        return needs_browser(self._console, f"answers {reply.status}{f': {said}' if said else ''}")
+            return self._walk.answers.password_refused(
+                f"JumpCloud says: {message}" if message else ""
+            )
+        return needs_browser(
+            self._console, f"answers {reply.status}{f': {message}' if message else ''}"
+        )
 
     # The second factor
 
     def _second_factor(self, answer: Answer, body: Answer) -> Answer:
         offered = [
-            _factor(one)
-            for one in api.objects(answer.get("factors"))
-            if one.get("status", "available") == "available"
+            _factor(factor)
+            for factor in api.objects(answer.get("factors"))
+            if factor.get("status", "available") == "available"
         ]
         ui = self.ports.ui
         chosen = factors.choose(offered, self.options.mfa, ui, self.ports.security_keys)
@@ -137,7 +141,7 @@ class JumpCloud(FormOrBrowser):
             reply = self._post("auth", {**body, "OTP": code})
             after = api.answer(reply)
             if reply.status == 401:
-                raise WrongCode(_said(after))
+                raise WrongCode(_message(after))
             return self._taken(reply, after)
 
         return factors.send_code(send, self.person, ui, chosen, self._at("auth"))
@@ -161,11 +165,9 @@ class JumpCloud(FormOrBrowser):
 
         status = factors.poll(ask, self.ports.clock, every=PUSH_EVERY)
         if status != "accepted":
-            why = {"denied": "was denied", "expired": "was answered too late"}
-            raise LoginRefused(
-                f"JumpCloud: the push {why.get(status, f'ended with {api.words(status, 40)}')}",
-                hint="run it again and approve it",
-            )
+            known = {"denied": "was denied", "expired": "was answered too late"}
+            end = known.get(status, f"ended with {api.plain_line(status, 40)}")
+            raise LoginRefused(f"JumpCloud: the push {end}", hint="run it again and approve it")
         reply = self._post(f"{path}/login", {})
         return self._taken(reply, api.answer(reply))
 
@@ -185,7 +187,7 @@ class JumpCloud(FormOrBrowser):
     def _taken(self, reply: Reply, answer: Answer) -> Answer:
         if reply.status >= 400:
             raise LoginRefused(
-                f"JumpCloud refused the second factor: {_said(answer) or reply.status}",
+                f"JumpCloud refused the second factor: {_message(answer) or reply.status}",
                 hint="run it again",
             )
         return answer
@@ -193,9 +195,9 @@ class JumpCloud(FormOrBrowser):
 
 def _factor(data: Any) -> Factor:
     name = str(data.get("type") or "")
-    kind, label = _KINDS.get(name, ("unknown", api.words(name, 40) or "unknown"))
+    kind, label = _KINDS.get(name, ("unknown", api.plain_line(name, 40) or "unknown"))
     return Factor(kind, label, data, name)
 
 
-def _said(answer: Answer) -> str:
-    return api.words(answer.get("message") or answer.get("error"))
+def _message(answer: Answer) -> str:
+    return api.plain_line(answer.get("message") or answer.get("error"))

@@ -72,7 +72,7 @@ class KeycloakPages(PageReader):
     def _choose_method(cls, page: Page, walk: Walk, methods: list[tuple[Option, Form]]) -> Reply:
         """The password first; then what can be used here, of which `mfa` may name a device."""
         if not walk.answers.password_sent:
-            methods = [one for one in methods if one[0].kind == _PASSWORD]
+            methods = [(option, form) for option, form in methods if option.kind == _PASSWORD]
         keys = [(option, form) for option, form in methods if option.kind == "webauthn"]
         if keys and walk.answers.password_sent and _key_is_usable(walk, is_only=False):
             return walk.send(keys[0][1])
@@ -81,7 +81,8 @@ class KeycloakPages(PageReader):
             raise UnknownPageError(page, "offers only security keys and passkeys here")
         if not walk.answers.password_sent:
             return walk.send(usable[0][1])
-        usable = [one for one in usable if one[0].kind != _PASSWORD] or usable
+        factors = [(option, form) for option, form in usable if option.kind != _PASSWORD]
+        usable = factors or usable
         named = any(walk.choice.mfa in {option.kind, option.label} for option, _ in usable)
         apps = [form for option, form in usable if option.kind == "totp"]
         return walk.send(apps[0]) if walk.choice.mfa and apps and not named else walk.choose(usable)
@@ -148,7 +149,7 @@ def _method(form: Form) -> Option:
     """One of the methods, told by its icon: its words are in any language."""
     around = form.tag if form.tag.get_text(strip=True) else form.tag.parent or form.tag
     icons = " ".join(" ".join(tag.get("class") or []) for tag in around.select("i")).lower()
-    words = around.select_one("h2, [class*=headline], [class*=title]") or around
-    label = one_line(words.get_text(" "))
+    heading = around.select_one("h2, [class*=headline], [class*=title]") or around
+    label = one_line(heading.get_text(" "))
     kind = next((kind for kind, pattern in _ICONS if re.search(pattern, icons)), kind_of(label))
     return Option(label, kind, dict(form.fields))

@@ -16,13 +16,13 @@ class RefusedError(Exception):
 
     Attributes:
         code: Such as `E0000004`.
-        said: Okta's words.
+        summary: What Okta says of it; empty where it says nothing.
     """
 
     def __init__(self, answer: Answer, status: int) -> None:
         causes = [cause.get("errorSummary") for cause in api.objects(answer.get("errorCauses"))]
         self.code = str(answer.get("errorCode") or f"HTTP {status}")
-        self.said = api.words(next(filter(None, causes), answer.get("errorSummary")))
+        self.summary = api.plain_line(next(filter(None, causes), answer.get("errorSummary")))
         super().__init__(self.code)
 
 

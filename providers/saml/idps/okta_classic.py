@@ -79,7 +79,7 @@ class Classic:
             except RefusedError as refused:
                 over = refused.code == "E0000011"
                 raise LoginRefused(
-                    f"Okta refused: {refused.said or refused.code}",
+                    f"Okta refused: {refused.summary or refused.code}",
                     hint="the sign-in took too long: run it again" if over else "ask your helpdesk",
                 ) from None
         raise UnexpectedReply("Okta's sign-in leads on without end")
@@ -90,8 +90,8 @@ class Classic:
         if status in _DEAD_ENDS:
             raise self._dead_end(status)
         raise UnexpectedReply(
-            f"Okta answers with the state {api.words(status, 60) or 'nothing'}, which awslogin does"
-            " not understand",
+            f"Okta answers with the state {api.plain_line(status, 60) or 'nothing'},"
+            " which awslogin does not understand",
             hint="`idp: browser` signs in through any state",
         )
 
@@ -121,14 +121,14 @@ class Classic:
             is_wrong = refused.code == "E0000004"
             source = self._person.password_was_refused() if is_wrong else ""
             raise LoginRefused(
-                f"Okta refused the sign-in: {refused.said or refused.code}",
+                f"Okta refused the sign-in: {refused.summary or refused.code}",
                 hint="check the user name and the password; a locked account looks the same"
                 + source,
             ) from None
 
     def _skip_warning(self, answer: Answer) -> Answer:
         days = api.at(answer, "_embedded", "policy", "expiration", "passwordExpireDays")
-        when = f"in {api.words(days, 10)} days" if days else "soon"
+        when = f"in {api.plain_line(days, 10)} days" if days else "soon"
         self._ui.warn(f"the Okta password expires {when}")
         return self._skip(answer)
 
@@ -161,5 +161,5 @@ class Classic:
         except RefusedError as refused:
             if refused.code == "E0000011":
                 raise needs_identity_engine(self._idp.url, ["client_id", "app_id"]) from None
-            raise LoginRefused(f"Okta refused: {refused.said or refused.code}") from None
+            raise LoginRefused(f"Okta refused: {refused.summary or refused.code}") from None
         return self._with_session(self._until_success({"stateToken": token, **answer}))

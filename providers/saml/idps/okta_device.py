@@ -10,12 +10,12 @@ from broker.ports.secrets import Secrets
 from broker.ports.urls import is_loopback
 
 COOKIE = "DT"
-_KEPT = "device"
+_ENTRY = "device"
 
 
-def be_the_same(http: HttpSession, kept: Secrets, org: str) -> None:
-    """Show the device token of the last sign-in; a new device names itself."""
-    known = kept.recall(_KEPT)
+def be_the_same(http: HttpSession, store: Secrets, org: str) -> None:
+    """Set the cookie with the device token of the last sign-in, or with a new random one."""
+    known = store.recall(_ENTRY)
     host = urlsplit(org).hostname or ""
     http.cookies.set(
         COOKIE,
@@ -26,13 +26,13 @@ def be_the_same(http: HttpSession, kept: Secrets, org: str) -> None:
     )
 
 
-def keep(http: HttpSession, kept: Secrets) -> None:
+def keep(http: HttpSession, store: Secrets) -> None:
     """Keep the token that Okta has given, or taken."""
     tokens = [cookie.value for cookie in http.cookies if cookie.name == COOKIE]
     if tokens and tokens[-1]:
-        kept.remember(_KEPT, {"token": tokens[-1]}, until=None)
+        store.remember(_ENTRY, {"token": tokens[-1]}, until=None)
 
 
-def forget(kept: Secrets) -> None:
+def forget(store: Secrets) -> None:
     """Be a new device at the next sign-in."""
-    kept.forget(_KEPT)
+    store.forget(_ENTRY)

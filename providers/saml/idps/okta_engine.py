@@ -40,7 +40,9 @@ class _RefusedError(Exception):
 
     def __init__(self, answer: Answer, status: int) -> None:
         self.code = str(answer.get("error") or answer.get("errorCode") or f"HTTP {status}")
-        self.said = api.words(answer.get("error_description") or answer.get("errorSummary"))
+        self.description = api.plain_line(
+            answer.get("error_description") or answer.get("errorSummary")
+        )
         super().__init__(self.code)
 
 
@@ -56,8 +58,8 @@ class IdentityEngine:
 
     def response(self) -> str:
         """The kept tokens' SAMLResponse, else a new sign-in's."""
-        kept = self._ports.secrets.recall("okta-tokens")
-        token = self._web_sso_token(kept, quietly=True) if kept else None
+        stored = self._ports.secrets.recall("okta-tokens")
+        token = self._web_sso_token(stored, quietly=True) if stored else None
         if token is None:
             token = self._web_sso_token(self._signed_in())
         address = joined(self._idp.url, "/login/token/sso")
@@ -91,7 +93,7 @@ class IdentityEngine:
         except _RefusedError as refused:
             raise ConfigError(
                 f"Okta does not start a device authorization for `client_id` {self._client}:"
-                f" {refused.said or refused.code}",
+                f" {refused.description or refused.code}",
                 hint="it is a native OIDC app with the grants device authorization and token"
                 " exchange: see docs/providers/okta.md",
             ) from None
@@ -99,8 +101,8 @@ class IdentityEngine:
         if not address or not started.get("device_code"):
             raise UnexpectedReply("Okta's device authorization holds no code")
         require_safe(str(address))
-        code = api.words(started.get("user_code"), 40)
-        ui.show(f"Sign in at {api.words(address)}\nand check that it shows the code {code}")
+        code = api.plain_line(started.get("user_code"), 40)
+        ui.show(f"Sign in at {api.plain_line(address)}\nand check that it shows the code {code}")
         ui.browse(str(address))
         tokens = self._polled(started)
         lives = api.seconds(tokens.get("expires_in"), 3600, least=0, most=86400)
@@ -155,17 +157,17 @@ class IdentityEngine:
         return str(answer["access_token"])
 
     def _no_token(self, refused: _RefusedError, tokens: Answer) -> LoginRefused:
-        said = refused.said or refused.code
-        if "assurance" in said.lower():
+        reason = refused.description or refused.code
+        if "assurance" in reason.lower():
             return LoginRefused(
-                f"Okta: {said}",
+                f"Okta: {reason}",
                 hint="the AWS app's policy asks for more than the device app's: give both the same"
                 " authentication policy, device state Any, and re-authentication after at least 2"
                 " minutes (not at every sign-in); or use `idp: browser`",
             )
         apps = self._apps(tokens)
         return LoginRefused(
-            f"Okta gives no way into the app {self._app}: {said}",
+            f"Okta gives no way into the app {self._app}: {reason}",
             hint="check `app_id` and that the app's “Allowed Web SSO Client” is `client_id`"
             + (f"; your AWS apps are {apps}" if apps else ""),
         )
@@ -183,8 +185,8 @@ class IdentityEngine:
         except (NetworkError, UnexpectedReply):
             return ""
         return ", ".join(
-            f"{api.words(link.get('appInstanceId') or link.get('id'), 40)}"
-            f" ({api.words(link.get('label'), 40)})"
+            f"{api.plain_line(link.get('appInstanceId') or link.get('id'), 40)}"
+            f" ({api.plain_line(link.get('label'), 40)})"
             for link in api.objects(links)
             if link.get("appName", link.get("name")) == "amazon_aws"
         )
@@ -198,7 +200,7 @@ def _still_undecided(refused: _RefusedError) -> AwsLoginError:
     why = {
         "access_denied": "the sign-in was denied in the browser",
         "expired_token": "nobody confirmed the code in time",
-    }.get(refused.code, f"Okta refused the sign-in: {refused.said or refused.code}")
+    }.get(refused.code, f"Okta refused the sign-in: {refused.description or refused.code}")
     return LoginRefused(why, hint="run it again")
 
 

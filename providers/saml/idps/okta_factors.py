@@ -109,9 +109,11 @@ class SecondFactors:
         embedded = answer.get("_embedded")
         challenge = api.at(factor.handle, "_embedded", "challenge") or api.at(embedded, "challenge")
         several = [factor.handle, *api.objects(api.at(embedded, "factors"))]
-        known = [api.at(one, "profile", "credentialId") for one in several]
+        key_ids = [api.at(data, "profile", "credentialId") for data in several]
         asked = webauthn.challenge_of(
-            self._authn.address(href), challenge, credentials=[one for one in known if one]
+            self._authn.address(href),
+            challenge,
+            credentials=[key_id for key_id in key_ids if key_id],
         )
         signed = self._keys.answer(asked, self._ui)
         return self._authn.step(
@@ -141,14 +143,14 @@ class SecondFactors:
     def _show_number(self, answer: Answer) -> None:
         path = ("_embedded", "factor", "_embedded", "challenge", "correctAnswer")
         number = api.at(answer, *path)
-        shown = "" if number is None else api.words(str(number), 20)
+        shown = "" if number is None else api.plain_line(str(number), 20)
         if shown and shown not in self._shown:
             self._shown.add(shown)
             self._ui.show(f"Tap {shown} in Okta Verify")
 
     def _send_code(self, answer: Answer, factor: Factor, href: str) -> Answer:
         if factor.kind == "question":
-            question = api.words(api.at(factor.handle, "profile", "questionText"))
+            question = api.plain_line(api.at(factor.handle, "profile", "questionText"))
             reply = self._person.answer(question, self._authn.address(href))
             return self._authn.step(answer, href, answer=reply.reveal())
 
@@ -157,7 +159,7 @@ class SecondFactors:
                 return self._authn.step(answer, href, passCode=code)
             except RefusedError as refused:
                 if refused.code == "E0000068":
-                    raise WrongCode(refused.said) from None
+                    raise WrongCode(refused.summary) from None
                 raise
 
         return factors.send_code(send, self._person, self._ui, factor, self._authn.address(href))
@@ -167,14 +169,14 @@ def _factor(data: Any) -> Factor:
     """One of `_embedded.factors`."""
     kind = _KINDS.get(str(api.at(data, "factorType")), "unknown")
     names = ("phoneNumber", "email", "name", "authenticatorName", "questionText", "credentialId")
-    told = (api.words(api.at(data, "profile", name), 60) for name in names)
+    details = (api.plain_line(api.at(data, "profile", name), 60) for name in names)
     what = _NAMES[kind]
     if kind in {"totp", "token"}:
-        what += f" ({api.words(api.at(data, 'provider'), 20).title()})"
+        what += f" ({api.plain_line(api.at(data, 'provider'), 20).title()})"
     if kind == "unknown":
-        what = api.words(api.at(data, "factorType"), 40) or what
-    label = f"{what} {next(filter(None, told), '')}".strip()
-    return Factor(kind, label, data, api.words(api.at(data, "id"), 60))
+        what = api.plain_line(api.at(data, "factorType"), 40) or what
+    label = f"{what} {next(filter(None, details), '')}".strip()
+    return Factor(kind, label, data, api.plain_line(api.at(data, "id"), 60))
 
 
 def _remembering(href: str) -> str:

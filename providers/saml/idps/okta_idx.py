@@ -27,9 +27,9 @@ from providers.saml.idps.okta_remediations import (
     current,
     kind_of_current,
     label_of_current,
+    message_of,
     names,
     remediation,
-    said,
 )
 from providers.saml.refusals import BROWSER
 from providers.saml.walk import Walk
@@ -173,7 +173,7 @@ class Idx:
             factors.choose([factor], None, self._ports.ui)
         if kind == "question":
             question = api.at(current(answer), "profile", "question") or label_of_current(answer)
-            reply = self._idp.person.answer(api.words(question), self._idp.url).reveal()
+            reply = self._idp.person.answer(api.plain_line(question), self._idp.url).reveal()
             fields = {"questionKey": api.at(current(answer), "profile", "questionKey")}
             return self._checked(answer, way, credentials={"answer": reply, **fields})
         latest = answer
@@ -182,10 +182,10 @@ class Idx:
             nonlocal latest
             again = remediation(latest, "challenge-authenticator") or way
             latest = self._post(latest, again, credentials={"passcode": code})
-            if said(latest) and not latest.get("success"):
+            if message_of(latest) and not latest.get("success"):
                 if remediation(latest, "challenge-authenticator") is None:
                     raise _dead_end(latest, self._idp.url)
-                raise WrongCode(said(latest))
+                raise WrongCode(message_of(latest))
             return latest
 
         return factors.send_code(send, self._idp.person, self._ports.ui, factor, self._idp.url)
@@ -194,7 +194,7 @@ class Idx:
         secret = self._pages.answers.password_to(self._idp.url)
         after = self._post(answer, way, credentials={"passcode": secret})
         again = remediation(after, "challenge-authenticator")
-        if said(after) and again and kind_of_current(after) == PASSWORD:
+        if message_of(after) and again and kind_of_current(after) == PASSWORD:
             raise self._pages.answers.password_refused(_okta(after))
         return after
 
@@ -214,12 +214,12 @@ class Idx:
 
     def _checked(self, answer: Answer, way: Answer, **values: object) -> Answer:
         after = self._post(answer, way, **values)
-        if said(after) and not after.get("success"):
+        if message_of(after) and not after.get("success"):
             raise LoginRefused(_okta(after), hint="run it again")
         return after
 
     def _choose(self, answer: Answer, way: Answer) -> Answer:
-        offered = [one for one in choices(answer, way) if one.kind != PASSWORD] or choices(
+        offered = [factor for factor in choices(answer, way) if factor.kind != PASSWORD] or choices(
             answer, way
         )
         if offered and offered[0].kind == PASSWORD:
@@ -227,7 +227,9 @@ class Idx:
             return self._post(answer, way, authenticator=offered[0].handle)
         keys, before = self._ports.security_keys, self._chosen
         method = before and before.handle.get("methodType")
-        same = [one for one in offered if method and one.handle.get("methodType") == method]
+        same = [
+            factor for factor in offered if method and factor.handle.get("methodType") == method
+        ]
         self._chosen = (
             same[0]
             if len(same) == 1
@@ -247,7 +249,7 @@ class Idx:
             again = remediation(latest, "challenge-poll")
             latest = self._post(latest, again or way)
             self._number = _shown(self._ports.ui, latest, self._number)
-            if said(latest) and not latest.get("success"):
+            if message_of(latest) and not latest.get("success"):
                 raise LoginRefused(_okta(latest), hint="run it again and approve it")
             return None if remediation(latest, "challenge-poll") else latest
 
@@ -263,34 +265,34 @@ def _dead_end(answer: Answer, org: str) -> Exception:
     """What no way on of ours leads out of."""
     offered = names(answer)
     place = f"https://{host_of(org)}"
-    told = f": {said(answer)}" if said(answer) else ""
+    detail = f": {message_of(answer)}" if message_of(answer) else ""
     for name, what in _DEMANDS.items():
         if name in offered:
             return LoginRefused(
-                f"Okta says that {what}{told}",
+                f"Okta says that {what}{detail}",
                 hint=f"do that in a browser at {place} (or use `idp: browser`), then sign in again",
             )
     if _FASTPASS & set(offered):
         return LoginRefused(
-            f"Okta wants FastPass, which proves the device to a browser alone{told}",
+            f"Okta wants FastPass, which proves the device to a browser alone{detail}",
             hint="`idp: browser` does it",
         )
-    if told and not offered:
+    if detail and not offered:
         return LoginRefused(_okta(answer), hint="ask your helpdesk")
     return UnexpectedReply(
         f"Okta offers {', '.join(offered) or 'no way on'}, which awslogin does not"
-        f" understand{told}",
+        f" understand{detail}",
         hint=BROWSER,
     )
 
 
 def _shown(ui: Ui, answer: Answer, before: str) -> str:
     """Show the number to match, where it is a new one; the number."""
-    number = api.words(api.at(current(answer), "contextualData", "correctAnswer"), 20)
+    number = api.plain_line(api.at(current(answer), "contextualData", "correctAnswer"), 20)
     if number and number != before:
         ui.show(f"Tap {number} in Okta Verify")
     return number or before
 
 
 def _okta(answer: Answer) -> str:
-    return f"Okta says: {said(answer)}" if said(answer) else ""
+    return f"Okta says: {message_of(answer)}" if message_of(answer) else ""

@@ -49,20 +49,20 @@ _NAMES = {"signed_nonce": "FastPass", "push": "push", "totp": "code", "sms": "SM
 
 def remediation(answer: Answer, name: str) -> Answer | None:
     """The way on of this name, if it is offered."""
-    return next((one for one in _ways(answer) if one.get("name") == name), None)
+    return next((way for way in _ways(answer) if way.get("name") == name), None)
 
 
 def names(answer: Answer) -> list[str]:
     """The names of all ways on."""
-    return [api.words(one.get("name"), 60) for one in _ways(answer)]
+    return [api.plain_line(way.get("name"), 60) for way in _ways(answer)]
 
 
 def _ways(answer: Answer) -> list[Answer]:
     return api.objects(api.at(answer, "remediation", "value"))
 
 
-def said(answer: Answer) -> str:
-    """Okta's words: of the whole answer, else beside a field."""
+def message_of(answer: Answer) -> str:
+    """What Okta says to the person: of the whole answer, else beside a field; empty if nothing."""
     found = _messages(answer) or [
         text for way in _ways(answer) for text in _of_fields(way.get("value"), 4)
     ]
@@ -71,7 +71,8 @@ def said(answer: Answer) -> str:
 
 def _messages(value: Any) -> list[str]:
     texts = (
-        api.words(one.get("message")) for one in api.objects(api.at(value, "messages", "value"))
+        api.plain_line(message.get("message"))
+        for message in api.objects(api.at(value, "messages", "value"))
     )
     return [text for text in texts if text]
 
@@ -94,7 +95,7 @@ def current(answer: Answer) -> Answer:
 def kind_of_current(answer: Answer) -> str:
     """Its kind, as `mfa:` names it; `password` for the password."""
     now = current(answer)
-    methods = [str(one.get("type")) for one in api.objects(now.get("methods"))]
+    methods = [str(method.get("type")) for method in api.objects(now.get("methods"))]
     if len(methods) == 1 and methods[0] in _METHODS:
         return _METHODS[methods[0]]
     return _KEYS.get(str(now.get("key")), PASSWORD if now.get("type") == PASSWORD else "unknown")
@@ -102,25 +103,26 @@ def kind_of_current(answer: Answer) -> str:
 
 def label_of_current(answer: Answer) -> str:
     """What Okta calls it."""
-    return api.words(current(answer).get("displayName"), 60)
+    return api.plain_line(current(answer).get("displayName"), 60)
 
 
 def credential_ids(answer: Answer) -> list[str]:
     """The ids of the person's security keys."""
     enrolled = api.objects(api.at(answer, "authenticatorEnrollments", "value"))
-    ids = [one.get("credentialId") for one in [current(answer), *enrolled]]
-    return [str(one) for one in ids if one]
+    ids = [authenticator.get("credentialId") for authenticator in [current(answer), *enrolled]]
+    return [str(credential_id) for credential_id in ids if credential_id]
 
 
 def asks_for(way: Answer, name: str) -> bool:
     """Whether a way on has a field of this name."""
-    return any(one.get("name") == name for one in api.objects(way.get("value")))
+    return any(field.get("name") == name for field in api.objects(way.get("value")))
 
 
 def choices(answer: Answer, way: Answer) -> list[Factor]:
     """The authenticators that a way offers; each one's handle is what chooses it."""
     offered = next(
-        (one for one in api.objects(way.get("value")) if one.get("name") == "authenticator"), {}
+        (field for field in api.objects(way.get("value")) if field.get("name") == "authenticator"),
+        {},
     )
     options = api.objects(offered.get("options")) or [{"value": {"form": offered.get("form")}}]
     return [factor for option in options for factor in _factors(answer, option)]
@@ -128,24 +130,28 @@ def choices(answer: Answer, way: Answer) -> list[Factor]:
 
 def _factors(answer: Answer, option: Answer) -> Iterator[Factor]:
     fields = api.objects(api.at(option, "value", "form", "value"))
-    fixed = {str(one["name"]): one["value"] for one in fields if one.get("name") and "value" in one}
+    fixed = {
+        str(field["name"]): field["value"]
+        for field in fields
+        if field.get("name") and "value" in field
+    }
     ways = [
-        str(one.get("value"))
+        str(method.get("value"))
         for field in fields
         if field.get("name") == "methodType"
-        for one in api.objects(field.get("options"))
+        for method in api.objects(field.get("options"))
     ]
     about = _related(answer, str(option.get("relatesTo") or "")) or current(answer)
     key = str(about.get("key") or "")
-    label = api.words(option.get("label") or about.get("displayName"), 60) or "authenticator"
-    told = (api.at(about, "profile", name) for name in ("phoneNumber", "email", "deviceName"))
-    whose = api.words(next(filter(None, told), ""), 60)
+    label = api.plain_line(option.get("label") or about.get("displayName"), 60) or "authenticator"
+    details = (api.at(about, "profile", name) for name in ("phoneNumber", "email", "deviceName"))
+    whose = api.plain_line(next(filter(None, details), ""), 60)
     for method in ways or [str(fixed.get("methodType") or "")]:
         kind = _METHODS.get(method) or _KEYS.get(key, "unknown")
         how = f"({_NAMES.get(method, method)})" if len(ways) > 1 else ""
         name = " ".join(filter(None, (label, how, whose)))
         chosen = {**fixed, **({"methodType": method} if method else {})}
-        yield Factor(kind, name, chosen, api.words(fixed.get("id"), 60))
+        yield Factor(kind, name, chosen, api.plain_line(fixed.get("id"), 60))
 
 
 def _related(answer: Answer, path: str) -> Answer:

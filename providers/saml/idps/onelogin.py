@@ -65,12 +65,12 @@ class OneLogin(IdentityProvider):
         if reply.status in {400, 401, 403}:
             self.person.client_secret_was_refused(client)
             raise LoginRefused(
-                f"OneLogin refused the API client {client}: {_said(answer)}",
+                f"OneLogin refused the API client {client}: {_message(answer)}",
                 hint="check `client_id` and AWSLOGIN_CLIENT_SECRET; the client needs the scope"
                 " “Authentication Only”",
             )
         if not answer.get("access_token"):
-            raise UnexpectedReply(f"OneLogin gives no access token: {_said(answer)}")
+            raise UnexpectedReply(f"OneLogin gives no access token: {_message(answer)}")
         return str(answer["access_token"])
 
     def _assertion(self) -> Answer:
@@ -93,7 +93,7 @@ class OneLogin(IdentityProvider):
         hint = "check `app_id` and `subdomain` of the provider"
         if reply.status == 401:
             hint = f"check the user name and the password{self.person.password_was_refused()}"
-        raise LoginRefused(f"OneLogin refused the sign-in: {_said(answer)}", hint=hint)
+        raise LoginRefused(f"OneLogin refused the sign-in: {_message(answer)}", hint=hint)
 
     # Second factors
 
@@ -142,10 +142,10 @@ class OneLogin(IdentityProvider):
         answer = _flat(api.answer(reply))
         state["token"] = str(answer.get("state_token") or state["token"])
         if "otp_token" in more and not answer.get("data"):
-            raise WrongCode(_said(answer))
+            raise WrongCode(_message(answer))
         if reply.status >= 400:
             raise LoginRefused(
-                f"OneLogin refused the second factor: {_said(answer)}", hint="run it again"
+                f"OneLogin refused the second factor: {_message(answer)}", hint="run it again"
             )
         return answer
 
@@ -153,15 +153,17 @@ class OneLogin(IdentityProvider):
         """OneLogin Protect shows codes too: it takes them where `mfa: totp` finds nothing else."""
         if self.options.mfa != "totp" or any(device.kind == "totp" for device in devices):
             return devices
-        return [replace(one, kind="totp") if one.kind == "push" else one for one in devices]
+        return [
+            replace(device, kind="totp") if device.kind == "push" else device for device in devices
+        ]
 
 
 def _factor(device: Answer) -> Factor:
     """One device; it is told from others of its type by its name, else by its number."""
-    label = api.words(device.get("device_type"), 60) or "unknown device"
+    label = api.plain_line(device.get("device_type"), 60) or "unknown device"
     kind = next((kind for part, kind in _KINDS if part in label.lower()), "totp")
-    named = api.words(device.get("user_display_name") or device.get("device_name"), 40)
-    number = api.words(device.get("device_id"), 40)
+    named = api.plain_line(device.get("user_display_name") or device.get("device_name"), 40)
+    number = api.plain_line(device.get("device_id"), 40)
     return Factor(kind, f"{label} {named or number}", device.get("device_id"), number)
 
 
@@ -175,14 +177,17 @@ def _flat(answer: Answer) -> Answer:
     return flat if isinstance(data, str) else {k: v for k, v in flat.items() if k != "data"}
 
 
-def _said(answer: Answer) -> str:
+def _message(answer: Answer) -> str:
     message = answer.get("message")
     message = api.at(message, "description") if isinstance(message, dict) else message
-    return api.words(message or answer.get("error_description") or answer.get("name")) or "no word"
+    return (
+        api.plain_line(message or answer.get("error_description") or answer.get("name"))
+        or "no word"
+    )
 
 
 def _is_pending(answer: Answer) -> bool:
-    return "pending" in _said(answer).lower() and not answer.get("data")
+    return "pending" in _message(answer).lower() and not answer.get("data")
 
 
 def _response(answer: Answer) -> str:
@@ -190,7 +195,7 @@ def _response(answer: Answer) -> str:
     data = answer.get("data")
     if not isinstance(data, str) or not data:
         raise UnexpectedReply(
-            f"OneLogin answers “{_said(answer)}” without an assertion",
+            f"OneLogin answers “{_message(answer)}” without an assertion",
             hint="`idp: browser` signs in through any state",
         )
     return data

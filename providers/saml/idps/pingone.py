@@ -129,12 +129,16 @@ class _Flow:
         api.require_not_throttled(reply)
         if reply.status < 400:
             return answer, ""
-        details = [api.words(one.get("message")) for one in api.objects(answer.get("details"))]
-        said = " ".join(filter(None, details)) or api.words(answer.get("message"))
-        codes = {str(one.get("code")) for one in api.objects(answer.get("details"))}
+        details = [
+            api.plain_line(detail.get("message")) for detail in api.objects(answer.get("details"))
+        ]
+        message = " ".join(filter(None, details)) or api.plain_line(answer.get("message"))
+        codes = {str(detail.get("code")) for detail in api.objects(answer.get("details"))}
         if "PASSWORD_LOCKED_OUT" in codes:
-            raise LoginRefused(f"PingOne says that the account is locked: {said}", hint=_HELPDESK)
-        return answer, said or f"it answers {reply.status}"
+            raise LoginRefused(
+                f"PingOne says that the account is locked: {message}", hint=_HELPDESK
+            )
+        return answer, message or f"it answers {reply.status}"
 
     # States
 
@@ -149,7 +153,7 @@ class _Flow:
         return after
 
     def _select(self, state: Answer) -> Answer:
-        devices = [_factor(one) for one in api.objects(api.at(state, "_embedded", "devices"))]
+        devices = [_factor(device) for device in api.objects(api.at(state, "_embedded", "devices"))]
         ports = self._walk.ports
         self._chosen = factors.choose(devices, self._walk.choice.mfa, ports.ui, ports.security_keys)
         if self._chosen.kind in {"push", "sms", "call", "email"}:
@@ -202,7 +206,7 @@ class _Flow:
         """The device that is asked: as it was chosen, else as the flow says."""
         listed = api.objects(api.at(state, "_embedded", "devices"))
         known = str(api.at(state, "selectedDevice", "id") or "")
-        found = next((_factor(one) for one in listed if one.get("id") == known), None)
+        found = next((_factor(device) for device in listed if device.get("id") == known), None)
         return self._chosen or found or Factor(kind, "second factor")
 
     def _unless(self, wrong: str, after: Answer) -> Answer:
@@ -217,9 +221,9 @@ class _Flow:
                 hint=f"do that in a browser at {host_of(self._page.url)}, then sign in again",
             )
         if status == "FAILED":
-            said = api.words(api.at(state, "error", "message"))
-            return LoginRefused(f"PingOne ended the sign-in: {said or status}", hint=_HELPDESK)
-        what = api.words(status, 60) or "nothing"
+            message = api.plain_line(api.at(state, "error", "message"))
+            return LoginRefused(f"PingOne ended the sign-in: {message or status}", hint=_HELPDESK)
+        what = api.plain_line(status, 60) or "nothing"
         return needs_browser(self._page.url, f"asks for {what}, which awslogin does not understand")
 
 
@@ -233,8 +237,8 @@ def _links(state: Answer, name: str) -> bool:
 
 def _factor(device: Answer) -> Factor:
     name = str(device.get("type") or "")
-    kind, label = _KINDS.get(name, ("unknown", api.words(name, 40) or "unknown"))
-    told = (device.get(field) for field in ("nickname", "name", "phone", "email"))
-    whose = api.words(next((one for one in told if isinstance(one, str) and one), ""), 60)
-    number = api.words(device.get("id"), 60)
+    kind, label = _KINDS.get(name, ("unknown", api.plain_line(name, 40) or "unknown"))
+    names = (device.get(field) for field in ("nickname", "name", "phone", "email"))
+    whose = api.plain_line(next((text for text in names if isinstance(text, str) and text), ""), 60)
+    number = api.plain_line(device.get("id"), 60)
     return Factor(kind, f"{label} {whose}".strip(), device.get("id"), number)

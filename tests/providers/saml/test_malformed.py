@@ -105,8 +105,8 @@ def test_malformed_replies_end_in_our_words(sandbox: Sandbox, which: str, path: 
 
 def test_words_of_a_hostile_page_are_one_plain_line() -> None:
     said = "<" * 10**6 + "x"
-    assert len(api.words(said)) <= api.MOST_WORDS + 1
-    assert api.words("a\x1b[2J\nb\u202ec <b>d</b> &lt;e&gt;\x00") == "a[2J bc d <e>"
+    assert len(api.plain_line(said)) <= api.MAX_CHARACTERS + 1
+    assert api.plain_line("a\x1b[2J\nb\u202ec <b>d</b> &lt;e&gt;\x00") == "a[2J bc d <e>"
 
 
 def test_seconds_stay_within_bounds() -> None:
