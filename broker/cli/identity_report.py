@@ -90,7 +90,7 @@ def report(
     if cloudtrail:
         making.cloudtrail(cloudtrail, through.bucket)
     if athena and asked:
-        making.athena(athena, asked, regions=regions, draw=form == "html")
+        making.athena(athena, asked, regions=regions)
     made = making.report()
     text = _rendered(app, made, form, to_file=out is not None)
     if out:

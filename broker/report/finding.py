@@ -27,8 +27,11 @@ class Rule:
         why: Why it matters, in a sentence.
         mend: The command that mends it, or what to do; `{who}` and `{profile}` are filled in.
         reference: Its counterpart among public rule sets; empty where there is none.
-        sql: Of `cloudtrail`: a query over `events` in DuckDB's dialect, giving who, account_id,
-            first_seen, last_seen, count and evidence.
+        where: Of `cloudtrail`: SQL that is true of each single event that is found; or else
+        sql: A query over `events`, which it reads once, giving who, account_id, first_seen,
+            last_seen, count and evidence.
+        who: SQL of who is found by `where`; empty means the event's principal.
+        evidence: Likewise, the value of which the least is shown; empty means the event's name.
     """
 
     id: str
@@ -38,7 +41,10 @@ class Rule:
     why: str
     mend: str
     reference: str = ""
+    where: str = ""
     sql: str = ""
+    who: str = ""
+    evidence: str = ""
 
 
 @dataclass(frozen=True)

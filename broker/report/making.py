@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -21,12 +22,8 @@ if TYPE_CHECKING:
     from broker.report.athena import Athena
     from broker.report.s3_files import Bucket
 
-NEW_DAYS = 7
-"""An address is new that was seen first in the last so many days."""
 AT_ONCE = 8
 """Accounts whose reports are fetched at once; IAM's own rate is far above."""
-
-COUNT = "SELECT count(*) AS count FROM events"
 
 Rows = Callable[["Profile"], list[dict[str, str]]]
 Search = Callable[[str], list[dict[str, Any]]]
@@ -53,8 +50,12 @@ class Making:
         self._profiles = sound(config) if config else []
         self._people = People(self._profiles)
         self._findings: list[Finding] = []
+        self._counts: dict[str, Counter[tuple[str, str]]] = {
+            "sign_ins": Counter(),
+            "uses": Counter(),
+        }
+        self._ages: list[dict[str, Any]] = []
         self.sources: list[Source] = []
-        self.pictures: dict[str, list[dict[str, Any]]] = {}
 
     def machine(self) -> None:
         """This machine."""
@@ -92,10 +93,7 @@ class Making:
             self._findings += credential_report.examine(
                 found, account, self._now, profile=profile.name, by_sso=by_sso
             )
-            self.pictures["key_ages"] = [
-                *self.pictures.get("key_ages", []),
-                *_ages(found, self._now),
-            ]
+            self._ages += _ages(found, self._now)
 
     def cloudtrail(self, places: Sequence[str], bucket: Callable[[str, Source], Bucket]) -> None:
         """CloudTrail's files in folders and buckets, searched by DuckDB.
@@ -132,7 +130,7 @@ class Making:
             if not seen:
                 source.warnings.append("no .json and no .json.gz file is there")
             self._search(trail.rows)
-            self._draw(trail.rows)
+            self._draw(trail.rows(trail_rules.DAYS))
 
     def athena(
         self,
@@ -140,7 +138,6 @@ class Making:
         asked: Callable[[Source], Athena],
         *,
         regions: Sequence[str] = (),
-        draw: bool,
     ) -> None:
         """An organization's table in Athena.
 
@@ -148,7 +145,6 @@ class Making:
             named: `DATABASE.TABLE`.
             asked: Opens Athena through a session of ours.
             regions: That are looked at; those of the table where none is named.
-            draw: Ask for the pictures' numbers too; they are paid as every query is.
         """
         from broker.report import athena_table
         from broker.report.athena import ScanBoundError, readable_bytes
@@ -171,10 +167,10 @@ class Making:
                 source.failed = False
                 return found
 
-            (source.events,) = (int(row["count"]) for row in rows(COUNT))
+            days = rows(trail_rules.DAYS)
+            source.events = sum(int(row["count"]) for row in days)
+            self._draw(days)
             self._search(rows)
-            if draw:
-                self._draw(rows)
         except AwsLoginError as error:
             source.warnings.append(
                 f"{error.message}; {error.hint}" if error.hint else error.message
@@ -184,11 +180,11 @@ class Making:
         if opened:
             source.detail += f", {readable_bytes(opened.scanned)} scanned"
 
-    def _draw(self, rows: Search) -> None:
-        for name, sql in trail_rules.PICTURES.items():
-            self.pictures[name] = [*self.pictures.get(name, ()), *rows(sql)]
-        for row in self.pictures["long_term_keys"]:
-            row["who"] = self._people.readable(row["who"])
+    def _draw(self, days: Sequence[Mapping[str, Any]]) -> None:
+        for name, counts in self._counts.items():
+            for row in days:
+                if row[name]:
+                    counts[str(row["day"]), str(row[name])] += int(row["count"])
 
     def _search(self, rows: Search) -> None:
         wanted = self._config.report if self._config else None
@@ -196,16 +192,15 @@ class Making:
         values = {
             "addresses": wanted.thresholds.addresses if wanted else 5,
             "failures": wanted.thresholds.failures if wanted else 20,
-            "new_since": to_text(self._now - timedelta(days=NEW_DAYS)),
-            "regions": ", ".join(f"'{region}'" for region in sorted(regions)) or "''",
+            "regions": ", ".join(f"'{region}'" for region in sorted(regions)),
         }
+        unasked = set() if regions else {"region-not-used"}
+        unasked |= set() if wanted and wanted.require_source_identity else {"no-source-identity"}
+        asked = {rule.id: rule for rule in trail_rules.RULES if rule.id not in unasked}
         self._people.learn(rows(NAMES))
-        for rule in trail_rules.RULES:
-            if rule.id == "no-source-identity" and not (wanted and wanted.require_source_identity):
-                continue
-            if rule.id == "region-not-used" and not regions:
-                continue
-            self._findings += [self._found(rule, row) for row in rows(rule.sql.format(**values))]
+        for statement in trail_rules.statements(asked.values()):
+            found = rows(statement.format(**values))
+            self._findings += [self._found(asked[row["rule"]], row) for row in found]
 
     def _found(self, rule: Rule, row: Mapping[str, Any]) -> Finding:
         who = str(row["who"]) if row["who"] else None
@@ -223,8 +218,19 @@ class Making:
     def report(self) -> Report:
         """All of it, silenced where the team says so."""
         ignores = self._config.report.ignore if self._config else []
-        kept, silenced = without_silenced(merged(self._findings), ignores, self._now.date())
-        return Report(self._now, self.sources, kept, silenced, self.pictures)
+        findings = merged(self._findings)
+        kept, silenced = without_silenced(findings, ignores, self._now.date())
+        keys = Counter[str]()
+        for finding in findings:
+            if finding.id == "long-term-key-used":
+                keys[finding.who] += finding.count
+        pictures = {
+            name: [{"day": day, "kind": kind, "count": count} for (day, kind), count in of.items()]
+            for name, of in self._counts.items()
+        }
+        pictures["long_term_keys"] = [{"who": who, "count": count} for who, count in keys.items()]
+        pictures["key_ages"] = self._ages
+        return Report(self._now, self.sources, kept, silenced, pictures)
 
 
 def sound(config: Config) -> list[Profile]:

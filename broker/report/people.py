@@ -12,6 +12,7 @@ _ROLE = re.compile(r"arn:[a-z-]+:sts::([0-9]{12}):assumed-role/([^/]+)/(.+)")
 _USER = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:user/(?:.*/)?([^/]+)")
 _USER_ID = re.compile(r"(?:[0-9a-f]{10}-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Of Identity Center: all that its own events tell of a person."""
+_ROLE_ID = re.compile(r"(AROA[A-Z0-9]+):(.+)")
 _IDENTITY_CENTER = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
 
 
@@ -70,12 +71,14 @@ class People:
             return "unknown"
         if who.endswith(":root"):
             return "root"
-        user, session = _USER.fullmatch(who), _ROLE.fullmatch(who)
+        user, session, of_role = _USER.fullmatch(who), _ROLE.fullmatch(who), _ROLE_ID.fullmatch(who)
         if user:
             return user[1]
         if session:
             profile = self.profile_of(who)
             by = f"by profile {profile}" if profile else f"as {session[2]}"
             return f"{self._names.get(who, session[3])}, {by}"
+        if of_role:
+            return f"{of_role[2]}, as {of_role[1]}"
         unnamed = f"Identity Center's user {who}" if _USER_ID.fullmatch(who) else who
         return self._names.get(who, unnamed)

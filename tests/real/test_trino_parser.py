@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from broker.report import making, trail_rules
+from broker.report import people, trail_rules
 from broker.report.athena_table import checked
 from tests.real.parts import trino
 from tests.sandbox.athena import columns
 
 WINDOW = ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")
-VALUES = {"addresses": 5, "failures": 20, "new_since": WINDOW[0], "regions": "'eu-west-1'"}
+VALUES = {"addresses": 5, "failures": 20, "regions": "'eu-west-1'"}
 
 
 def test_every_statement_is_trino(tmp_path: Path) -> None:
@@ -21,8 +21,8 @@ def test_every_statement_is_trino(tmp_path: Path) -> None:
     table = checked(
         "security.trail", described, WINDOW, accounts=["111122223333"], regions=["eu-west-1"]
     )
-    queries = [rule.sql.format(**VALUES) for rule in trail_rules.RULES]
-    queries += [*trail_rules.PICTURES.values(), making.COUNT]
+    queries = [one.format(**VALUES) for one in trail_rules.statements(trail_rules.RULES)]
+    queries += [trail_rules.DAYS, people.NAMES]
     statements = [*map(table.query, queries), "SELECT FROM WHERE"]
     *found, wrong = trino.faults(statements, tmp_path)
     assert set(found) == {"good"}
