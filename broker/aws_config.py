@@ -63,13 +63,13 @@ class Section:
 
     @property
     def ours(self) -> Ours | None:
-        """What its line says, where it is one of ours."""
+        """What its `credential_process` line says, where awslogin wrote that."""
         for key, lines in self.keys:
             if key == "credential_process":
-                said = _LINE.fullmatch(_value(lines))
-                if said:
-                    file = os.path.normpath(said["quoted"] or said["plain"])
-                    return Ours(said["name"], file, said["how"])
+                match = _LINE.fullmatch(_value(lines))
+                if match:
+                    file = os.path.normpath(match["quoted"] or match["plain"])
+                    return Ours(match["name"], file, match["how"])
         return None
 
     @property
@@ -180,18 +180,20 @@ def rewritten(
     lines = (content or b"").splitlines(keepends=True)
     ended = "\r\n" if lines and lines[0].endswith(b"\r\n") else "\n"
     found = list(sections(lines))
-    replaced = [one for one in found if one.ours and file in {None, one.ours.file}]
-    others = {one.profile for one in found if one.ours} - {one.profile for one in replaced}
-    gone = {place for one in replaced for place in _places(one, lines)}
+    replaced = [section for section in found if section.ours and file in {None, section.ours.file}]
+    others = {section.profile for section in found if section.ours} - {
+        section.profile for section in replaced
+    }
+    gone = {place for section in replaced for place in _places(section, lines)}
     noted = _drop_markers(lines, found, gone)
-    for one in found:
-        if one.profile in take_over and not one.ours:
-            for place in range(one.start, one.end):
+    for section in found:
+        if section.profile in take_over and not section.ours:
+            for place in range(section.start, section.end):
                 lines[place] = TAKEN_OVER.encode() + lines[place]
     _give_back(lines, {*new, *others})
-    extra = {one.profile or "": one.foreign for one in replaced}
+    extra = {section.profile or "": section.foreign for section in replaced}
     block = _block(new, extra, ended)
-    place = min((one.start for one in replaced), default=len(lines))
+    place = min((section.start for section in replaced), default=len(lines))
     before = b"".join(line for at, line in enumerate(lines[:place]) if at not in gone)
     after = b"".join(line for at, line in enumerate(lines[place:], place) if at not in gone)
     notes = [note for note in (UNENDED, NEW_FILE) if note in noted]
@@ -215,9 +217,9 @@ def rewritten(
     written = before + block + after
     regions = {
         name: region
-        for one in replaced
-        if (name := one.profile or "") in new
-        and (region := one.region)
+        for section in replaced
+        if (name := section.profile or "") in new
+        and (region := section.region)
         and f"region = {region}" not in new[name]
     }
     return Rewritten(None if NEW_FILE in notes and not written else written, dropped, regions)
@@ -242,8 +244,8 @@ def _places(section: Section, lines: list[bytes]) -> Iterator[int]:
 
 
 def _drop_markers(lines: list[bytes], found: list[Section], gone: set[int]) -> str:
-    """Add to `gone` the markers that hold no section of ours any more; what they noted."""
-    kept = {one.start for one in found if one.ours and one.start not in gone}
+    """Add to `gone` the marker lines around no section of ours any more; the notes on them."""
+    remaining = {section.start for section in found if section.ours and section.start not in gone}
     markers = [place for place, line in enumerate(lines) if _is_marker(line)]
     noted = ""
     for number, place in enumerate(markers):
@@ -256,7 +258,7 @@ def _drop_markers(lines: list[bytes], found: list[Section], gone: set[int]) -> s
                 gone.add(place)
             continue
         until = markers[number + 1] if number + 1 < len(markers) else len(lines)
-        if not kept & set(range(place, until)):
+        if not remaining & set(range(place, until)):
             gone.add(place)
             noted += lines[place].decode("utf-8", errors="replace")
     return noted

@@ -85,7 +85,7 @@ def _without_credentials(content: bytes, section: bytes) -> bytes:
     Lines mean what they mean to Python's configparser, which botocore reads the files with: one
     that is indented deeper than the option before it goes on from that option, whatever it says.
     """
-    kept: list[bytes] = []
+    remaining: list[bytes] = []
     inside = dropping = False
     option_at: int | None = None
     for line in content.splitlines(keepends=True):
@@ -97,5 +97,5 @@ def _without_credentials(content: bytes, section: bytes) -> bytes:
             option_at = None if head else indent
             dropping = inside and not head and bool(_CREDENTIALS.match(text))
         if not dropping:
-            kept.append(line)
-    return b"".join(kept)
+            remaining.append(line)
+    return b"".join(remaining)

@@ -95,15 +95,15 @@ def without_keys(content: bytes, sections: Collection[str], path: str) -> bytes:
     Raises:
         UsageError: Its lines are laid out in a way that cannot be cut safely.
     """
-    kept: list[bytes] = []
+    remaining: list[bytes] = []
     inside = False
     for line in content.splitlines(keepends=True):
         head = _HEAD.match(line)
         if head:
             inside = head.group(1).decode("utf-8", errors="replace") in sections
         if not (inside and _KEY_LINE.match(line)):
-            kept.append(line)
-    after = b"".join(kept)
+            remaining.append(line)
+    after = b"".join(remaining)
     wanted = _read(content, path)
     for name in sections:
         for key in _KEY_NAMES:
@@ -195,9 +195,9 @@ def _write_in_place(target: Path, content: bytes, path: Path) -> None:
             hint=f"`cp {backup} {path}`, or look at both; then remove {backup}",
         ) from error
     except OSError as error:
-        kept = f"; its content before that is in {backup}" if backup.exists() else ""
+        backup_note = f"; its content before that is in {backup}" if backup.exists() else ""
         raise UsageError(
-            f"{path} cannot be written: {error.strerror}{kept}",
+            f"{path} cannot be written: {error.strerror}{backup_note}",
             hint=f"make room or access there, and in {backup.parent}",
         ) from error
 

@@ -100,5 +100,5 @@ class SessionCache:
 
 
 def _session(document: dict[str, Any]) -> Session:
-    kept = Session.from_json(document["session"]).cached()
-    return replace(kept, narrowed=tuple(document.get("narrowed", ())))
+    session = Session.from_json(document["session"]).cached()
+    return replace(session, narrowed=tuple(document.get("narrowed", ())))

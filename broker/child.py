@@ -44,7 +44,7 @@ def signals_held() -> Iterator[set[int]]:
 
 
 def run(
-    words: Sequence[str],
+    command: Sequence[str],
     environ: Mapping[str, str],
     *,
     mask: set[int],
@@ -53,7 +53,7 @@ def run(
     """Run a command to its end; its exit code, 128 and the signal's number where one ended it.
 
     Args:
-        words: The command and its arguments.
+        command: The command and its arguments.
         environ: The child's whole environment.
         mask: What `signals_held`, in whose block this is called, gave.
         meanwhile: Called once, when the child runs: threads that are to work beside it start here,
@@ -63,17 +63,17 @@ def run(
         OSError: The command is missing or cannot be run.
     """
     if sys.platform == "win32":
-        return _run_on_windows(words, environ, meanwhile)
+        return _run_on_windows(command, environ, meanwhile)
 
-    def spawn(words: Sequence[str]) -> subprocess.Popen[bytes]:
+    def spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            list(words),
+            list(arguments),
             env=dict(environ),
             close_fds=False,
             preexec_fn=_in_the_child(mask),  # noqa: PLW1509 - no thread runs yet
         )
 
-    child = _as_shells_do(spawn, words, environ)
+    child = _as_shells_do(spawn, command, environ)
     meanwhile()
     child.returncode = _wait(child.pid)
     return child.returncode
@@ -98,28 +98,32 @@ def _in_the_child(mask: set[int]) -> Callable[[], None]:
     return prepare
 
 
-def become(words: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     """Replace this process by a command.
 
     Raises:
         OSError: The command is missing or cannot be run.
     """
     give_signals_back()
-    _as_shells_do(lambda words: os.execvpe(words[0], list(words), environ), words, environ)
+
+    def replace(arguments: Sequence[str]) -> NoReturn:
+        os.execvpe(arguments[0], list(arguments), environ)
+
+    _as_shells_do(replace, command, environ)
     raise AssertionError
 
 
 def _as_shells_do(
-    start: Callable[[Sequence[str]], T], words: Sequence[str], environ: Mapping[str, str]
+    start: Callable[[Sequence[str]], T], command: Sequence[str], environ: Mapping[str, str]
 ) -> T:
     """Start a command; a file that names no interpreter is a script of the plain shell."""
     try:
-        return start(words)
+        return start(command)
     except OSError as error:
-        script = shutil.which(words[0], path=environ.get("PATH"))
+        script = shutil.which(command[0], path=environ.get("PATH"))
         if error.errno != errno.ENOEXEC or not script:
             raise
-        return start(["/bin/sh", script, *words[1:]])
+        return start(["/bin/sh", script, *command[1:]])
 
 
 def give_signals_back() -> None:
@@ -168,9 +172,9 @@ def _in_foreground() -> bool:
 
 
 def _run_on_windows(
-    words: Sequence[str], environ: Mapping[str, str], meanwhile: Callable[[], object]
+    command: Sequence[str], environ: Mapping[str, str], meanwhile: Callable[[], object]
 ) -> int:
-    with subprocess.Popen(list(words), env=dict(environ)) as child:
+    with subprocess.Popen(list(command), env=dict(environ)) as child:
         meanwhile()
         while True:
             with contextlib.suppress(KeyboardInterrupt):  # the console sends it to the child too

@@ -53,7 +53,7 @@ def variables(session: Session) -> dict[str, str]:
 
 def for_shell(session: Session) -> tuple[list[str], dict[str, str]]:
     """What a shell unsets and what it sets, so that it is as `exec`'s child is."""
-    values = variables(session) | _told(session)
+    values = variables(session) | _session_details(session)
     stale = ["AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_ACCOUNT_ID"]
     stale += _ENDPOINT if session.narrowed else []
     return [*UNSET, *(name for name in stale if name not in values)], values
@@ -70,7 +70,7 @@ def for_child(
     session: Session, environ: Mapping[str, str], secrets: Collection[str] = ()
 ) -> dict[str, str]:
     """The environment of `exec`'s child; `AWSLOGIN_PROFILE` tells it which session it runs in."""
-    return _inherited(session, environ, secrets) | variables(session) | _told(session)
+    return _inherited(session, environ, secrets) | variables(session) | _session_details(session)
 
 
 def for_served_child(
@@ -84,8 +84,8 @@ def for_served_child(
     return _inherited(session, environ, secrets) | dict(endpoint) | _region(session) | named
 
 
-def _told(session: Session) -> dict[str, str]:
-    """What a child is told of its session beside the keys."""
+def _session_details(session: Session) -> dict[str, str]:
+    """The variables that name a session to its child: profile, account, and the narrowed mark."""
     account = {"AWS_ACCOUNT_ID": session.account_id} if session.account_id else {}
     return {"AWSLOGIN_PROFILE": session.profile, **account, **_mark(session)}
 
@@ -97,13 +97,17 @@ def _mark(session: Session) -> dict[str, str]:
 def _inherited(
     session: Session, environ: Mapping[str, str], secrets: Collection[str]
 ) -> dict[str, str]:
-    """What a child keeps of our environment; of a narrowed one no way to another session."""
-    kept = without_aws(environ, secrets)
+    """Our environment as a child inherits it: for a narrowed session, no way to another one."""
+    inherited = without_aws(environ, secrets)
     if not session.narrowed:
-        return {name: value for name, value in kept.items() if name != NARROWED}
-    ours = {name for name in kept if name.startswith("AWSLOGIN_") and name != "AWSLOGIN_CONFIG"}
-    ours |= {name for name in kept if any(part in name for part in _WAYS_OUT)}
-    return {name: v for name, v in kept.items() if name not in ours} | {"AWSLOGIN_AGENT": "off"}
+        return {name: value for name, value in inherited.items() if name != NARROWED}
+    ours = {
+        name for name in inherited if name.startswith("AWSLOGIN_") and name != "AWSLOGIN_CONFIG"
+    }
+    ours |= {name for name in inherited if any(part in name for part in _WAYS_OUT)}
+    return {name: v for name, v in inherited.items() if name not in ours} | {
+        "AWSLOGIN_AGENT": "off"
+    }
 
 
 def _region(session: Session) -> dict[str, str]:

@@ -49,12 +49,12 @@ class AwsLoginError(Exception):
         self.profile = profile
 
     def for_profile(self, profile: str) -> Self:
-        """The same failure, told of a profile; this one is its cause."""
-        told = type(self).__new__(type(self), *self.args)
+        """A copy of this failure that names the profile; this failure is its cause."""
+        failure = type(self).__new__(type(self), *self.args)
         hint = self.hint.replace(SIGN_IN, SIGN_IN.replace("PROFILE", profile))
-        vars(told).update(vars(self), profile=profile, hint=hint)
-        told.__cause__ = self
-        return told
+        vars(failure).update(vars(self), profile=profile, hint=hint)
+        failure.__cause__ = self
+        return failure
 
 
 class Bug(AwsLoginError):

@@ -1,4 +1,4 @@
-"""How a failure is told: one JSON line, or words for who reads them.
+"""How a failure is told: one JSON line, or plain sentences for a person.
 
 Owns what makes a shell's `eval` fail, and the one sentence that an SDK passes on: programs show
 what a `credential_process` wrote to stderr as it is. Imports nothing that is not Python's own.
@@ -42,20 +42,20 @@ def in_words(message: str, hint: str, profile: str | None) -> str:
 
 def for_sdk(exit_code: int, message: str, hint: str, profile: str | None) -> str:
     """One sentence; where a person is needed it ends in the command that they run."""
-    told = " ".join(f"awslogin: {message}".split())
+    sentence = " ".join(f"awslogin: {message}".split())
     command = _COMMAND.search(hint)
     if exit_code == 4:
         run = command[1] if command else f"awslogin login {profile or 'PROFILE'}"
-        return f"{told}; run {run}"
-    return f"{told}; {' '.join(hint.split())}" if hint else told
+        return f"{sentence}; run {run}"
+    return f"{sentence}; {' '.join(hint.split())}" if hint else sentence
 
 
 def retold(line: str, output: str, command: str) -> str:
-    """Another process's JSON line, for who reads it here."""
+    """The JSON line in which another process failed, as this process would have told it."""
     import json
 
-    told = json.loads(line)["error"]
-    message, hint, profile = told["message"], told["hint"], told["profile"]
+    failure = json.loads(line)["error"]
+    message, hint, profile = failure["message"], failure["hint"], failure["profile"]
     if is_for_sdk():
-        return for_sdk(told["exit"], message, hint, profile)
+        return for_sdk(failure["exit"], message, hint, profile)
     return in_words(message, hint, profile) if is_readable(output, command) else line

@@ -1,4 +1,4 @@
-"""What is kept of sessions and sign-ins: telling it, and forgetting it."""
+"""Which sessions and sign-ins are cached: listing them, and forgetting them."""
 
 from __future__ import annotations
 
@@ -90,5 +90,5 @@ def _one_of_each_sign_in(broker: Broker) -> list[Identity]:
     return list(found.values())
 
 
-def _ends_later(one: Session, other: Session) -> bool:
-    return bool(one.expires_at and other.expires_at and one.expires_at > other.expires_at)
+def _ends_later(session: Session, other: Session) -> bool:
+    return bool(session.expires_at and other.expires_at and session.expires_at > other.expires_at)

@@ -37,18 +37,18 @@ class PutAside:
             return
         lines = content.splitlines(keepends=True)
         found = {
-            one.profile: b"".join([lines[one.start], *_lines_to_keep(one.keys)]).decode(
-                errors="surrogateescape"
-            )
-            for one in sections(lines)
-            if one.profile in names
+            section.profile: b"".join(
+                [lines[section.start], *_without_secrets(section.keys)]
+            ).decode(errors="surrogateescape")
+            for section in sections(lines)
+            if section.profile in names
         }
-        self._write({**self._kept(), **{name: text for name, text in found.items() if name}})
+        self._write({**self._copies(), **{name: text for name, text in found.items() if name}})
 
     def with_missing(self, content: bytes | None) -> bytes | None:
         """The file with the sections that are neither there nor replaced by ours any more."""
         missing = [
-            text for name, text in self._kept().items() if name not in profiles(content or b"")
+            text for name, text in self._copies().items() if name not in profiles(content or b"")
         ]
         if content is None or not missing:
             return content
@@ -59,27 +59,30 @@ class PutAside:
     def forget_those_in(self, content: bytes | None) -> None:
         """Drop the copies of sections that are the person's own again."""
         there = profiles(content or b"")
-        kept = self._kept()
-        left = {name: text for name, text in kept.items() if there.get(name) or name not in there}
-        if left != kept:
-            self._write(left)
+        copies = self._copies()
+        needed = {
+            name: text for name, text in copies.items() if there.get(name) or name not in there
+        }
+        if needed != copies:
+            self._write(needed)
 
-    def _kept(self) -> dict[str, str]:
+    def _copies(self) -> dict[str, str]:
         try:
-            kept = json.loads(read_own_or_none(self._path) or b"{}")
+            copies = json.loads(read_own_or_none(self._path) or b"{}")
         except ValueError:
             return {}
-        return {name: text for name, text in kept.items() if isinstance(text, str)}
+        return {name: text for name, text in copies.items() if isinstance(text, str)}
 
-    def _write(self, kept: Mapping[str, str]) -> None:
-        if kept:
-            write_private(self._path, json.dumps(kept).encode())
+    def _write(self, copies: Mapping[str, str]) -> None:
+        if copies:
+            write_private(self._path, json.dumps(copies).encode())
         else:
             self._path.unlink(missing_ok=True)
 
 
-def _lines_to_keep(settings: list[tuple[str, list[bytes]]]) -> list[bytes]:
-    kept: list[bytes] = []
+def _without_secrets(settings: list[tuple[str, list[bytes]]]) -> list[bytes]:
+    """The lines of a section's settings; a comment stands for each that may hold a secret."""
+    copied: list[bytes] = []
     for key, lines in settings:
-        kept += [LEFT_OUT] if _SECRET.search(key) else lines
-    return kept
+        copied += [LEFT_OUT] if _SECRET.search(key) else lines
+    return copied

@@ -38,7 +38,7 @@ def _spellings(values: Iterable[str]) -> Iterator[str]:
 
     for value in sorted(filter(None, values), key=len, reverse=True):
         strings = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
-        markup = {escape(one, quote=marks) for one in strings for marks in (True, False)}
+        markup = {escape(string, quote=marks) for string in strings for marks in (True, False)}
         yield from {
             *strings,
             *markup,

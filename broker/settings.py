@@ -80,10 +80,10 @@ def settings(environ: Mapping[str, str]) -> Settings:
     return Settings(**chosen)
 
 
-def _one_of(*words: str) -> Callable[[str], str]:
+def _one_of(*choices: str) -> Callable[[str], str]:
     def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"is {' or '.join(words)}")
+        if text not in choices:
+            raise ValueError(f"is {' or '.join(choices)}")
         return text
 
     return read

@@ -101,7 +101,7 @@ class SingleFlight:
     def _acquire(self, name: str, what: str, timeout: float) -> tuple[bool, FileLock]:
         lock = FileLock(self._folder / f"{name}.lock", mode=0o600)
         start = self._clock.monotonic()
-        said = waited = False
+        announced = waited = False
         while True:
             try:
                 lock.acquire(blocking=False)
@@ -116,9 +116,9 @@ class SingleFlight:
                     f"waited {timeout:.0f} s for another awslogin that signs in to {what}",
                     hint="finish that sign-in, or wait longer with --timeout",
                 )
-            if so_far > SAY_AFTER and not said:
+            if so_far > SAY_AFTER and not announced:
                 self._ui.waiting(f"waiting for another awslogin that signs in to {what}")
-                said = True
+                announced = True
             pause = min(max(so_far / 8, SHORTEST), LONGEST)
             self._clock.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
 
