@@ -78,11 +78,11 @@ def answer(root: click.Command, asked: str) -> int:
 
 
 def _for_powershell(root: click.Command) -> int:
-    """One completion a line, for the words of `COMP_WORDS` before the last one, which is begun."""
+    """One completion a line; `COMP_WORDS` has a typed word a line, the last one unfinished."""
     from click.shell_completion import ShellComplete
 
-    *words, incomplete = os.environ.get("COMP_WORDS", "awslogin\n").split("\n")
-    found = ShellComplete(root, {}, "awslogin", VARIABLE).get_completions(words[1:], incomplete)
+    *typed, incomplete = os.environ.get("COMP_WORDS", "awslogin\n").split("\n")
+    found = ShellComplete(root, {}, "awslogin", VARIABLE).get_completions(typed[1:], incomplete)
     click.echo("\n".join(item.value for item in found if item.type == "plain"))
     return 0
 
@@ -126,7 +126,7 @@ def profiles(config: str | None, incomplete: str) -> list[str]:
 def _names(option: str | None) -> list[str]:
     try:
         key = quick_completion.key(option or "")
-        known = _kept().get(key)
+        known = _cached().get(key)
     except FileNotFoundError:  # no place for our state
         known = None
     if known and quick_completion.holds(known):
@@ -139,15 +139,15 @@ def _names(option: str | None) -> list[str]:
     config = load(option, os.environ, Path.cwd())
     lines_from = str(shell_completion.__file__)
     stamps = {**config.fingerprints, lines_from: file_fingerprint(lines_from)}
-    if all(is_trustworthy(told) for told in stamps.values()):
-        kept = _kept()
-        kept.pop(key, None)
-        kept[key] = {
-            "stamps": {file: told.decode() for file, told in stamps.items()},
+    if all(is_trustworthy(fingerprint) for fingerprint in stamps.values()):
+        by_config = _cached()
+        by_config.pop(key, None)
+        by_config[key] = {
+            "stamps": {file: fingerprint.decode() for file, fingerprint in stamps.items()},
             "names": config.names,
             "lines": _lines(),
         }
-        write_private(_file(), json.dumps(dict(list(kept.items())[-KEPT:])).encode())
+        write_private(_file(), json.dumps(dict(list(by_config.items())[-KEPT:])).encode())
     return config.names
 
 
@@ -164,12 +164,13 @@ def _lines() -> dict[str, str]:
     return found
 
 
-def _kept() -> dict[str, Any]:
+def _cached() -> dict[str, Any]:
+    """Config → its profiles' names as they were read last, and what they were read from."""
     try:
-        kept = json.loads(read_or_none(_file()) or b"{}")
+        cached = json.loads(read_or_none(_file()) or b"{}")
     except ValueError:
         return {}
-    return kept if isinstance(kept, dict) else {}
+    return cached if isinstance(cached, dict) else {}
 
 
 def _file() -> Path:

@@ -60,8 +60,8 @@ def update(app: App, *, name: str | None, dry_run: bool, yes: bool) -> None:
     old: dict[str, Any] = {}
     with contextlib.suppress(ConfigError, NetworkError):  # it may be what the update mends
         old = _data(path, before, app, consent)
-    told = _consequences(old, new)
-    change = diff(path, before, after) + "".join(f"{line}\n" for line in told)
+    consequences = _consequences(old, new)
+    change = diff(path, before, after) + "".join(f"{line}\n" for line in consequences)
     done = bool(changed) and not dry_run and agreed(app, change, yes=yes)
     if done:
         write_whole(path.resolve(), after, like=path.stat())
@@ -69,7 +69,9 @@ def update(app: App, *, name: str | None, dry_run: bool, yes: bool) -> None:
     if app.output == "json":
         made = [{"file": p.old.file, "url": p.old.url, "from": p.old.revision, "to": p.new.revision}
                 for p in changed]  # fmt: skip
-        app.say_json({"file": str(path), "updated": made if done else [], "consequences": told})
+        app.say_json(
+            {"file": str(path), "updated": made if done else [], "consequences": consequences}
+        )
     elif changed:
         app.say(change if not done else f"{path}: {counted(len(changed), 'pin')}\n")
     else:
@@ -113,14 +115,14 @@ def _data(path: Path, content: bytes, app: App, consent: Consent) -> dict[str, A
 def _consequences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """What changes, in words: `profile prod: role Admin → ReadOnly`."""
     lines: list[str] = []
-    for section, one in (("providers", "provider"), ("profiles", "profile")):
+    for section, noun in (("providers", "provider"), ("profiles", "profile")):
         old, new = (_entries(data, section) for data in (before, after))
-        lines += [f"{one} {name}: new" for name in new if name not in old and before]
-        lines += [f"{one} {name}: gone" for name in old if name not in new]
+        lines += [f"{noun} {name}: new" for name in new if name not in old and before]
+        lines += [f"{noun} {name}: gone" for name in old if name not in new]
         for name in old.keys() & new.keys():
             keys = sorted({*old[name], *new[name]}, key=lambda key: (key not in _TOLD, key))
             lines += [
-                f"{one} {name}: {key} {_word(old[name], key)} → {_word(new[name], key)}"
+                f"{noun} {name}: {key} {_word(old[name], key)} → {_word(new[name], key)}"
                 for key in keys
                 if old[name].get(key) != new[name].get(key)
             ]

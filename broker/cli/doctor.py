@@ -27,7 +27,7 @@ def doctor(app: App, *, fix: bool, only_wrong: bool, yes: bool) -> int:
         machine = Machine(app.environ, Path(working_directory()), lambda: app.config)
         findings = examine(machine)
     if only_wrong:
-        findings = [one for one in findings if one.severity in {"warning", "error"}]
+        findings = [finding for finding in findings if finding.severity in {"warning", "error"}]
     if app.output == "json":
         app.say_json({"findings": [_as_json(finding) for finding in findings]})
     else:

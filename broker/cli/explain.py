@@ -1,4 +1,4 @@
-"""`explain`: where each value of a profile comes from, which provider would run, what is kept."""
+"""`explain`: where a profile's values come from, which provider would run, the cached session."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from broker.cli.app import App, command
 from broker.cli.completion import profile_argument
 from broker.cli.config import profile_values
-from broker.cli.next_step import kept_of
+from broker.cli.next_step import session_state
 from broker.cli.unasked import broker_that_asks_nobody
 from broker.config import Origin, Profile
 from broker.errors import AwsLoginError
@@ -24,9 +24,9 @@ def explain(app: App, *, profile: str | None) -> None:
     chosen = app.profile(profile)
     values = _values(app, chosen)
     candidates = _candidates(app, chosen)
-    kept = kept_of(app, chosen)
+    state = session_state(app, chosen)
     served_by = _served_by(app, chosen)
-    until = to_text(kept.fresh_until) if kept.fresh_until else None
+    until = to_text(state.fresh_until) if state.fresh_until else None
     if app.output == "json":
         app.say_json(
             {
@@ -36,16 +36,16 @@ def explain(app: App, *, profile: str | None) -> None:
                 "values": values,
                 "candidates": candidates,
                 "cache": {
-                    "file": str(kept.file) if kept.file else None,
-                    "agent": kept.in_agent,
+                    "file": str(state.file) if state.file else None,
+                    "agent": state.in_agent,
                     "fresh_until": until,
                 },
                 "steps": [
                     asdict(step) | {"fresh_until": step.fresh_until and to_text(step.fresh_until)}
-                    for step in kept.steps
+                    for step in state.steps
                 ],
                 "served_by": served_by,
-                "next": kept.next_step,
+                "next": state.next_step,
             }
         )
         return
@@ -61,15 +61,15 @@ def explain(app: App, *, profile: str | None) -> None:
         app.say(f"{mark} {candidate['provider']} ({candidate['type']}): {candidate['reason']}\n")
     if served_by:
         app.say(f"sign-in: {served_by} serves\n")
-    if kept.file:
-        held = f"fresh until {to_local_text(kept.fresh_until)}" if kept.fresh_until else "kept"
-        agent = "; the agent holds it too" if kept.in_agent else ""
-        app.say(f"session: {held}  [{kept.file}{agent}]\n")
+    if state.file:
+        held = f"fresh until {to_local_text(state.fresh_until)}" if state.fresh_until else "kept"
+        agent = "; the agent holds it too" if state.in_agent else ""
+        app.say(f"session: {held}  [{state.file}{agent}]\n")
     app.say("steps to a session, → those that a login would take now:\n")
-    for step in kept.steps:
+    for step in state.steps:
         fresh = f", fresh until {to_local_text(step.fresh_until)}" if step.fresh_until else ""
         app.say(f"{'→' if step.runs else ' '} {step.profile}: {step.what}{fresh}\n")
-    app.say(f"next: {kept.next_step}\n")
+    app.say(f"next: {state.next_step}\n")
 
 
 def _values(app: App, profile: Profile) -> dict[str, dict[str, Any]]:

@@ -86,7 +86,9 @@ def report(
     making = Making(config, app.environ, datetime.now(UTC), days)
     making.machine()
     if names or every:
-        making.credential_reports(_profiles(app, names, every=every), lambda one: _rows(app, one))
+        making.credential_reports(
+            _profiles(app, names, every=every), lambda profile: _rows(app, profile)
+        )
     if cloudtrail:
         making.cloudtrail(cloudtrail, through.bucket)
     if athena and asked:
@@ -100,8 +102,8 @@ def report(
         app.say_exactly(text)
     unread = [source for source in made.sources if source.failed]
     if unread:
-        words = "; ".join([unread[0].detail, *unread[0].warnings[:1]])
-        raise UsageError(f"nothing could be read of {words}", hint="the rest is reported")
+        detail = "; ".join([unread[0].detail, *unread[0].warnings[:1]])
+        raise UsageError(f"nothing could be read of {detail}", hint="the rest is reported")
     if fail_on:
         failing = made.at_least(fail_on)
         failing = not_in(failing, earlier) if earlier is not None else failing
@@ -197,7 +199,10 @@ def _ddl(config: Config | None) -> str:
     from broker.report.athena_table import ddl
 
     profiles = sound(config) if config else []
-    return ddl([one.account for one in profiles if one.account], [one.region for one in profiles])
+    return ddl(
+        [profile.account for profile in profiles if profile.account],
+        [profile.region for profile in profiles],
+    )
 
 
 def _baseline(path: str) -> dict[str, Any]:

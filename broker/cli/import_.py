@@ -25,6 +25,7 @@ from broker.config.trust import Trust
 from broker.errors import AwsLoginError, UsageError, worst
 from broker.importing import SOURCES, Found, Here, LeftOut, look
 from broker.paths import config_dir, private_dir, read_or_none
+from broker.terminal_text import counted
 from broker.warm import working_directory
 
 if TYPE_CHECKING:
@@ -195,8 +196,8 @@ class _Import:
 
     def _summary(self, merged: Merged) -> str:
         counts = [(len(merged.providers), "provider"), (len(merged.profiles), "profile")]
-        told = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n]
-        return f"{self._path}: {'added ' + ', '.join(told) if told else 'unchanged'}\n"
+        added = [counted(number, noun) for number, noun in counts if number]
+        return f"{self._path}: {'added ' + ', '.join(added) if added else 'unchanged'}\n"
 
     def _document(
         self, merged: Merged, rows: list[dict[str, Any]], *, dry_run: bool
@@ -205,8 +206,8 @@ class _Import:
             "added": {"providers": [*merged.providers], "profiles": [*merged.profiles]},
             "kept": merged.kept,
             "left_out": [
-                {"source": one.source, "key": one.key, "reason": one.reason}
-                for one in merged.left_out
+                {"source": entry.source, "key": entry.key, "reason": entry.reason}
+                for entry in merged.left_out
             ],
             "renamed": merged.renamed,
             "keys": rows,
@@ -252,8 +253,8 @@ def _without_keys(app: App, ours: dict[str, str]) -> tuple[list[str], list[AwsLo
 def _left_out(all_of_them: list[LeftOut]) -> list[str]:
     """A line for each reason, with the profiles that it concerns."""
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for one in all_of_them:
-        alike[one.key, one.reason].append(one.source)
+    for entry in all_of_them:
+        alike[entry.key, entry.reason].append(entry.source)
     return [
         f"{f'`{key}` of ' if key else ''}{_some(names)}: {reason}"
         for (key, reason), names in alike.items()

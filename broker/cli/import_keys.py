@@ -66,19 +66,26 @@ def from_credentials(
         )
     found, problems = _for_profiles(app, held, sections, profile)
     rows: list[dict[str, Any]] = []
-    for one in found:
-        row: dict[str, Any] = {"profile": one.profile, "access_key_id": one.keys.access_key_id}
+    for candidate in found:
+        row: dict[str, Any] = {
+            "profile": candidate.profile,
+            "access_key_id": candidate.keys.access_key_id,
+        }
         try:
-            with app.naming(one.profile):
-                rows.append(row if dry_run else row | _stored(app, one))
+            with app.naming(candidate.profile):
+                rows.append(row if dry_run else row | _stored(app, candidate))
         except AwsLoginError as error:
             problems.append(error)
-    there = {one.section for one in found}
+    there = {candidate.section for candidate in found}
     left_out = [section for section in held if section not in there and not sections]
     if dry_run:
         _say_what_would_be(app, path, rows, left_out)
         return worst(problems) if problems else 0
-    moved = [one.section for one in found if one.profile in {row["profile"] for row in rows}]
+    moved = [
+        candidate.section
+        for candidate in found
+        if candidate.profile in {row["profile"] for row in rows}
+    ]
     removed = bool(moved) and _removed(app, path, content, moved, remove=remove, yes=yes)
     if rows or not problems:
         _say(app, path, rows, left_out, removed=removed)
@@ -125,8 +132,8 @@ def _for_profiles(
 def _static_ones(app: App, found: list[_Found]) -> tuple[list[_Found], list[str]]:
     """Of sections that nobody named, those whose profile has keys of its own."""
     static = set(key_profiles(app.config))
-    return [one for one in found if one.profile in static], [
-        one.profile for one in found if one.profile not in static
+    return [candidate for candidate in found if candidate.profile in static], [
+        candidate.profile for candidate in found if candidate.profile not in static
     ]
 
 
@@ -135,8 +142,11 @@ def _yaml(names: Iterable[str]) -> str:
     return "\n".join(["providers:", "  keys: {type: static}", "profiles:", *lines])
 
 
-def _stored(app: App, one: _Found) -> dict[str, Any]:
-    return taken_over(app, one.profile, one.keys.access_key_id, one.keys.secret_access_key)
+def _stored(app: App, candidate: _Found) -> dict[str, Any]:
+    """A candidate's keys, stored once AWS has taken them: what its row says of that."""
+    return taken_over(
+        app, candidate.profile, candidate.keys.access_key_id, candidate.keys.secret_access_key
+    )
 
 
 def taken_over(

@@ -9,6 +9,7 @@ from broker.cli.app import App
 from broker.errors import AwsLoginError
 from broker.importing import SOURCES, Found, Here, look
 from broker.paths import read_or_none
+from broker.terminal_text import counted
 
 CREDENTIALS = "aws-credentials"
 
@@ -67,5 +68,5 @@ def _counted(source: str, found: Found, here: Here) -> dict[str, Any]:
 
 def _in_words(row: dict[str, Any]) -> str:
     counts = [(row["profiles"], "profile"), (row["keys"], "key"), (row["providers"], "sign-in")]
-    told = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n]
-    return ", ".join(told) or "nothing that can come over"
+    brought = [counted(number, noun) for number, noun in counts if number]
+    return ", ".join(brought) or "nothing that can come over"

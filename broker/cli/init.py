@@ -70,9 +70,9 @@ class Answers:
 def init(app: App, *, with_setup: bool | None, with_login: bool, yes: bool, **options: Any) -> None:
     """Set up this machine: the team's config or a first one, trust, keys, doctor, a session."""
     path = _config_of(app, **options)
-    words = ["--yes"] if yes else []
+    consent = ["--yes"] if yes else []
     if yes or app.ui.interactive or not _stands_here(app, path):
-        _run(app, "config", "trust", str(path), *words)
+        _run(app, "config", "trust", str(path), *consent)
         read_config_again(app)
     app.config.require_trust()
     app.note(f"the config is {path}")
@@ -80,7 +80,7 @@ def init(app: App, *, with_setup: bool | None, with_login: bool, yes: bool, **op
     _store_keys(app)
     if with_setup or (with_setup is None and app.ui.interactive):
         app.note("with a change to AWS's own file `aws --profile NAME` and every SDK sign in, too")
-        _run(app, "setup", *words)
+        _run(app, "setup", *consent)
     _run(app, "doctor", "--only-wrong")
     if with_login and app.config.names:
         _run(app, "login", *([] if app.config.default_profile else [app.config.names[0]]))
@@ -258,12 +258,12 @@ def _stands_here(app: App, path: Path) -> bool:
     return path != config_dir(app.environ) / "config.yaml"
 
 
-def _run(app: App, *words: str) -> None:
+def _run(app: App, *arguments: str) -> None:
     """Run another command of ours, as if it were typed with the options of this one."""
     places = {"--config": app.config_option, "--found": app.found_option}
     switches = {"--no-input": app.no_input, "--no-browser": app.no_browser, "--quiet": app.quiet}
     options = [word for name, value in places.items() if value for word in (name, value)]
     options += [name for name, is_on in switches.items() if is_on]
     root: Any = click.get_current_context().find_root().command
-    with root.make_context("awslogin", [*options, *words]) as context:
+    with root.make_context("awslogin", [*options, *arguments]) as context:
         root.invoke(context)

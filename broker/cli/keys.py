@@ -138,7 +138,7 @@ def rotate(
     if not every:
         chosen = app.profile(profile)
         document = _rotated(app, chosen, older_than, keep_inactive=keep_inactive)
-        app.say_json(document) if app.output == "json" else app.say(_told(document))
+        app.say_json(document) if app.output == "json" else app.say(_as_text(document))
         return None
     return _rotate_all(app, older_than, keep_inactive=keep_inactive)
 
@@ -163,7 +163,7 @@ def _rotate_all(app: App, older_than: int | None, *, keep_inactive: bool) -> int
     if app.output == "json":
         app.say_json(documents)
     else:
-        app.say("".join(_told(document) for document in documents) or "no keys to rotate\n")
+        app.say("".join(_as_text(document) for document in documents) or "no keys to rotate\n")
     for failure in failures:
         report(failure, machine=app.output == "json")
     return worst(failures) if failures else 0
@@ -188,7 +188,7 @@ def _rotated(
     }
 
 
-def _told(document: dict[str, Any]) -> str:
+def _as_text(document: dict[str, Any]) -> str:
     profile = document["profile"]
     if document["done"] == "unchanged":
         return f"{profile}: not old enough, nothing changed\n"

@@ -102,7 +102,7 @@ def _login_several(
         app.say_exactly(render.as_json(sessions) if sessions or not failures else "")
     else:
         asked = {profile.name: profile for profile in known}
-        app.say("\n".join(render.text(one, asked.get(one.profile)) for one in sessions))
+        app.say("\n".join(render.text(session, asked.get(session.profile)) for session in sessions))
     for failure in failures:
         report(failure, machine=app.output == "json", one_of_several=True)
     return worst(failures) if failures else 0

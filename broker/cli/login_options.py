@@ -83,10 +83,10 @@ def _save_page(error: AwsLoginError, path: str | None) -> None:
     if path and page:
         try:
             write_new(Path(path), masked(page).encode())
-            told = f"the page was saved to {path}"
+            outcome = f"the page was saved to {path}"
         except OSError as trouble:
-            told = f"the page could not be saved to {path}: {trouble.strerror}"
-        error.hint = f"{error.hint}; {told}".lstrip("; ")
+            outcome = f"the page could not be saved to {path}: {trouble.strerror}"
+        error.hint = f"{error.hint}; {outcome}".lstrip("; ")
 
 
 def tag_pair(tag: str) -> tuple[str, str]:

@@ -83,7 +83,7 @@ def migrate(
     chosen = app.profile(profile).name
     with app.naming(chosen):
         document = _one_step(app, chosen, options)
-    app.say_json(document) if app.output == "json" else app.say(_told(document))
+    app.say_json(document) if app.output == "json" else app.say(_as_text(document))
     return None
 
 
@@ -112,7 +112,7 @@ def _migrate_all(app: App, options: _Chosen) -> int:
     if app.output == "json":
         app.say_json(documents)
     else:
-        app.say("".join(map(_told, documents)))
+        app.say("".join(map(_as_text, documents)))
     for failure in failures:
         report(failure, machine=app.output == "json")
     return worst(failures) if failures else 0
@@ -130,10 +130,12 @@ def _holds_keys(app: App, name: str) -> bool:
 def _keys_left_at(app: App, name: str) -> str | None:
     """The static provider by which keys were stored for a profile that names it no more, or None.
 
-    Told by what was noted when they were stored: no keychain is opened.
+    The notes of when keys were stored say so: no keychain is opened.
     """
     noted = app.idle_broker.key_ages
-    return next((one for one in app.config.provider_names if noted.of(one, name)), None)
+    return next(
+        (provider for provider in app.config.provider_names if noted.of(provider, name)), None
+    )
 
 
 def _intention(name: str, record: Migration | None, options: _Chosen) -> str:
@@ -224,7 +226,7 @@ def _document(taken: Taken) -> dict[str, Any]:
     return {**taken.migration.to_json(), **over, "done": taken.did, "why": taken.why}
 
 
-def _told(document: dict[str, Any]) -> str:
+def _as_text(document: dict[str, Any]) -> str:
     name, key = document["profile"], document["next"]
     done = {
         "switched": f"signs in by {document['to']} now; the key stays active, its use is watched",

@@ -36,8 +36,8 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a next command would find.
+class SessionState:
+    """What a next command would find of a profile's session.
 
     Attributes:
         file: The sealed session at rest, or None where there is none.
@@ -55,8 +55,8 @@ class Kept:
     next_step: str
 
 
-def kept_of(app: App, profile: Profile) -> Kept:
-    """What is kept of this profile's session, and the next step."""
+def session_state(app: App, profile: Profile) -> SessionState:
+    """This profile's session at rest and in the agent, and the person's next step."""
     broker = broker_that_asks_nobody(app)
     file = until = None
     in_agent = False
@@ -79,21 +79,21 @@ def kept_of(app: App, profile: Profile) -> Kept:
             step = f"nothing to do: the session is fresh for {left}"
     if not app.config.trusted:
         step = f"`awslogin config trust {app.config.path}`, once you have read it"
-    return Kept(file, in_agent, until, tuple(_steps(broker, profile, until)), step)
+    return SessionState(file, in_agent, until, tuple(_steps(broker, profile, until)), step)
 
 
 def _steps(broker: Broker, profile: Profile, until: datetime | None) -> list[Step]:
     """From the sign-in to the profile; what stands behind a fresh session does not run."""
     steps = [Step(profile.name, _what(broker, profile), until, runs=until is None)]
-    one = profile
-    while one.is_chained and one.source:
-        one = one.source
+    earlier = profile
+    while earlier.is_chained and earlier.source:
+        earlier = earlier.source
         try:
-            until = _fresh_until(broker, one)
+            until = _fresh_until(broker, earlier)
         except AwsLoginError:  # none of its providers can work here, or the keychain is locked
             until = None
         runs = steps[-1].runs and until is None
-        steps.append(Step(one.name, _what(broker, one), until, runs))
+        steps.append(Step(earlier.name, _what(broker, earlier), until, runs))
     return steps[::-1]
 
 

@@ -95,9 +95,10 @@ def _tell_those_who_wait(exit_code: int, line: str) -> None:
 def _usage(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     if context and isinstance(error, click.NoSuchOption):
-        hidden = {word for one in context.command.params if _is_hidden(one) for word in one.opts}
-        seen = [one for one in error.possibilities or () if one not in hidden]
-        error = click.NoSuchOption(error.option_name, possibilities=seen, ctx=context)
+        options = context.command.params
+        hidden = {name for option in options if _is_hidden(option) for name in option.opts}
+        shown = [name for name in error.possibilities or () if name not in hidden]
+        error = click.NoSuchOption(error.option_name, possibilities=shown, ctx=context)
     path = context.command_path if context else "awslogin"
     if context and context.find_root().obj is not None:  # no command was named
         path = "awslogin"
@@ -113,12 +114,12 @@ def _is_hidden(parameter: click.Parameter) -> bool:
 def _machine_trouble(error: OSError) -> AwsLoginError:
     """A full disk, a folder that is not ours: the machine's trouble, not a defect."""
     where = error.filename or "input or output"
-    told = UsageError(
+    failure = UsageError(
         f"{where}: {error.strerror or type(error).__name__}",
         hint="make room or access there; AWSLOGIN_HOME moves awslogin's own files",
     )
-    told.__cause__ = error
-    return told
+    failure.__cause__ = error
+    return failure
 
 
 def _bug(error: Exception) -> Bug:

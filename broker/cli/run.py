@@ -35,18 +35,18 @@ CANNOT_RUN = 126
 
 
 class _WithCommand(click.Command):
-    """Parts our words from the command's: behind `--`, or behind the profile if that is plain."""
+    """Parts our arguments from the command: behind `--`, or behind the profile if that is plain."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ours, words = self._parted(ctx, args)
+        ours, command_line = self._parted(ctx, args)
         rest = super().parse_args(ctx, ours)
-        ctx.params["words"] = words
-        if words is not None:  # what is completed now is not the profile
+        ctx.params["command_line"] = command_line
+        if command_line is not None:  # what is completed now is not the profile
             ctx.set_parameter_source("profile", ParameterSource.COMMANDLINE)
         return rest
 
     def _parted(self, ctx: click.Context, args: list[str]) -> tuple[list[str], list[str] | None]:
-        """Our words and the command's; None where no command has begun.
+        """Our arguments and the command with its own; None where no command has begun.
 
         Raises:
             UsageError: An option could be either's.
@@ -66,21 +66,21 @@ class _WithCommand(click.Command):
                 place += 1 + takes_value.get(args[place], False)
             elif (plain := plain + 1) < 2:
                 place += 1
-        ours, words = args[:place], args[place:]
-        either = [word for word in words if word.partition("=")[0] in takes_value]
+        ours, command_line = args[:place], args[place:]
+        either = [word for word in command_line if word.partition("=")[0] in takes_value]
         if either and not ctx.resilient_parsing:
             raise UsageError(
-                f"is {either[0]} awslogin's or {words[0]}'s? The command stands behind `--`",
-                hint=f"`{shlex.join(['awslogin', 'exec', *ours, '--', *words])}`",
+                f"is {either[0]} awslogin's or {command_line[0]}'s? The command stands behind `--`",
+                hint=f"`{shlex.join(['awslogin', 'exec', *ours, '--', *command_line])}`",
             )
-        return ours, words or None
+        return ours, command_line or None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Behind the profile: commands, then files."""
-        words = ctx.params.get("words")
-        if words is None and (incomplete.startswith("-") or not ctx.params.get("profile")):
+        command_line = ctx.params.get("command_line")
+        if command_line is None and (incomplete.startswith("-") or not ctx.params.get("profile")):
             return super().shell_complete(ctx, incomplete)
-        found = [] if words or "/" in incomplete else _commands(incomplete)
+        found = [] if command_line or "/" in incomplete else _commands(incomplete)
         return [*map(CompletionItem, found), CompletionItem(incomplete, type="file")]
 
 
@@ -111,7 +111,7 @@ def exec_(
     app: App,
     *,
     profile: str | None,
-    words: list[str] | None,
+    command_line: list[str] | None,
     server: bool,
     no_session: bool,
     narrowing: Narrowing,
@@ -119,12 +119,12 @@ def exec_(
     requirements: SessionRequirements,
 ) -> int:
     """Run a command with the session: `awslogin exec PROFILE -- CMD…`."""
-    if not words:
+    if not command_line:
         example = f"{profile or 'PROFILE'} -- aws s3 ls"
-        if profile and words is None and profile not in app.config:
+        if profile and command_line is None and profile not in app.config:
             example = f"PROFILE -- {profile}"
         raise UsageError("no command after `--`", hint=f"`awslogin exec {example}`")
-    if not words[0]:
+    if not command_line[0]:
         return _cannot_start("''", FileNotFoundError())
     if server and no_session:
         raise UsageError("--server serves sessions; --no-session has none", hint="take one of them")
@@ -145,11 +145,11 @@ def exec_(
         type=session.type,
         account_id=session.account_id,
         arn=session.arn,
-        command=os.path.basename(words[0]),  # noqa: PTH119 - a word, not a path of ours
+        command=os.path.basename(command_line[0]),  # noqa: PTH119 - a word, not a path of ours
     )
     if server:
-        return _run_served(app, words, session, chosen, requirements)
-    return _run(app, words, session)
+        return _run_served(app, command_line, session, chosen, requirements)
+    return _run(app, command_line, session)
 
 
 @command()
@@ -172,8 +172,8 @@ def shell(
     narrowed = "narrowed " if session.narrowed else ""
     app.note(f"a shell with the {narrowed}session of {chosen.name}; `exit` leaves it")
     hint = f"{chosen.name}{':narrowed' if session.narrowed else ''}"
-    words, more = shells.with_hint(app.environ, hint)
-    return _run(app, words, session, more)
+    command_line, more = shells.with_hint(app.environ, hint)
+    return _run(app, command_line, session, more)
 
 
 def _own_keys(app: App, profile: Profile) -> Session:
@@ -188,7 +188,7 @@ def _own_keys(app: App, profile: Profile) -> Session:
 
 
 def _run(
-    app: App, words: list[str], session: Session, more: Mapping[str, str] | None = None
+    app: App, command_line: list[str], session: Session, more: Mapping[str, str] | None = None
 ) -> int:
     """Become the command; on Windows, wait for it."""
     _say_which_wins(app, session)
@@ -198,15 +198,15 @@ def _run(
     environ |= _lent(app, session) | dict(more or {})
     try:
         if sys.platform == "win32":
-            return child.run(words, environ, mask=set())
-        child.become(words, environ)
+            return child.run(command_line, environ, mask=set())
+        child.become(command_line, environ)
     except OSError as error:
-        return _cannot_start(words[0], error)
+        return _cannot_start(command_line[0], error)
 
 
 def _run_served(
     app: App,
-    words: list[str],
+    command_line: list[str],
     session: Session,
     profile: Profile,
     requirements: SessionRequirements,
@@ -234,9 +234,9 @@ def _run_served(
             running.enter_context(fresh)
 
         try:
-            return child.run(words, environ, mask=mask, meanwhile=serve)
+            return child.run(command_line, environ, mask=mask, meanwhile=serve)
         except OSError as error:
-            return _cannot_start(words[0], error)
+            return _cannot_start(command_line[0], error)
 
 
 def _lent(app: App, session: Session) -> dict[str, str]:

@@ -94,9 +94,9 @@ def setup(
 
 
 def _done(wanted: Wanted, result: Rewritten, *, remove: bool) -> str:
-    said = "block removed" if remove else counted(len(wanted.sections), "profile")
+    outcome = "block removed" if remove else counted(len(wanted.sections), "profile")
     spoiled = unreadable(result.content or b"")
-    return f"{said}; but no SDK can use them: {spoiled}" if spoiled and not remove else said
+    return f"{outcome}; but no SDK can use them: {spoiled}" if spoiled and not remove else outcome
 
 
 def _file_here(app: App) -> str | None:
@@ -117,19 +117,19 @@ def _warn(app: App, path: Path, before: bytes, result: Rewritten, file: str | No
     spoiled = unreadable(result.content or b"")
     if spoiled:
         app.ui.warn(f"the AWS CLI and boto3 do not read {path}: {spoiled}")
-    lines = {one for one in profiles(before).values() if one}
-    old = {one for one in lines if one.how == "config" and Path(one.file).name == FILE_NAME}
-    ours = {one for one in old if file in {None, one.file}}
+    lines = {line for line in profiles(before).values() if line}
+    old = {line for line in lines if line.how == "config" and Path(line.file).name == FILE_NAME}
+    ours = {line for line in old if file in {None, line.file}}
     if ours:
         app.ui.warn(
             f"{path}: {counted(len(ours), 'line')} of an older version, which trusted {FILE_NAME}"
             f" whatever it came to say, {'is' if len(ours) == 1 else 'are'} replaced"
         )
-    for other in sorted({one.file for one in old - ours}):
+    for other in sorted({line.file for line in old - ours}):
         app.ui.warn(
             f"{path}: lines of an older version name {other}: replace them by `awslogin setup` in"
             " its folder"
         )
-    if not ({one.file for one in lines} <= {file, None}) and file and not result.dropped:
-        others = sorted({one.file for one in lines} - {file})
+    if not ({line.file for line in lines} <= {file, None}) and file and not result.dropped:
+        others = sorted({line.file for line in lines} - {file})
         app.note(f"{path}: the sections of {', '.join(others)} stay")

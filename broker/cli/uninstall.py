@@ -98,8 +98,8 @@ def _traces(app: App) -> Iterator[Trace]:
         )
     for name in _START_FILES:
         for line in _our_lines(expanded(name)):
-            words = line.decode(errors="replace").strip()
-            yield Trace(f"the line `{words}` of {name}", partial(_take_out, expanded(name), line))
+            text = line.decode(errors="replace").strip()
+            yield Trace(f"the line `{text}` of {name}", partial(_take_out, expanded(name), line))
     yield from _entries(app)
     for folder in sorted({state_dir(environ), data_dir(environ)}):
         for part in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -144,7 +144,7 @@ def _our_lines(path: Path) -> list[bytes]:
 def _take_out(path: Path, line: bytes) -> None:
     """Take a line out of a person's file; every other byte, the mode and a link stay."""
     path = path.resolve()
-    content = b"".join(one for one in _lines(path) if one != line)
+    content = b"".join(other for other in _lines(path) if other != line)
     try:
         write_whole(path, content, like=path.stat())
     except OSError as error:
