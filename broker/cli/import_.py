@@ -185,10 +185,9 @@ class _Import:
             )
         for theirs, name in merged.renamed.items():
             app.ui.warn(f"{theirs!r} is called {name} here: names are letters, digits and ._@+-")
-        if merged.kept:
-            app.ui.warn(
-                f"kept as they are, there were profiles of these names: {_some(merged.kept)}"
-            )
+        if merged.already_there:
+            existing = _some(merged.already_there)
+            app.ui.warn(f"kept as they are, there were profiles of these names: {existing}")
         for line in _left_out(merged.left_out):
             app.ui.warn(f"left out: {line}")
         for hint in dict.fromkeys(found.hints):
@@ -204,7 +203,7 @@ class _Import:
     ) -> dict[str, Any]:
         document: dict[str, Any] = {
             "added": {"providers": [*merged.providers], "profiles": [*merged.profiles]},
-            "kept": merged.kept,
+            "kept": merged.already_there,
             "left_out": [
                 {"source": entry.source, "key": entry.key, "reason": entry.reason}
                 for entry in merged.left_out

@@ -37,11 +37,11 @@ def chain_flaws(sources: Mapping[str, str]) -> dict[str, str]:
 
 
 def _circle(members: list[str]) -> dict[str, str]:
-    """What is said of each profile of a circle: the way round from itself to itself."""
-    said = "the sources run in a circle"
+    """Profile → its error: the way round the circle, from itself to itself."""
+    problem = "the sources run in a circle"
     if len(members) > LONGEST_CHAIN:
-        return dict.fromkeys(members, f"{said} of {len(members)} profiles")
+        return dict.fromkeys(members, f"{problem} of {len(members)} profiles")
     return {
-        name: f"{said}: {' → '.join([*members[place:], *members[:place], name])}"
+        name: f"{problem}: {' → '.join([*members[place:], *members[:place], name])}"
         for place, name in enumerate(members)
     }

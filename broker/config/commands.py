@@ -17,11 +17,17 @@ from broker.warm import leads_by_process
 
 
 class Command(NamedTuple):
-    """A command, with the place in the YAML that names it."""
+    """A command that a YAML names.
+
+    Attributes:
+        keys: The place in the YAML.
+        text: The command as one line.
+        arguments: The program and its arguments; of a shell's line its operators too.
+    """
 
     keys: Keys
     text: str
-    words: tuple[str, ...]
+    arguments: tuple[str, ...]
 
 
 def commands_in(data: Any) -> Iterator[Command]:
@@ -29,11 +35,11 @@ def commands_in(data: Any) -> Iterator[Command]:
     for name, profile in _entries(data, "profiles"):
         text = profile.get("mfa_process")
         if isinstance(text, str):
-            yield Command(("profiles", name, "mfa_process"), text, _words(text))
+            yield Command(("profiles", name, "mfa_process"), text, _tokens(text))
     for name, provider in _entries(data, "providers"):
-        words = provider.get("command")
-        if isinstance(words, list) and all(isinstance(word, str) for word in words):
-            yield Command(("providers", name, "command"), shlex.join(words), tuple(words))
+        arguments = provider.get("command")
+        if isinstance(arguments, list) and all(isinstance(argument, str) for argument in arguments):
+            yield Command(("providers", name, "command"), shlex.join(arguments), tuple(arguments))
         program = provider.get("executable")
         if isinstance(program, str):
             yield Command(("providers", name, "executable"), program, (program,))
@@ -41,7 +47,7 @@ def commands_in(data: Any) -> Iterator[Command]:
 
 def flaw_of(command: Command, folder: Path) -> str | None:
     """Why a command may not run: its program is a path that leads out of the YAML's folder."""
-    program = os.path.expanduser(command.words[0]) if command.words else ""  # noqa: PTH111
+    program = os.path.expanduser(command.arguments[0]) if command.arguments else ""  # noqa: PTH111
     if leads_by_process(program):
         return f"`{program}` is another file in each process"
     if "/" not in program or program.startswith("/"):
@@ -53,9 +59,9 @@ def flaw_of(command: Command, folder: Path) -> str | None:
 
 
 def files_of(command: Command, folder: Path) -> list[Path]:
-    """The files that a command's words name, seen from the YAML's folder; not those of PATH."""
-    # Unlike `Path.is_file`: a word that is too long, or in a folder that we may not see, is none.
-    named = (folder / word for word in command.words if word)
+    """The files that a command's arguments name, seen from the YAML's folder; not those of PATH."""
+    # Unlike `Path.is_file`: one that is too long, or in a folder that we may not see, is no file.
+    named = (folder / argument for argument in command.arguments if argument)
     return [path for path in named if os.path.isfile(path)]  # noqa: PTH113
 
 
@@ -67,8 +73,8 @@ def _entries(data: Any, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield str(name), entry
 
 
-def _words(text: str) -> tuple[str, ...]:
-    """The words of a shell's line, its operators apart; all of it where it is no whole line."""
+def _tokens(text: str) -> tuple[str, ...]:
+    """A shell's line as words and operators; split at spaces where its quotes do not close."""
     lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
     lexer.commenters = ""
     lexer.whitespace_split = True

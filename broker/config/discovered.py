@@ -67,22 +67,23 @@ def updated(
     before = page.template or TEMPLATE
     template = naming.check_template(template or before)
     reached = {(a.account_id, role): a for a in accounts for role in a.roles if _is_valid(a, role)}
-    kept = [entry for entry in page.entries if entry.target in reached or not prune]
-    stay = {e.target for e in kept if template == before or e.target not in reached}
+    remaining = [entry for entry in page.entries if entry.target in reached or not prune]
+    unchanged = {e.target for e in remaining if template == before or e.target not in reached}
     others = {*taken, *page.profiles} - {entry.name for entry in page.entries}
     named = naming.names(
         {
             target: account
             for target, account in reached.items()
-            if target not in stay and by_hand.get(naming.name(target, account, template)) != target
+            if target not in unchanged
+            and by_hand.get(naming.name(target, account, template)) != target
         },
         template,
-        others | {entry.name for entry in kept if entry.target in stay},
+        others | {entry.name for entry in remaining if entry.target in unchanged},
     )
     entries = [
-        entry if entry.target in stay else _renamed(entry, named[entry.target])
-        for entry in kept
-        if entry.target in stay or entry.target in named
+        entry if entry.target in unchanged else _renamed(entry, named[entry.target])
+        for entry in remaining
+        if entry.target in unchanged or entry.target in named
     ]
     there = {entry.target for entry in entries}
     new = [page.entry(name, target) for target, name in named.items() if target not in there]

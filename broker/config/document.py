@@ -219,10 +219,10 @@ class _Walk:
         """What `<<` brings in: one mapping, or several of which the first wins."""
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
         values: dict[str, Any] = {}
-        for one in nodes:
-            if not isinstance(one, yaml.MappingNode):
-                raise self._error(one, "`<<` takes a mapping")
-            values = self._value(one, path, depth + 1) | values
+        for base in nodes:
+            if not isinstance(base, yaml.MappingNode):
+                raise self._error(base, "`<<` takes a mapping")
+            values = self._value(base, path, depth + 1) | values
         return values
 
     def _check_length(self, node: yaml.Node) -> None:

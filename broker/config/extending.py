@@ -84,11 +84,12 @@ class _Reader:
         below: Document | None = None
         for index, text in enumerate(named if isinstance(named, list) else []):
             with in_line(document, index):
-                one = self._one(text, place, above)
-            below = merged(below, one) if below else one
+                extended = self._extended(text, place, above)
+            below = merged(below, extended) if below else extended
         return merged(below, document) if below else document
 
-    def _one(self, text: object, place: Path | Reference, above: tuple[str, ...]) -> Document:
+    def _extended(self, text: object, place: Path | Reference, above: tuple[str, ...]) -> Document:
+        """The file or reference that an entry of `extends` names, over what it extends itself."""
         target = self._target(text, place)
         name = str(target) if isinstance(target, Reference) else os.path.realpath(target)
         if name in above:

@@ -50,14 +50,14 @@ def names(
 
 
 def name(target: Target, account: Account, template: str) -> str:
-    """The template, filled in."""
+    """The template, filled in; the account's id where nothing of it is left."""
     account_id, role = target
-    words = {
+    values = {
         "account_name": word(account.account_name or "") or account_id,
         "account_id": account_id,
         "role": word(role),
     }
-    filled = re.sub(r"\{(\w+)\}", lambda field: words[field.group(1)], template)
+    filled = re.sub(r"\{(\w+)\}", lambda field: values[field.group(1)], template)
     return re.sub(r"^[^A-Za-z0-9]+", "", filled) or account_id
 
 

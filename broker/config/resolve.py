@@ -180,8 +180,10 @@ class Resolver:
             if "${" in (values[field] or ""):
                 continue  # of a file that is not trusted no variable is filled in
             if values[field] and not re.fullmatch(SESSION_NAME, values[field], re.ASCII):
-                told = f"`{field}` takes 2 to 64 letters, digits and +=,.@_-: not “{values[field]}”"
-                raise self._spoiled(name, field, told)
+                problem = (
+                    f"`{field}` takes 2 to 64 letters, digits and +=,.@_-: not “{values[field]}”"
+                )
+                raise self._spoiled(name, field, problem)
         return values, origins
 
     def _source(self, name: str, model: ProfileModel) -> Profile | None:

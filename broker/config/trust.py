@@ -114,11 +114,12 @@ class Trust:
         return self.path.parent / "trusted" / f"{name}.yaml"
 
     def _change(self, change: dict[str, str | None]) -> None:
+        """Note digest → file in the list; None takes a digest out."""
         private_dir(self.path.parent)
         with FileLock(f"{self.path}.lock", mode=0o600):
             trusted = {**self._read(), **change}
-            kept = {digest: file for digest, file in trusted.items() if file is not None}
-            write_private(self.path, json.dumps(kept, indent=1).encode())
+            remaining = {digest: file for digest, file in trusted.items() if file is not None}
+            write_private(self.path, json.dumps(remaining, indent=1).encode())
 
     def _read(self) -> dict[str, str]:
         content = read_own_or_none(self.path)

@@ -109,13 +109,15 @@ def config_file(machine: Machine) -> Iterator[Finding]:
 def _line(section: str, line: str, path: str) -> Iterator[Finding]:
     """What no longer works in a line that `setup` wrote."""
     try:
-        words = shlex.split(line)
+        arguments = shlex.split(line)
     except ValueError:
-        words = line.split()
-    if "creds" not in words or not any("awslogin" in word or "broker" in word for word in words):
+        arguments = line.split()
+    if "creds" not in arguments or not any(
+        "awslogin" in argument or "broker" in argument for argument in arguments
+    ):
         return
-    files = [word for word in words if Path(word).is_absolute()]
-    missing = [word for word in files if not Path(word).exists()]
+    files = [argument for argument in arguments if Path(argument).is_absolute()]
+    missing = [file for file in files if not Path(file).exists()]
     if missing:
         yield Finding(
             "setup",
@@ -123,7 +125,7 @@ def _line(section: str, line: str, path: str) -> Iterator[Finding]:
             f"{path}: the line of [{section}] names {missing[0]}, which is not there any more",
             "awslogin setup",
         )
-    elif "--config" in words and words[-1].endswith("awslogin.yaml"):
+    elif "--config" in arguments and arguments[-1].endswith("awslogin.yaml"):
         yield Finding(
             "setup",
             "warning",

@@ -21,8 +21,8 @@ def config(machine: Machine) -> Iterator[Finding]:
     if isinstance(error, NoConfig):
         yield Finding("config", "warning", error.message.partition("\n")[0], "awslogin init")
     elif isinstance(error, SpoiledFile):
-        for one in error.errors[:SHOWN]:
-            yield Finding.of("config", one)
+        for flaw in error.errors[:SHOWN]:
+            yield Finding.of("config", flaw)
     elif error:
         yield Finding.of("config", error)
     elif machine.config:

@@ -49,8 +49,8 @@ def examine(machine: Machine) -> list[Finding]:
         except (AwsLoginError, OSError) as error:
             found[name] = [Finding.of(name, as_ours(error))]
         except Exception as error:  # noqa: BLE001 - one broken check hides no other
-            words = f"could not be looked at: {type(error).__name__}: {error}"
-            found[name] = [Finding(name, "warning", words, "report it: a defect of awslogin")]
+            message = f"could not be looked at: {type(error).__name__}: {error}"
+            found[name] = [Finding(name, "warning", message, "report it: a defect of awslogin")]
 
     threads = {
         name: threading.Thread(target=run, args=(name, check), daemon=True)

@@ -28,13 +28,13 @@ def keychain(machine: Machine) -> Iterator[Finding]:
     found = LazyKeychain(Ui(environ, may_ask=False, quiet=True), environ)
     if not found.present:  # raises what is wrong with one that is there
         mend = "set AWSLOGIN_KEYRING=file and AWSLOGIN_PASSPHRASE, which makes an encrypted file"
-        words = "this machine has no keychain"
+        problem = "this machine has no keychain"
         if environ.get("AWSLOGIN_KEYRING") == "file":
-            words = "nothing opens the encrypted file"
+            problem = "nothing opens the encrypted file"
             mend = "set AWSLOGIN_PASSPHRASE, which opens it"
         elif sys.platform == "linux" and not environ.get(DESKTOP_BUS):
-            words += f" ({DESKTOP_BUS} is not set: there is no desktop session)"
-        yield Finding("keychain", "warning", f"{words}, so sessions are not kept", mend)
+            problem += f" ({DESKTOP_BUS} is not set: there is no desktop session)"
+        yield Finding("keychain", "warning", f"{problem}, so sessions are not kept", mend)
         return
     found.get(KEY_NAME)  # a locked or silent one raises
     name = environ.get("AWSLOGIN_KEYRING") or "the system's"

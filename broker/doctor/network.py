@@ -148,9 +148,9 @@ def providers(machine: Machine) -> Iterator[Finding]:
         return Finding("network", "ok", f"{name}: {host} answers")
 
     for name, finding in _asked(look, list(places)):
-        words = f"{name}: {_host(places[name])} did not answer within {ANSWER_SECONDS:.0f} s"
+        message = f"{name}: {_host(places[name])} did not answer within {ANSWER_SECONDS:.0f} s"
         mend = "check the network, the proxy and the address, then try again"
-        yield finding or Finding("network", "error", words, mend, 5)
+        yield finding or Finding("network", "error", message, mend, 5)
 
 
 def _places(machine: Machine) -> dict[str, str]:
@@ -165,7 +165,7 @@ def _places(machine: Machine) -> dict[str, str]:
         except AwsLoginError:
             continue  # told by the check of the config
         addresses = (getattr(options, key, None) for key in _ADDRESSES)
-        address = next((one for one in addresses if isinstance(one, str)), None)
+        address = next((value for value in addresses if isinstance(value, str)), None)
         if address:
             places[name] = address
     return places

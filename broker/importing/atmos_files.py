@@ -44,7 +44,7 @@ def _files(here: Here) -> Iterator[Path]:
             yield place / name
             for more in ("atmos.d", ".atmos.d"):
                 yield from _below(place / more)
-            for profile in values.words(here.environ.get("ATMOS_PROFILE")):
+            for profile in values.comma_separated(here.environ.get("ATMOS_PROFILE")):
                 yield from _below(place / "profiles" / Path(profile).name)
 
 
@@ -53,7 +53,7 @@ def _places(here: Here) -> list[Path]:
     named = [
         here.folder / expanded(path)
         for variable in ("ATMOS_CONFIG", "ATMOS_CONFIG_PATH")
-        for path in values.words(here.environ.get(variable))
+        for path in values.comma_separated(here.environ.get(variable))
     ]
     if named:
         return named
@@ -79,8 +79,8 @@ def _auth_of(path: Path, found: Found, above: tuple[Path, ...]) -> dict[str, Any
     whole: dict[str, Any] = {}
     given = data.get("import")
     base = path.parent / (plain(data.get("base_path")) or "")
-    for one in given if isinstance(given, list) else []:
-        pattern = plain(one) or ""
+    for item in given if isinstance(given, list) else []:
+        pattern = plain(item) or ""
         if "://" in pattern or "::" in pattern or len(above) >= MAX_IMPORTS:
             found.leave_out(path.name, "import", "an import from elsewhere is not fetched")
             continue

@@ -33,7 +33,7 @@ def look(here: Here) -> Found:
         name for name, section in profiles.items() if all(section.get(key) for key in _KEYS)
     } - {name for name, section in profiles.items() if section.get("aws_session_token")}
     translate(AwsFile(profiles, sessions, with_keys), found)
-    others = [one for one in found.left_out if one.reason != OWN]
+    others = [entry for entry in found.left_out if entry.reason != OWN]
     found.is_in_use = bool(found.profiles or others)
     if with_keys:
         found.hints.append("awslogin import aws-credentials")
@@ -66,12 +66,12 @@ def by_kind(sections: dict[str, Section], kind: str) -> dict[str, Section]:
 
 
 def name_unread(sections: dict[str, Section], found: Found) -> None:
-    """Tell of sections that look like profiles and have a head that no SDK reads as one's."""
+    """List as left out the sections that look like profiles but whose head no SDK reads so."""
     for section, given in sections.items():
-        words = section.split()
-        if words[:1] == ["profile"] and ini.aws_name(section, "profile") is None:
+        tokens = section.split()
+        if tokens[:1] == ["profile"] and ini.aws_name(section, "profile") is None:
             reason = 'a name with a space stands in quotes: `[profile "a b"]`'
             found.leave_out(section, "", f"the AWS SDKs read no profile there: {reason}")
-        elif words[:1] not in _KINDS and section != "default" and _SIGN_IN & given.keys():
+        elif tokens[:1] not in _KINDS and section != "default" and _SIGN_IN & given.keys():
             reason = f"in this file a profile is `[profile {section}]`"
             found.leave_out(section, "", f"the AWS SDKs read no profile there: {reason}")

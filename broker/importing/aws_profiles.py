@@ -162,16 +162,16 @@ def _sign_in(file: AwsFile, given: Settings, prefix: str) -> str | None:
 
 
 def _instance(
-    found: Found, name: str, session: Section, told: str, *, own: bool = False
+    found: Found, name: str, session: Section, source: str, *, own: bool = False
 ) -> str | None:
     """The provider of an `[sso-session]`, or of the settings of a profile before there were any."""
     url, region = session.get("sso_start_url"), session.get("sso_region")
     if not (url and region):
         missing = "sso_region" if url else "sso_start_url"
         reason = f"there is no `{missing}`: nobody can sign in without it"
-        found.leave_out(told, "sso_start_url", reason)
+        found.leave_out(source, "sso_start_url", reason)
         return None
-    scopes = values.words(session.get("sso_registration_scopes"))
+    scopes = values.comma_separated(session.get("sso_registration_scopes"))
     options = {
         "type": "identity-center",
         "start_url": values.start_url(url),

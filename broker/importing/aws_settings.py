@@ -104,7 +104,7 @@ class Settings:
             "source_identity": self.take("source_identity"),
             "session_name": self.take("role_session_name"),
             "session_tags": values.pairs(self.take("session_tags")),
-            "transitive_tags": values.words(self.take("transitive_session_tags")),
+            "transitive_tags": values.comma_separated(self.take("transitive_session_tags")),
             "duration": duration,
             **self.mfa(),
         }

@@ -58,8 +58,8 @@ def _cache(path: Path, found: Found) -> dict[str, Any]:
         raise wrong(path, None, "is broken JSON", "`aws-sso cache` writes it anew") from None
     found.files.append(path)
     return {
-        name: mapping(mapping(mapping(one).get("Roles")).get("Accounts"))
-        for name, one in instances.items()
+        name: mapping(mapping(mapping(instance).get("Roles")).get("Accounts"))
+        for name, instance in instances.items()
     }
 
 

@@ -151,14 +151,14 @@ def _asks_itself(whole: dict[str, Section]) -> set[str]:
 def _asked_of_aws_vault(line: str, whole: Mapping[str, Section]) -> str | None:
     """The profile that a command line asks aws-vault for, or None where it is another's."""
     try:
-        program, *words = shlex.split(line)
+        program, *arguments = shlex.split(line)
     except ValueError:
         return None
     if not re.fullmatch(r"(?:.*[/\\])?aws-vault(?:\.exe)?", program):
         return None
-    if not {"export", "exec"} & {*words}:
+    if not {"export", "exec"} & {*arguments}:
         return None
-    return next((word for word in words if word in whole), None)
+    return next((argument for argument in arguments if argument in whole), None)
 
 
 def _likely_users(profiles: Mapping[str, Section], whole: Mapping[str, Section]) -> set[str]:

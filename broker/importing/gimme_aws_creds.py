@@ -114,7 +114,7 @@ def _translate(name: str, given: Section, found: Found, here: Here) -> None:
             **(engine if is_engine else {}),
         },
     )
-    roles = values.words(given.get("aws_rolename"))
+    roles = values.comma_separated(given.get("aws_rolename"))
     duration = given.get("aws_default_duration") or ""
     profile = {"duration": values.duration(duration) if duration != "3600" else None}
     own = "default" if name == "DEFAULT" else name

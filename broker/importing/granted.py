@@ -95,8 +95,8 @@ def _sign_in(name: str, given: Any, found: Found) -> None:
 def _registries(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The registries, the one that counts most first."""
     given = _of(mapping(_of(settings, "ProfileRegistry")), "Registries")
-    tables = [mapping(one) for one in given] if isinstance(given, list) else []
-    return sorted(tables, key=lambda one: -int(one.get("priority") or 0))
+    tables = [mapping(registry) for registry in given] if isinstance(given, list) else []
+    return sorted(tables, key=lambda registry: -int(registry.get("priority") or 0))
 
 
 def _prefixed(
@@ -116,30 +116,30 @@ def _pulled(
     folder: Path, registry: Mapping[str, Any], settings: Mapping[str, Any], found: Found
 ) -> dict[str, Section]:
     """The sections of a registry's files, its variables filled in."""
-    name, told = str(registry.get("name") or ""), f"registry {registry.get('name')}"
+    name, label = str(registry.get("name") or ""), f"registry {registry.get('name')}"
     base = (folder / name / str(registry.get("path") or "")).resolve()
     if registry.get("type") not in (None, "", "git") or not base.is_relative_to(folder.resolve()):
-        found.leave_out(told, "type", "only registries in git are files that can be read here")
+        found.leave_out(label, "type", "only registries in git are files that can be read here")
         return {}
     path = base / str(registry.get("filename") or "granted.yml")
     text = text_of(path)
     if text is None:
-        found.leave_out(told, "url", "it was not pulled yet: `granted registry sync`, then again")
+        found.leave_out(label, "url", "it was not pulled yet: `granted registry sync`, then again")
         return {}
     found.files.append(path)
     files = mapping(yaml_text.parse(text, path)).get("awsConfig")
     sections: dict[str, Section] = {}
     for file in files if isinstance(files, list) else []:
-        one = (base / str(file)).resolve()
-        content = text_of(one) if one.is_relative_to(folder.resolve()) else None
+        inner = (base / str(file)).resolve()
+        content = text_of(inner) if inner.is_relative_to(folder.resolve()) else None
         if content is None:
-            found.leave_out(told, "awsConfig", f"there is no {str(file)[:60]!r} in it")
+            found.leave_out(label, "awsConfig", f"there is no {str(file)[:60]!r} in it")
             continue
-        found.files.append(one)
-        for section, given in ini.as_go_reads(content, one).items():
+        found.files.append(inner)
+        for section, given in ini.as_go_reads(content, inner).items():
             sections[section] = _with_variables(section, given, settings, found)
     found.leave_out(
-        told, "url", "it came over as it is now: `extends` of our YAML follows a repository"
+        label, "url", "it came over as it is now: `extends` of our YAML follows a repository"
     )
     return sections
 

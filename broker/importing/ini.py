@@ -30,11 +30,11 @@ def as_botocore_reads(text: str, path: Path) -> dict[str, Section]:
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        raise wrong(path, *_told(error)) from None
+        raise wrong(path, *_line_and_problem(error)) from None
     return {name: dict(parser[name]) for name in parser.sections()}
 
 
-def _told(error: configparser.Error) -> tuple[int | None, str]:
+def _line_and_problem(error: configparser.Error) -> tuple[int | None, str]:
     """The line of an error and what is wrong there, without the line's text."""
     line = getattr(error, "lineno", None)
     if line is None and isinstance(error, configparser.ParsingError) and error.errors:
@@ -94,7 +94,7 @@ def aws_name(section: str, kind: str) -> str | None:
     if not section.startswith(kind):
         return None
     try:
-        words = shlex.split(section) if _QUOTED.search(section) else section.split()
+        tokens = shlex.split(section) if _QUOTED.search(section) else section.split()
     except ValueError:
         return None
-    return words[1] if len(words) == 2 and words[0] == kind else None
+    return tokens[1] if len(tokens) == 2 and tokens[0] == kind else None

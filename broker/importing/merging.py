@@ -1,6 +1,6 @@
 """What a source found, put into our YAML: what is there stays, what is new goes to the end.
 
-Owns that nothing is written that would spoil the config, and that what stays behind is told.
+Owns that nothing is written that would spoil the config, and that what stays behind is listed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Merged:
         content: The file after it; as it was where nothing is new.
         providers: New ones, name → options.
         profiles: New ones, name → values.
-        kept: Names of profiles that were there already.
+        already_there: Names of profiles that were there already.
         left_out: What does not come over.
         renamed: What the tool calls a new profile → its name with us, where they differ.
         names: What the tool calls a profile → our name.
@@ -43,7 +43,7 @@ class Merged:
     content: bytes
     providers: dict[str, dict[str, Any]] = field(default_factory=dict)
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
-    kept: list[str] = field(default_factory=list)
+    already_there: list[str] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -88,17 +88,19 @@ def merge(
     for profile in wanted.profiles:
         _take(profile, before, merged, sign_ins, there)
     theirs = {ours: name for name, ours in merged.names.items()}
-    told = drop_long_durations(merged.profiles, lambda name: _is_user(name, before, merged))
-    merged.left_out += [LeftOut(theirs[name], key, reason) for name, key, reason in told]
+    too_long = drop_long_durations(merged.profiles, lambda name: _is_user(name, before, merged))
+    merged.left_out += [LeftOut(theirs[name], key, reason) for name, key, reason in too_long]
     _write(page, path, environ, merged, keep_unused=not only)
     merged.left_out[len(wanted.left_out) :] = [
-        replace(one, key=wanted.keys.get(one.key, one.key))
-        for one in merged.left_out[len(wanted.left_out) :]
+        replace(entry, key=wanted.keys.get(entry.key, entry.key))
+        for entry in merged.left_out[len(wanted.left_out) :]
     ]
     merged.renamed = {theirs[n]: n for n in merged.profiles if theirs[n] != n}
-    kept = {*merged.kept}
+    already_there = {*merged.already_there}
     merged.left_out = [
-        one for one in merged.left_out if not one.key or merged.names.get(one.source) not in kept
+        entry
+        for entry in merged.left_out
+        if not entry.key or merged.names.get(entry.source) not in already_there
     ]
     used = {profile.provider for profile in wanted.profiles}
     unused = [(name, why) for name, (_, why) in sign_ins.problems.items() if name not in used]
@@ -134,13 +136,13 @@ def _with_sources(found: Found, only: set[str]) -> Found:
             chosen.add(name)
             source = by_name[name].source if name in by_name else None
             todo += [source] if source else []
-    kept = [profile for profile in found.profiles if profile.name in chosen]
-    used = {profile.provider for profile in kept}
+    chosen_profiles = [profile for profile in found.profiles if profile.name in chosen]
+    used = {profile.provider for profile in chosen_profiles}
     return replace(
         found,
-        profiles=kept,
+        profiles=chosen_profiles,
         providers={name: o for name, o in found.providers.items() if name in used},
-        left_out=[one for one in found.left_out if one.source in chosen],
+        left_out=[entry for entry in found.left_out if entry.source in chosen],
     )
 
 
@@ -154,7 +156,7 @@ def _take(
 
     name = merged.names[profile.name]
     if name in before:
-        merged.kept.append(name)
+        merged.already_there.append(name)
         return
     if name in merged.profiles:
         leave_out("", "another profile of this name comes first")
@@ -190,8 +192,8 @@ def _problems(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     try:
         ProfileModel.model_validate(dict(values))
     except ValidationError as error:
-        told = "its form is not one that AWS takes"
-        found += [(str(one["loc"][0]), told) for one in error.errors()]
+        reason = "its form is not one that AWS takes"
+        found += [(str(detail["loc"][0]), reason) for detail in error.errors()]
     return [*dict(reversed(found)).items()]
 
 

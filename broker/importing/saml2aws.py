@@ -141,7 +141,7 @@ class _Account:
                 "region": given.get("region"),
                 "duration": self._duration(),
                 "policy": self._policy(),
-                "policy_arns": values.words(given.get("policy_arn_list")),
+                "policy_arns": values.comma_separated(given.get("policy_arn_list")),
             },
             provider=provider,
         )

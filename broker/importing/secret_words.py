@@ -44,15 +44,16 @@ def texts(key: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _tells_a_secret(command: str | list[str]) -> bool:
+    """Whether a command has a secret option with a value, or an argument that looks like a seed."""
     try:
-        words = shlex.split(command) if isinstance(command, str) else command
+        arguments = shlex.split(command) if isinstance(command, str) else command
     except ValueError:
-        words = str(command).split()
-    for place, one in enumerate(words):
-        option = _OPTION.fullmatch(one)
-        follows = words[place + 1] if place + 1 < len(words) else "-"
+        arguments = str(command).split()
+    for place, argument in enumerate(arguments):
+        option = _OPTION.fullmatch(argument)
+        follows = arguments[place + 1] if place + 1 < len(arguments) else "-"
         if option and (option.group(1) or not follows.startswith("-")):
             return True
-        if _SEED.fullmatch(one):
+        if _SEED.fullmatch(argument):
             return True
     return False

@@ -62,7 +62,7 @@ class SignIns:
         except ConfigError:
             problem = f"this awslogin has no provider of type `{kind}`"
         except ValidationError as error:
-            problem = _told(error)
+            problem = _first_problem(error)
         else:
             if not secret:
                 return _identity(kind, checked)
@@ -71,9 +71,9 @@ class SignIns:
         return None
 
     def _take(self, name: str, identity: str, options: Mapping[str, Any]) -> None:
-        """An equal one that no other sign-in of the tool's is, else a new one."""
+        """Take an equal provider that no other sign-in of the tool took, else add a new one."""
         equal = self._there.setdefault(identity, [])
-        ours = next((one for one in equal if one not in self._claimed), None)
+        ours = next((provider for provider in equal if provider not in self._claimed), None)
         if ours is None:
             ours = names.free(name, str(options["type"]), self._names)
             self._names.add(ours)
@@ -90,7 +90,7 @@ def _identity(kind: str, options: Any) -> str:
     return f"{kind} {sorted(options.sign_in().items(), key=lambda item: item[0])}"
 
 
-def _told(error: ValidationError) -> str:
+def _first_problem(error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     message = str(first["msg"]).removeprefix("Value error, ")

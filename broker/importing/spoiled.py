@@ -18,12 +18,12 @@ _TOO_LONG = (
 )
 
 Profiles = dict[str, dict[str, object]]
-Told = tuple[str, str, str]
-"""Name, key (empty: the whole profile) and reason."""
+Removal = tuple[str, str, str]
+"""What was taken away: the profile's name, the key (empty: the whole profile) and the reason."""
 
 
-def take_away(config: Config, document: Document, profiles: Profiles) -> list[Told]:
-    """Take what spoils them out of `profiles`; what was taken. Again, until nothing is.
+def take_away(config: Config, document: Document, profiles: Profiles) -> list[Removal]:
+    """Take what spoils them out of `profiles`; call it again until nothing was taken.
 
     A profile whose source is spoiled goes with its source; where the source was mended, it waits
     for the next time.
@@ -34,21 +34,21 @@ def take_away(config: Config, document: Document, profiles: Profiles) -> list[To
             config.profile(name)
         except ConfigError as error:
             errors[name] = error
-    told = [
+    removals = [
         _take(name, error, document, profiles)
         for name, error in errors.items()
         if profiles[name].get("source") not in errors
     ]
-    gone = {name: name not in profiles for name, _, _ in told}
+    gone = {name: name not in profiles for name, _, _ in removals}
     for name in errors:
         for follower in _followers(name, errors, profiles, gone):
             if gone[follower]:
-                told.append((follower, "source", errors[follower].reason))
+                removals.append((follower, "source", errors[follower].reason))
                 del profiles[follower]
-    return told
+    return removals
 
 
-def _take(name: str, error: ConfigError, document: Document, profiles: Profiles) -> Told:
+def _take(name: str, error: ConfigError, document: Document, profiles: Profiles) -> Removal:
     """Take the value away that the error stands at, or the profile."""
     values = profiles[name]
     places = ((key, document.places.get(("profiles", name, key))) for key in values)
@@ -79,7 +79,7 @@ def _followers(
     return chain
 
 
-def drop_long_durations(profiles: Profiles, is_user: Callable[[str], bool]) -> list[Told]:
+def drop_long_durations(profiles: Profiles, is_user: Callable[[str], bool]) -> list[Removal]:
     """Take durations away that AWS does not give to a role taken with a session; what was taken.
 
     The config would refuse them too; it is asked once only where few profiles are wrong.
@@ -88,12 +88,12 @@ def drop_long_durations(profiles: Profiles, is_user: Callable[[str], bool]) -> l
         profiles: New ones; changed.
         is_user: Whether a profile is a user with keys and no role.
     """
-    told: list[Told] = []
+    removals: list[Removal] = []
     for name, values in profiles.items():
         source, duration = values.get("source"), values.get("duration")
         if not (source and duration) or parse_duration(str(duration)) <= LONGEST_CHAINED:
             continue
         if not is_user(str(source)):
             del values["duration"]
-            told.append((name, "duration", _TOO_LONG.format(source)))
-    return told
+            removals.append((name, "duration", _TOO_LONG.format(source)))
+    return removals

@@ -30,14 +30,14 @@ def go_duration(text: object) -> str | None:
     return duration(int(sum(float(n) * _UNITS[unit] for n, unit in parts)))
 
 
-def words(text: str | None) -> list[str]:
-    """The items of a list with commas."""
+def comma_separated(text: str | None) -> list[str]:
+    """The items of a text such as `a, b`; none where there is no text."""
     return [item.strip() for item in (text or "").split(",") if item.strip()]
 
 
 def pairs(text: str | None) -> dict[str, str]:
     """The pairs of `key=value,key=value`."""
-    split = (item.partition("=") for item in words(text))
+    split = (item.partition("=") for item in comma_separated(text))
     return {key.strip(): value.strip() for key, is_pair, value in split if is_pair}
 
 

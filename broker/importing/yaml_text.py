@@ -65,9 +65,9 @@ class _Walk:
             if not isinstance(key, yaml.ScalarNode):
                 raise wrong(self._path, line, "has a key that is not plain text")
             if key.tag.endswith(":merge"):
-                brought = self.value(value, depth + 1)
-                for one in brought if isinstance(brought, list) else [brought]:
-                    merged = (one if isinstance(one, dict) else {}) | merged
+                bases = self.value(value, depth + 1)
+                for base in bases if isinstance(bases, list) else [bases]:
+                    merged = (base if isinstance(base, dict) else {}) | merged
             elif key.value in own:
                 raise wrong(self._path, line, f"has the key `{key.value}` twice")
             else:

@@ -39,14 +39,14 @@ class Watched:
 
     Attributes:
         at: The last use that is not ours, or None.
-        words: What for.
+        purpose: What it was for: `for SERVICE in REGION`; empty where there was none.
         asked_at: When the key itself asked in this run, UTC in text, or None.
         unknown: Why nothing is known of the wait, or empty.
         remark: What a person should know of the watching, or empty.
     """
 
     at: datetime | None = None
-    words: str = ""
+    purpose: str = ""
     asked_at: str | None = None
     unknown: str = ""
     remark: str = ""

@@ -12,7 +12,7 @@ from broker.errors import ConfigError, RoleRefused, UsageError
 def only_role(
     broker: Broker, provider: str, account: str, *, without: Callable[[], object]
 ) -> str | None:
-    """The one that the provider reaches in the account; None where it needs none.
+    """The only role that the provider reaches in the account; None where it needs no role.
 
     Args:
         broker: Of the config as it is.
@@ -32,7 +32,12 @@ def only_role(
         except ConfigError:
             raise UsageError("which role?", hint="name it: `--role ROLE`") from error
         return None
-    roles = [role for one in accounts if one.account_id == account for role in one.roles]
+    roles = [
+        role
+        for candidate in accounts
+        if candidate.account_id == account
+        for role in candidate.roles
+    ]
     if not roles:
         raise RoleRefused(
             f"{provider} reaches no role in account {account}",

@@ -32,19 +32,19 @@ def differences(
     iam = IamQuestions(aws, session, region)
     users = iam.policies("user", user_arn.rpartition("/")[2])
     roles = iam.policies("role", role)
-    told: list[str] = []
+    sentences: list[str] = []
     if users is not None and roles is not None:
-        told += _by_name(users, roles)
+        sentences += _by_name(users, roles)
     role_arn = iam.role_arn(role)
     used = iam.used(clock, user_arn)
     if used:
-        told += [
+        sentences += [
             f"{service}: the user has used it; IAM does not say which of its actions"
             for service in used.services
         ]
     if used and used.actions and role_arn:
-        told += _by_use(iam, sorted(used.actions), user_arn, role_arn)
-    return sorted({*told, *iam.hidden})
+        sentences += _by_use(iam, sorted(used.actions), user_arn, role_arn)
+    return sorted({*sentences, *iam.hidden})
 
 
 def _by_name(users: set[Policy], roles: set[Policy]) -> Iterator[str]:

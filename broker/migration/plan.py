@@ -254,18 +254,18 @@ def _proven(broker: Broker, session: Session, account: str) -> str:
 
 def _dependents(config: Config, profile: Profile) -> list[str]:
     """What changes for profiles that take their roles with these keys."""
-    told = []
+    consequences = []
     for name in config.names:
         try:
             other = config.profile(name)
         except AwsLoginError:
             continue
         if other.source is profile or (other.source and other.source.name == profile.name):
-            told.append(
+            consequences.append(
                 f"{name} takes its role with these keys: from now on with the new session, so"
                 f" {other.role_arn} must trust its role, and lasts an hour at most"
             )
-    return told
+    return consequences
 
 
 def _twins(config: Config, holder: KeyHolder[Any], profile: Profile, key_id: str) -> list[str]:

@@ -226,15 +226,15 @@ class Steps:
         seen = self._key.watched(migration, is_due=is_due)
         uses = [*self._key.uses_here(migration, since)]
         if seen.at:
-            uses.append((seen.at, seen.words))
-        at, words = max(uses) if uses else (None, "")
+            uses.append((seen.at, seen.purpose))
+        at, purpose = max(uses) if uses else (None, "")
         changes: dict[str, Any] = {}
         known = migration.key_last_used
         if at and (known is None or from_text(known) < at):
             changes["key_last_used"] = to_text(at)
         why = ""
         if at and at > since:
-            why = f"{migration.key_id} was used at {to_text(at)} {words}"
+            why = f"{migration.key_id} was used at {to_text(at)} {purpose}"
             changes["since"] = max(to_text(at), seen.asked_at or "")
         elif seen.unknown and migration.quiet_days and not unwatched:
             why = f"whether {migration.key_id} was used cannot be known: {seen.unknown}"
