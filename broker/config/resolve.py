@@ -177,13 +177,12 @@ class Resolver:
             if flaw:
                 raise self._spoiled(name, "mfa_process", flaw)
         for field in ("session_name", "source_identity"):
-            if "${" in (values[field] or ""):
+            text = values[field] or ""
+            if "${" in text:
                 continue  # of a file that is not trusted no variable is filled in
-            if values[field] and not re.fullmatch(SESSION_NAME, values[field], re.ASCII):
-                problem = (
-                    f"`{field}` takes 2 to 64 letters, digits and +=,.@_-: not “{values[field]}”"
-                )
-                raise self._spoiled(name, field, problem)
+            if text and not re.fullmatch(SESSION_NAME, text, re.ASCII):
+                rule = f"`{field}` takes 2 to 64 letters, digits and +=,.@_-: not “{text}”"
+                raise self._spoiled(name, field, rule)
         return values, origins
 
     def _source(self, name: str, model: ProfileModel) -> Profile | None:
