@@ -13,10 +13,9 @@ from broker.events import EventLog
 from broker.key_ages import KeyAges
 from broker.paths import data_dir, state_dir
 from broker.plugins import Plugins
-from broker.ports import LaterHttp
+from broker.ports import LaterHttp, keychain
 from broker.ports.aws import Aws
 from broker.ports.clock import Clock
-from broker.ports.keychain import LazyKeychain
 from broker.ports.ui import Ui
 from broker.seal import SealedFiles, sealed_here
 from broker.single_flight import SingleFlight
@@ -56,7 +55,7 @@ class Broker:
         self.agent = AgentClient(environ)
         self.aws = Aws(environ, ui.warn)
         self.http = LaterHttp(self.clock, environ, meanwhile=self.aws.load)
-        self.keychain = LazyKeychain(ui, environ)
+        self.keychain = keychain.opened or keychain.LazyKeychain(ui, environ)
         self.events = EventLog(environ, self.clock)
         self.key_ages = KeyAges(data_dir(environ) / "key-ages", config.key_scope)
 

@@ -23,10 +23,16 @@ def file_fingerprint(path: str | bytes) -> bytes:
     )  # fmt: skip
 
 
-def is_trustworthy(fingerprint: bytes) -> bool:
-    """Whether a fingerprint taken just now is old enough to tell two contents apart."""
+def is_trustworthy(fingerprint: bytes, read_at_ns: int | None = None) -> bool:
+    """Whether what a fingerprint names was old enough to tell two contents apart.
+
+    Args:
+        fingerprint: As it is now.
+        read_at_ns: Nanoseconds since 1970 before which the file was not read; now, where it is
+            read only after its fingerprint was taken.
+    """
     if fingerprint == ABSENT:
         return True
     changed = max(int(part) for part in fingerprint.split()[3:])
     tick = FINE_TICK_NS if changed % 1_000_000_000 else COARSE_TICK_NS
-    return time.time_ns() - changed > tick
+    return (time.time_ns() if read_at_ns is None else read_at_ns) - changed > tick

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from broker import render
+from broker import __version__, render
 from broker.agent.ancestors import narrowed_above
 from broker.agent.messages import compared
 from broker.cache import SessionCache
@@ -25,17 +25,19 @@ from broker.credentials import RoleParameters
 from broker.environment import NARROWED
 from broker.errors import AwsLoginError
 from broker.file_fingerprint import file_fingerprint
-from broker.paths import require_own_folders
+from broker.paths import data_dir, require_own_folders
+from broker.ports import keychain
 from broker.ports.clock import Clock
-from broker.ports.keychain import LazyKeychain
 from broker.ports.ui import Ui
 from broker.seal import SealedFiles, sealed_here
 
 if TYPE_CHECKING:
     from broker.agent.messages import Declare
+    from broker.ports.secrets import Keychain
 
 KEPT = 4
 """Ways that are kept of one profile, such as those of two shells with other variables."""
+FIELDS = {"session_id", "files", "variables", "values", "asked"}
 MIN_TTL = timedelta(minutes=15)
 """What must be left of a session; `--min-ttl` is the full program's."""
 
@@ -66,7 +68,13 @@ def keep(sealed: SealedFiles, variant: Declare, asked: RoleParameters) -> None:
 
 
 def answer(
-    place: tuple[str, str], profile: str, output: str, environ: Mapping[str, str] = os.environ
+    place: tuple[str, str],
+    profile: str,
+    output: str,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    may_ask: bool = False,
+    quiet: bool = True,
 ) -> str | None:
     """The session of a profile in a format; None where the full program must find it.
 
@@ -75,23 +83,37 @@ def answer(
         profile: Its name.
         output: The format.
         environ: The environment.
+        may_ask: Whether a person may be waited for, at the keychain's own dialog.
+        quiet: Whether they are not told so.
     """
     how, path = place
     if environ.get(NARROWED) or narrowed_above(os.getppid()):
         return None
     try:
         require_own_folders(environ)
-        keychain = LazyKeychain(Ui(environ, may_ask=False, quiet=True), environ)
-        sealed = sealed_here(environ, keychain)
+        sealed = sealed_here(environ, _keychain(environ, may_ask=may_ask, quiet=quiet))
         for way in _ways(sealed, _name(how.encode(), os.fsencode(path), profile.encode())):
             if _is_as_it_was(sealed, way, environ):
                 session = SessionCache(sealed, Clock()).fresh(way["session_id"], MIN_TTL)
                 asked = RoleParameters(**way["asked"])
                 text = render.one(session, output, {}, asked) if session else ""
                 return text if text.isascii() and text else None
-    except (AwsLoginError, OSError, ValueError, KeyError, TypeError):
-        pass  # a locked keychain, or what an older version has kept
+    except (AwsLoginError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # a locked keychain, or a damaged record
     return None
+
+
+def _keychain(environ: Mapping[str, str], *, may_ask: bool, quiet: bool) -> Keychain:
+    """This machine's, which the full program goes on with: it is opened, and waited for, once.
+
+    But for a vault whose passphrase is not given: the full program asks for it.
+    """
+    locked = not environ.get("AWSLOGIN_PASSPHRASE") and (data_dir(environ) / "vault").exists()
+    may_ask = may_ask and not locked and environ.get("CI", "").lower() != "true"
+    found = keychain.LazyKeychain(Ui(environ, may_ask=may_ask, quiet=quiet), environ)
+    if not locked:
+        keychain.opened = found
+    return found
 
 
 def _is_as_it_was(sealed: SealedFiles, way: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
@@ -103,10 +125,11 @@ def _is_as_it_was(sealed: SealedFiles, way: Mapping[str, Any], environ: Mapping[
 
 
 def _ways(sealed: SealedFiles, name: str) -> list[dict[str, Any]]:
-    content = sealed.read(name)
-    with contextlib.suppress(ValueError):
-        found = json.loads(content or b"[]")
-        return found if isinstance(found, list) else []
+    """The ways that are kept under a name; one of another shape is none."""
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json.loads(sealed.read(name) or b"[]")
+        if isinstance(found, list):
+            return [one for one in found if isinstance(one, dict) and one.keys() == FIELDS]
     return []
 
 
@@ -119,4 +142,6 @@ def _digest(sealed: SealedFiles, vary: Mapping[bytes, bytes]) -> str:
 
 
 def _name(*parts: bytes) -> str:
+    """Another version may decide otherwise whose session it is, so each has records of its own."""
+    parts = (__version__.encode(), *parts)
     return "variant-" + hashlib.sha256(b"\0".join(parts)).hexdigest()[:40]

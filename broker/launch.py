@@ -63,25 +63,42 @@ def full_program(words: "list[str]") -> int:
 
     harden()
     if warm.leader_connection is None:  # no agent has sent us here
-        _answer_from_disk(words)
+        code = _answer_from_disk(words)
+        if code is not None:
+            return code
     from broker.cli.main import run_and_end
 
     return run_and_end(words)
 
 
-def _answer_from_disk(words: "list[str]") -> None:
-    """Hand out a kept session and end, where neither the config nor what shapes it has changed."""
-    form = warm.wanted(words)
-    if form:
-        from broker.kept_variant import answer
+def _answer_from_disk(words: "list[str]") -> "int | None":
+    """Hand out a kept session and end, where neither the config nor what shapes it has changed.
 
-        profile, output, config, _, _, _, found = form
-        text = answer(warm.place_of(config, found), profile, output)
+    The exit code of Ctrl-C, as a person's keychain may be waited for; else None.
+    """
+    form = warm.wanted(words)
+    if not form:
+        return None
+    import os
+
+    profile, output, config, may_ask, quiet, _, found = form
+    quiet = quiet or (output != "text" and not os.isatty(2))
+    try:
+        warm.let_interrupts_in()
         try:
-            if text is not None:
-                warm.print_and_end(text.encode())
-        except OSError:  # a full disk: the full program says so
-            pass
+            from broker.kept_variant import answer
+
+            place = warm.place_of(config, found)
+            text = answer(place, profile, output, may_ask=may_ask, quiet=quiet)
+        finally:
+            warm.hold_interrupts()
+        if text is not None:
+            warm.print_and_end(text.encode())
+    except OSError:  # a full disk: the full program says so
+        pass
+    except KeyboardInterrupt:
+        return warm.tell_interrupt(output)
+    return None
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def answer(words: "list[str]", start_agent: "Callable[[str], socket]") -> "int |
             hold_interrupts()
     except KeyboardInterrupt:
         hold_interrupts()  # it may be pressed again
-        return _tell(130, INTERRUPTED, form[1] if form else "")
+        return tell_interrupt(form[1] if form else "")
     return code
 
 
@@ -96,6 +96,19 @@ def hold_interrupts() -> None:
         import _signal  # type: ignore[import-not-found]
 
         _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT,))
+
+
+def let_interrupts_in() -> None:
+    """Let Ctrl-C in, and one that has waited."""
+    if os.name == "posix":
+        import _signal
+
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGINT,))
+
+
+def tell_interrupt(output: str) -> int:
+    """Say that the person has ended it; the exit code."""
+    return _tell(130, INTERRUPTED, output)
 
 
 def completing() -> str:

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from broker import launch
+from broker import kept_variant, launch
+from broker.agent.variant import variant_of
+from broker.broker import Broker
+from broker.cli.app import App
+from broker.config.load import empty
+from broker.file_fingerprint import file_fingerprint, is_trustworthy
+from broker.ports import keychain
+from broker.ports.ui import Ui
+from broker.seal import SealedFiles, sealed_here
+from broker.warm import place_of
 from tests.configs import config
 from tests.sandbox import Sandbox
 from tests.support import Home
@@ -136,3 +145,75 @@ def test_it_tells_nothing_of_the_variables(team: Home, sandbox: Sandbox) -> None
     assert team.holds_in_plain(secrets) == []
     assert b"AWSLOGIN" not in kept(team).read_bytes()
     assert kept(team).stat().st_mode & 0o777 == 0o600
+
+
+def sealed_files(home: Home) -> SealedFiles:
+    environ = home.env()
+    ui = Ui(environ, may_ask=False, quiet=True)
+    return sealed_here(environ, keychain.LazyKeychain(ui, environ))
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["null", "[1]", '["x"]', "[{}]", '[{"files": []}]', "[" * 5000, "\ud800",
+     '[{"session_id": 1, "files": [], "variables": 1, "values": "", "asked": 0}]'],
+)  # fmt: skip
+def test_a_record_of_another_shape_is_none(team: Home, record: str) -> None:
+    """As an older or later version may have sealed it."""
+    name = kept(team).name.removesuffix(".sealed")
+    sealed_files(team).write(name, record.encode(errors="surrogatepass"))
+    for _ in range(2):
+        assert ":assumed-role/Deploy/" in arn(team)
+
+
+def test_another_version_keeps_its_own(team: Home) -> None:
+    """It may decide otherwise whose session it is."""
+    team.changes["broker.kept_variant.__version__"] = "99.0"  # type: ignore[assignment]
+    before = kept(team)
+    team.run("deploy").ok()
+    assert set(team.folder.rglob("variant-*")) > {before}
+
+
+def test_what_changed_since_the_command_began_is_not_kept(
+    team: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings may have been read before, and have their fingerprint from after."""
+    for name, value in team.env().items():
+        monkeypatch.setenv(name, value)
+    app = App(
+        config=None, found=None, output=None, no_input=True, no_browser=True, verbose=False,
+        debug=False, quiet=True,
+    )  # fmt: skip
+    profile = app.profile("deploy")
+    settings = team.folder / "awslogin" / "settings.yaml"
+    settings.write_text("events: on\n")
+    while not is_trustworthy(file_fingerprint(str(settings))):
+        pass
+    at = place_of("")
+    variant = variant_of(app.config, profile, app.environ, at, "id", began_ns=app.began_ns)
+    assert variant
+    assert not variant.lasting
+
+
+def test_the_full_program_goes_on_with_the_keychain_that_was_opened(
+    team: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a silent one is waited for twice, and an encrypted file's key is made twice."""
+    monkeypatch.setattr(keychain, "opened", None)
+    environ = team.env()
+    place = place_of("", environ=environ)
+    assert kept_variant.answer(place, "nobody", "json", environ) is None
+    assert keychain.opened
+    app_ui = Ui(environ, may_ask=False, quiet=True)
+    assert Broker(empty(environ), app_ui, environ).keychain is keychain.opened
+
+
+def test_a_vault_that_is_locked_is_the_full_programs(
+    team: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There a person is asked for its passphrase."""
+    monkeypatch.setattr(keychain, "opened", None)
+    environ = team.env({"AWSLOGIN_PASSPHRASE": None})
+    place = place_of("", environ=environ)
+    assert kept_variant.answer(place, "deploy", "json", environ, may_ask=True) is None
+    assert keychain.opened is None

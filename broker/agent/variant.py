@@ -18,6 +18,8 @@ def variant_of(
     environ: RecordingEnviron,
     place: tuple[str, str],
     session_id: str,
+    *,
+    began_ns: int,
 ) -> Declare | None:
     """The way in which this command asks, or None where the profile is not as the config has it.
 
@@ -27,6 +29,8 @@ def variant_of(
         environ: Tells what shaped the session.
         place: How its config was found, and where (`broker.warm.place_of`).
         session_id: Names the session.
+        began_ns: When this command began, in nanoseconds since 1970: a file that was changed since
+            may have been read before that.
     """
     if profile is not config.profile(profile.name):
         return None
@@ -38,7 +42,7 @@ def variant_of(
         config=os.fsencode(path),
         profile=profile.name.encode(),
         session_id=session_id.encode(),
-        lasting=all(is_trustworthy(told) for told in fingerprints.values()),
+        lasting=all(is_trustworthy(told, began_ns) for told in fingerprints.values()),
         validators={os.fsencode(file): told for file, told in fingerprints.items()},
         vary=compared(environ.seen(SHAPING)),
     )

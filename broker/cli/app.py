@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -60,6 +61,7 @@ class App:
         debug: bool,
         quiet: bool,
     ) -> None:
+        self.began_ns = time.time_ns()
         self.config_option = config
         self.found_option = found
         self.output = output or "text"
@@ -196,7 +198,14 @@ class App:
         asked = is_confirmed(self, profile)
         identity = self.broker.plugins.identity(profile)
         place = place_of(self.config_option or "", self.found_option or "")
-        variant = variant_of(self.config, profile, self.environ, place, identity.session_id)
+        variant = variant_of(
+            self.config,
+            profile,
+            self.environ,
+            place,
+            identity.session_id,
+            began_ns=self.began_ns,
+        )
         if variant and not asked:
             self.broker.agent.declare(variant)
         session = self.login.session(profile, requirements)

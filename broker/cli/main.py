@@ -9,7 +9,6 @@ import contextlib
 import gc
 import importlib
 import os
-import signal
 import sys
 from typing import Any, NoReturn
 
@@ -21,7 +20,13 @@ from broker.cli.help import EXAMPLES, write_by_task
 from broker.cli.report import as_ours, fail_eval, report, report_interrupt
 from broker.errors import EXIT_INTERRUPTED, Bug
 from broker.failure_line import is_readable
-from broker.warm import COMPLETE, calling_shell, hold_interrupts, keep_descriptors
+from broker.warm import (
+    COMPLETE,
+    calling_shell,
+    hold_interrupts,
+    keep_descriptors,
+    let_interrupts_in,
+)
 
 COMMANDS = {
     "login": "broker.cli.login:login",
@@ -179,7 +184,7 @@ def run(args: list[str]) -> int:
 
 def _run(args: list[str], *, machine: bool) -> int:
     try:
-        _let_interrupts_in()
+        let_interrupts_in()
         code = _invoke(args)
     except click.exceptions.Exit as end:
         return end.exit_code
@@ -209,12 +214,6 @@ def _invoke(args: list[str]) -> object:
         return answer(root, asked)
     with root.make_context("awslogin", list(args)) as context:
         return root.invoke(context)
-
-
-def _let_interrupts_in() -> None:
-    """Ctrl-C, which the program's start has held back, is told from here on."""
-    if os.name == "posix":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _keep_streams() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -25,6 +26,8 @@ PATIENCE_ALONE = 5.0
 PATIENCE_WITH_A_PERSON = 120.0
 """Seconds: a person may be at the unlock dialog."""
 SAY_AFTER = 1.5
+SILENT_SECONDS = 60.0
+"""A keychain that did not answer is not asked anew for so long: a command waits for it once."""
 _UNLOCK = {
     "darwin": "run `security unlock-keychain` (over SSH the keychain is locked), or",
     "win32": "sign in to Windows with a desktop or a batch logon, or",
@@ -40,6 +43,10 @@ def pinned(environ: Mapping[str, str]) -> bool:
         environ.get(name)
         for name in ("AWSLOGIN_KEYRING", "AWSLOGIN_PASSPHRASE", "PYTHON_KEYRING_BACKEND")
     )
+
+
+opened: LazyKeychain | None = None
+"""What this process has used before there was a `Broker` (`broker.kept_variant`)."""
 
 
 class LazyKeychain:
@@ -151,6 +158,8 @@ class SystemKeychain:
     def __init__(self, backend: Any, ui: Ui) -> None:
         self._backend = backend
         self._ui = ui
+        self._silent: KeychainError | None = None
+        self._silent_until = 0.0
 
     def get(self, name: str) -> Secret | None:
         """An entry, or None.
@@ -208,7 +217,14 @@ class SystemKeychain:
         return f"{keyring_backend.SERVICE}/{name}" if own else keyring_backend.SERVICE
 
     def _call(self, call: Callable[[], T]) -> T:
-        return _in_time(call, self._ui, "the keychain")
+        if self._silent and time.monotonic() < self._silent_until:
+            raise self._silent
+        try:
+            return _in_time(call, self._ui, "the keychain")
+        except KeychainError as error:
+            if isinstance(error.__context__, TimeIsUpError):
+                self._silent, self._silent_until = error, time.monotonic() + SILENT_SECONDS
+            raise
 
 
 def _in_time(call: Callable[[], T], ui: Ui, what: str) -> T:

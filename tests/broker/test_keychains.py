@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
+import time
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -16,12 +18,13 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from broker.errors import KeychainError
-from broker.ports import keyring_backend
+from broker.ports import keychain, keyring_backend
 from broker.ports.entries import MAX_ENTRY_CHARACTERS
 from broker.ports.keychain import LazyKeychain, SystemKeychain
 from broker.ports.keyring_backend import SERVICE
 from broker.secret import Secret
 from broker.testing import ScriptedUi
+from tests.support import PATIENCE
 
 
 class CredentialManager(types.ModuleType):
@@ -199,3 +202,29 @@ def test_short_names_lead_to_backends_that_exist() -> None:
     for place in keyring_backend.NAMES.values():
         module, _, kind = place.rpartition(".")
         assert issubclass(getattr(importlib.import_module(module), kind), KeyringBackend)
+
+
+def test_a_silent_keychain_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks again in the same command is told at once; a minute later it is asked anew."""
+    asked: list[str] = []
+    answer = threading.Event()
+
+    class Silent:
+        def get_password(self, service: str, username: str) -> str:
+            asked.append(username)
+            answer.wait(PATIENCE)
+            return "found"
+
+    monkeypatch.setattr(keychain, "PATIENCE_ALONE", 0.01)
+    chain = SystemKeychain(Silent(), ScriptedUi(None))
+    for _ in range(3):
+        with pytest.raises(KeychainError, match="did not answer"):
+            chain.get("one")
+    assert asked == ["one"]
+    monkeypatch.setattr(keychain, "PATIENCE_ALONE", PATIENCE)
+    later = time.monotonic() + 100
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    answer.set()
+    found = chain.get("one")
+    assert found
+    assert found.reveal() == "found"
