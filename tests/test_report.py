@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -155,6 +156,68 @@ def test_the_credential_report_of_an_account(team: Home, sandbox: Sandbox) -> No
     everywhere = reported(team, "--all", code=2)  # prod needs a person, and is named
     kinds = [one["kind"] for one in everywhere["sources"]]
     assert kinds.count("credential-report") == 3
+
+
+NONE = ("false", "N/A", "N/A")
+
+
+def report_of(sandbox: Sandbox, *rows: str, columns: str = COLUMNS) -> None:
+    sandbox.world.credential_report = "\n".join([columns, *rows])
+
+
+def test_days_of_the_credential_report_that_are_just_reached(team: Home, sandbox: Sandbox) -> None:
+    now = datetime.now(UTC)
+
+    def ago(days: float) -> str:
+        return (now - timedelta(days=days)).isoformat(timespec="seconds")
+
+    def keyed(name: str, made: float, used: float | None) -> str:
+        key = ("true", ago(made), "N/A" if used is None else ago(used))
+        return row(name, "false", "N/A", "N/A", "false", *key, *NONE)
+
+    def typed(name: str, used: str, changed: float) -> str:
+        return row(name, "true", used, ago(changed), "true", *NONE, *NONE)
+
+    rows = [
+        keyed("old", 90.1, 1), keyed("young", 89.9, 1), keyed("idle", 60, 45.1),
+        keyed("busy", 60, 44.9), keyed("never", 7.1, None), keyed("new", 6.9, None),
+        typed("away", ago(45.1), 60), typed("here", ago(44.9), 60),
+        typed("unseen", "no_information", 45.1), typed("fresh", "no_information", 44.9),
+        row("off", "false", "N/A", "N/A", "false", "false", ago(400), "N/A", *NONE),
+    ]  # fmt: skip
+    report_of(sandbox, *rows)
+    assert of_rules(reported(team, "--profile", "deploy"), source="credential-report") == {
+        ("key-old", "old"), ("key-unused", "idle"), ("key-never-used", "never"),
+        ("password-idle", "away"), ("password-idle", "unseen"),
+    }  # fmt: skip
+
+
+def test_an_odd_credential_report_is_read_as_far_as_it_goes(team: Home, sandbox: Sandbox) -> None:
+    evil = "=cmd|'/C calc'!A0;$(reboot)"
+    old = (datetime.now(UTC) - timedelta(days=60)).isoformat()
+    key = ("true", old, old)
+    report_of(
+        sandbox,
+        row(f'"{evil}"', "true", old, old, "true", *key, *NONE, "x,y,z"),  # more columns
+        "short,,",  # fewer
+        row("odd", "maybe", "yesterday", "2026-13-45", "TRUE", "true", "no date", "", *NONE),
+        "",
+        columns="\ufeff" + COLUMNS + ",cert_1_active,cert_1_last_rotated",
+    )
+    document = reported(team, "--profile", "deploy")
+    found = [one for one in document["findings"] if one["id"] == "key-unused"]
+    assert [one["who"] for one in found] == [evil]
+    assert shlex.split(found[0]["mend"])[5:7] == ["--user-name", evil]  # safe to copy
+
+
+@pytest.mark.parametrize("content", ["", "user\nann", COLUMNS + "\n" + "x" * 200_000])
+def test_a_credential_report_that_is_none_is_exit_2(
+    team: Home, sandbox: Sandbox, content: str
+) -> None:
+    sandbox.world.credential_report = content
+    document = reported(team, "--profile", "deploy", code=2)
+    (source,) = [one for one in document["sources"] if one["kind"] == "credential-report"]
+    assert "credential report" in source["warnings"][0]
 
 
 def test_a_report_that_may_not_be_read_is_exit_2(team: Home, sandbox: Sandbox) -> None:

@@ -61,3 +61,47 @@ def test_a_name_of_two_people_stays_a_name(home: Home, sandbox: Sandbox, tmp_pat
     done = home.run("report", "--cloudtrail", str(tmp_path / "trail.json"), "--format", "json")
     (finding,) = done.ok().json["findings"]
     assert (finding["who"], finding["count"]) == ("shared, by profile prod", 2)
+
+
+def test_who_cannot_carry_a_source_identity_is_told(home: Home, sandbox: Sandbox) -> None:
+    role = 'role_arn: "arn:aws:iam::111122223333:role/Dev"'
+    named = "source_identity: ann"
+    providers = {
+        "job": "type: web-identity, token: github",
+        "person": 'type: oidc, issuer: "https://id.example", client_id: x',
+        "console": "type: aws-login",
+        "tool": "type: process, command: [/bin/true]",
+    }
+    profiles = {
+        "robot": "provider: keys",
+        "keyed": f"provider: keys, {role}, {named}",
+        "unnamed": f"provider: keys, {role}",
+        "saml": 'provider: sso, account: "444455556666", role: Admin',
+        "center": 'provider: corp, account: "111122223333", role: Developer',
+        "ci": f"provider: job, {role}, {named}",
+        "id": f"provider: person, {role}, {named}",
+        "web": "provider: console",
+        "made": "provider: tool",
+        "chained": f"source: saml, {role}, {named}",
+        "by_keys": f"source: robot, {role}, {named}",
+    }
+    text = config(sandbox=sandbox, providers=providers, profiles=profiles)
+    home.config(text)
+    home.run("config", "check").ok()
+    home.config(text + "report: {require_source_identity: true}\n")
+    done = home.run("config", "check", "--output", "json")
+    assert done.code == 2
+    told = {one["profile"] for one in done.json["problems"]}
+    assert told == {"robot", "unnamed", "saml", "center", "ci", "id", "web", "made"}
+    assert all("SourceIdentity" in one["message"] for one in done.json["problems"])
+    report = home.run("report", "--format", "json").ok().json
+    found = {one["who"] for one in report["findings"] if one["id"] == "no-source-identity-here"}
+    assert found == told
+
+
+def test_a_silenced_rule_that_does_not_exist_is_told(home: Home) -> None:
+    ignore = "{rule: long-term-kye-used, reason: x, until: 2999-01-01}"
+    home.config(config("dev", head=f"report: {{ignore: [{ignore}]}}\n"))
+    (machine,) = home.run("report", "--format", "json").ok().json["sources"]
+    assert "long-term-kye-used" in machine["warnings"][0]
+    assert "long-term-key-used" in machine["warnings"][0]

@@ -70,9 +70,21 @@ def problems_of(
     problems: list[ConfigError] = []
     for name in model.profiles:
         try:
-            resolver.profile(name)
+            profile = resolver.profile(name)
         except ConfigError as error:
             problems.append(error)
+            continue
+        if model.report.require_source_identity and not profile.carries_source_identity:
+            problems.append(
+                document.error(
+                    ("profiles", name),
+                    f"profile `{name}` cannot carry the SourceIdentity that"
+                    " `report.require_source_identity` asks for",
+                    hint="set `source_identity`, and take its role by a `source`: AssumeRole alone"
+                    " takes one",
+                    profile=name,
+                )
+            )
     used = {name for profile in model.profiles.values() for name in profile.provider or ()}
     for name, provider in model.providers.items():
         if name not in used:

@@ -90,6 +90,12 @@ class Profile(RoleParameters):
         return self.source.base if self.source and self.is_chained else self
 
     @property
+    def carries_source_identity(self) -> bool:
+        """Whether its session names the person: of all sign-ins AssumeRole alone takes a name."""
+        assumed = bool(self.source or self.keys_profile) and self.role_arn is not None
+        return assumed and bool(self.source_identity)
+
+    @property
     def is_bare_keys(self) -> bool:
         """Whether this is a user with keys and no role of its own."""
         return self.keys_profile == self.name and self.role_arn is None

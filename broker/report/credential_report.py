@@ -16,7 +16,7 @@ from broker.ports.aws import Aws
 from broker.ports.clock import Clock, to_text
 from broker.report.finding import Finding, Rule, Severity
 
-OLD, IDLE = timedelta(days=90), timedelta(days=45)
+OLD, IDLE, UNUSED = timedelta(days=90), timedelta(days=45), timedelta(days=7)
 PATIENCE_SECONDS, PAUSE_SECONDS = 60.0, 2.0
 MAX_BYTES = 64 << 20
 ROOT = "<root_account>"
@@ -100,9 +100,14 @@ def fetch(aws: Aws, credentials: Credentials, region: str, clock: Clock) -> list
         content = client.get_credential_report().get("Content")
     if not isinstance(content, bytes) or len(content) > MAX_BYTES:
         raise UnexpectedReply("GetCredentialReport answered without a report")
-    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8", "replace"))))
-    if rows and not {"user", "arn", "password_enabled", "mfa_active"} <= rows[0].keys():
-        raise UnexpectedReply("IAM's credential report lacks its columns")
+    try:
+        table = csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace")))
+        rows = [row for row in table if row.get("user")]
+    except csv.Error as error:
+        raise UnexpectedReply(f"IAM's credential report is no table: {error}") from None
+    lacking = {"user", "arn", "password_enabled", "mfa_active"}.difference(table.fieldnames or ())
+    if lacking:
+        raise UnexpectedReply(f"IAM's credential report lacks {', '.join(sorted(lacking))}")
     return rows
 
 
@@ -121,7 +126,7 @@ def examine(
     for row in rows:
         found = _of_root(row) if row.get("user") == ROOT else _of_user(row, now, by_sso=by_sso)
         for rule, evidence, since in found:
-            who = "root" if row.get("user") == ROOT else row.get("user", "")
+            who = "root" if row.get("user") == ROOT else row["user"]
             yield Finding.of(
                 rule, who, account_id, profile=profile, evidence=evidence,
                 first_seen=to_text(since) if since else None,
@@ -147,7 +152,7 @@ def _of_user(row: Mapping[str, str], now: datetime, *, by_sso: bool) -> Found:
             yield KEY_OLD, f"key {number}: {(now - made).days} days", made
         if used and now - used > IDLE:
             yield KEY_UNUSED, f"key {number}: {(now - used).days} days", used
-        if not used and made and now - made > IDLE:
+        if not used and made and now - made > UNUSED:
             yield KEY_NEVER_USED, f"key {number}", made
     if len(active) > 1:
         yield TWO_KEYS, "", None

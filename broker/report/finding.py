@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -82,8 +83,9 @@ class Finding:
         last_seen: str | None = None,
         count: int = 1,
     ) -> Finding:
-        """A finding of a rule."""
-        mend = rule.mend.replace("{who}", who).replace("{profile}", profile)
+        """A finding of a rule; in a command the names are quoted, whatever they are."""
+        quoted = shlex.quote if rule.mend.startswith(("aws ", "awslogin ")) else str
+        mend = rule.mend.replace("{profile}", quoted(profile)).replace("{who}", quoted(who))
         return cls(
             rule.id, rule.severity, rule.title, who, account_id, mend, rule.reference,
             first_seen, last_seen, count, evidence,

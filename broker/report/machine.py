@@ -13,7 +13,6 @@ from broker.events import EventLog
 from broker.key_ages import KeyAges
 from broker.paths import data_dir
 from broker.ports.clock import to_text
-from broker.provider import KeyHolder
 from broker.report.finding import Finding, Rule, Source
 
 if TYPE_CHECKING:
@@ -113,17 +112,8 @@ def _of_config(
         if (profile.duration or 0) > LONG_SECONDS:
             hours = f"{(profile.duration or 0) / 3600:g} hours"
             yield Finding.of(LONG_SESSION, who, account, profile=who, evidence=hours)
-        if wanted and not _carries(config, profile):
+        if wanted and not profile.carries_source_identity:
             yield Finding.of(CANNOT_CARRY, who, account, profile=who)
-
-
-def _carries(config: Config, profile: Profile) -> bool:
-    """Whether a session of this profile carries a SourceIdentity: AssumeRole alone takes one."""
-    keys = any(
-        issubclass(config.provider(name).plugin, KeyHolder) for name in profile.provider_names
-    )
-    assumed = bool(profile.source or keys) and profile.role_arn is not None
-    return assumed and bool(profile.source_identity)
 
 
 def _refused(source: Source, environ: Mapping[str, str], since: datetime) -> Iterator[Finding]:

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from broker.errors import AwsLoginError
+from broker.nearest import did_you_mean
 from broker.paths import expanded, private_dir, state_dir
 from broker.ports.clock import to_text
 from broker.ports.parallel import in_parallel
 from broker.report import credential_report, machine, trail_rules
-from broker.report.document import Report
+from broker.report.document import RULES, Report
 from broker.report.finding import Finding, Rule, Source, merged, without_silenced
 from broker.report.people import NAMES, People
 
@@ -61,6 +62,12 @@ class Making:
         """This machine."""
         source = Source("machine", "this machine")
         self.sources.append(source)
+        for ignore in self._config.report.ignore if self._config else ():
+            if ignore.rule not in RULES:
+                meant = did_you_mean(ignore.rule, RULES)
+                source.warnings.append(
+                    f"report.ignore: no rule `{ignore.rule}`; {meant}".rstrip("; ")
+                )
         self._findings += machine.examine(
             source, self._config, self._environ, self._since, self._now
         )
@@ -243,7 +250,8 @@ def sound(config: Config) -> list[Profile]:
 
 
 def _account(rows: list[dict[str, str]]) -> str:
-    return next((row["arn"].split(":")[4] for row in rows if row.get("arn", "").count(":") > 4), "")
+    arns = (row.get("arn") or "" for row in rows)
+    return next((arn.split(":")[4] for arn in arns if arn.count(":") > 4), "")
 
 
 def _ages(rows: list[dict[str, str]], now: datetime) -> list[dict[str, Any]]:
