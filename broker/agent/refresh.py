@@ -41,12 +41,12 @@ class Refresh:
             environ: Variables that shape the session: `+value`, or `-` where it is not set.
         """
         how, path, profile = (os.fsdecode(part) for part in place)
-        words = [
+        command = [
             *isolated.command("broker.cli"),
             *("creds", profile, "--force", "--no-input"),
         ]
         if how in CONFIG_OPTIONS:
-            words += [CONFIG_OPTIONS[how], path]
+            command += [CONFIG_OPTIONS[how], path]
         merged = {name: v for name, v in os.environb.items() if name not in environ}
         merged |= {name: v[1:] for name, v in environ.items() if v[:1] == b"+"}
         if not os.path.isabs(os.path.expanduser(merged.get(b"AWSLOGIN_HOME", b"/"))):
@@ -54,7 +54,7 @@ class Refresh:
         null = subprocess.DEVNULL
         with contextlib.suppress(OSError):
             child = subprocess.Popen(
-                words, env=merged, cwd=os.path.dirname(path) or "/",
+                command, env=merged, cwd=os.path.dirname(path) or "/",
                 stdin=null, stdout=null, stderr=null, start_new_session=True,
             )  # fmt: skip
             self._children.append((child, now() + MAX_SECONDS))

@@ -76,11 +76,11 @@ def _start(folder: str, lock: int, environ: Mapping[str, str]) -> None:
     os.set_inheritable(lock, True)
     null = os.open(os.devnull, os.O_RDWR)
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "process.py")
-    words = [sys.executable, *SWITCHES, program, folder, str(idle), str(life), str(lock)]
+    command = [sys.executable, *SWITCHES, program, folder, str(idle), str(life), str(lock)]
     try:
         os.posix_spawn(
             sys.executable,
-            words,
+            command,
             {name: value for name, value in environ.items() if name in KEPT},
             file_actions=[(os.POSIX_SPAWN_DUP2, null, number) for number in (0, 1, 2)],
         )

@@ -257,12 +257,12 @@ class SessionStore:
 
     def _digests(self, names: Names, values: Values) -> tuple[bytes, bytes]:
         """Of all values, and of those that are no secrets."""
-        told = [hashlib.blake2b(key=self._pepper) for _ in range(2)]
+        digests = [hashlib.blake2b(key=self._pepper) for _ in range(2)]
         for name in sorted(names):
             value = values[name]
-            for digest in told if is_plain(name) else told[:1]:
+            for digest in digests if is_plain(name) else digests[:1]:
                 digest.update(b"%d:%b=%d:%b" % (len(name), name, len(value), value))
-        return told[0].digest(), told[1].digest()
+        return digests[0].digest(), digests[1].digest()
 
 
 def is_plain(name: bytes) -> bool:

@@ -95,13 +95,13 @@ def code_by_browser(
 
 def page_said(answer: Mapping[str, str], without_browser: str) -> AwsLoginError:
     """What a return without a code means (RFC 6749 section 4.1.2.1)."""
-    error, said = answer.get("error", ""), answer.get("error_description", "")
+    error, description = answer.get("error", ""), answer.get("error_description", "")
     if error == "access_denied":
         return LoginRefused(
-            f"the sign-in was denied{f': {one_line(said)}' if said else ''}",
+            f"the sign-in was denied{f': {one_line(description)}' if description else ''}",
             hint="run it again, and allow it",
         )
-    words = f"the sign-in page failed: {one_line(said or error or 'it brought no code')}"
+    message = f"the sign-in page failed: {one_line(description or error or 'it brought no code')}"
     if error in {"server_error", "temporarily_unavailable"}:
-        return NetworkError(words, hint="try again later")
-    return UnexpectedReply(words, hint=f"run it again{without_browser}")
+        return NetworkError(message, hint="try again later")
+    return UnexpectedReply(message, hint=f"run it again{without_browser}")

@@ -38,7 +38,7 @@ class Aws:
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._warn = warn
-        self._told: set[str] = set()
+        self._named_hosts: set[str] = set()
         self._session: Any = None
         self._lock = threading.Lock()
 
@@ -126,8 +126,8 @@ class Aws:
     def tell_of(self, endpoint: str) -> None:
         """Name, once, a host that stands in for AWS because the environment says so."""
         host = urlsplit(endpoint).netloc
-        if host not in self._told and not is_loopback(urlsplit(endpoint).hostname):
-            self._told.add(host)
+        if host not in self._named_hosts and not is_loopback(urlsplit(endpoint).hostname):
+            self._named_hosts.add(host)
             self._warn(f"{host} stands in for AWS: the environment's endpoint variables say so")
 
     def load(self) -> None:

@@ -33,15 +33,15 @@ _MOST_LETTERS = 2000
 
 @dataclass(frozen=True)
 class _Row:
-    """What a code means; with `said`, where AWS's sentence matches that too (any case)."""
+    """What a code means; with `pattern`, only where AWS's sentence matches it (in any case)."""
 
     error: type[AwsLoginError]
     codes: str
     hint: str = ""
-    said: str = ""
+    pattern: str = ""
 
     def fits(self, code: str, sentence: str) -> bool:
-        return code in self.codes.split() and bool(re.search(self.said, sentence, re.IGNORECASE))
+        return code in self.codes.split() and bool(re.search(self.pattern, sentence, re.IGNORECASE))
 
 
 _KEYS = (
@@ -61,9 +61,9 @@ _TABLE = (
         NetworkError,
         "InvalidIdentityToken",
         "AWS cannot reach the identity provider's keys just now: try again later",
-        said="couldn.t retrieve verification key",
+        pattern="couldn.t retrieve verification key",
     ),
-    _Row(LoginRefused, _KEYS, _CLOCK, said=r"signature (expired|not yet current)"),
+    _Row(LoginRefused, _KEYS, _CLOCK, pattern=r"signature (expired|not yet current)"),
     _Row(LoginRefused, "RequestExpired RequestTimeTooSkewed RequestInTheFuture", _CLOCK),
     _Row(
         LoginRefused,
@@ -89,13 +89,13 @@ _TABLE = (
         LoginRefused,
         "AccessDenied",
         "`mfa_serial` must be the ARN of a device of this user: `aws iam list-mfa-devices` tells",
-        said="verify your mfa serial",
+        pattern="verify your mfa serial",
     ),
     _Row(
         LoginRefused,
         "AccessDenied",
         "wait for the next one-time code and try again",
-        said="multifactorauthentication failed",
+        pattern="multifactorauthentication failed",
     ),
     _Row(
         ConfigError,
@@ -112,7 +112,7 @@ _TABLE = (
         "AccessDenied AccessDeniedException ForbiddenException NotAuthorized",
         "check the role's name and its trust policy",
     ),
-    _Row(RoleRefused, "ValidationError", "set a shorter `duration`", said="duration"),
+    _Row(RoleRefused, "ValidationError", "set a shorter `duration`", pattern="duration"),
     _Row(ConfigError, "ValidationError MalformedPolicyDocument"),
 )
 
@@ -174,7 +174,7 @@ def _translation(error: ClientError, what: str) -> AwsLoginError:
 
 
 def _unreachable(what: str, error: Exception, environ: Mapping[str, str]) -> NetworkError:
-    """What botocore could not do, without what it was told to send."""
+    """Why a request reached no AWS service, without any of what was to be sent."""
     from botocore.exceptions import (
         ConnectTimeoutError,
         ProxyConnectionError,
@@ -182,16 +182,18 @@ def _unreachable(what: str, error: Exception, environ: Mapping[str, str]) -> Net
         SSLError,
     )
 
-    told = getattr(error, "kwargs", {})
-    host = urlsplit(str(told.get("endpoint_url", ""))).netloc or "AWS"
+    details = getattr(error, "kwargs", {})
+    host = urlsplit(str(details.get("endpoint_url", ""))).netloc or "AWS"
     if isinstance(error, ProxyConnectionError):
-        fault = proxy_fault(host, told.get("error", error), str(told.get("proxy_url", "")), environ)
+        fault = proxy_fault(
+            host, details.get("error", error), str(details.get("proxy_url", "")), environ
+        )
     elif isinstance(error, SSLError):
         fault = certificate_fault(host, error, environ)
     else:
         late = isinstance(error, ReadTimeoutError | ConnectTimeoutError)
         why = "did not answer in time" if late else "cannot be reached"
-        why = f"answered {told['status']}" if "status" in told else why
+        why = f"answered {details['status']}" if "status" in details else why
         fault = NetworkError(
             f"{host} {why}",
             hint="check the network, the proxy and AWS_ENDPOINT_URL, then try again",

@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any
 
 from broker.ports.deadline import TimeIsUpError, within
-from broker.ports.steps import told
+from broker.ports.steps import traced
 
 TRIES = 3
 DEADLINE = 20.0
@@ -50,7 +50,7 @@ class Sender:
         if left <= 0:  # no time for one more try: do not begin it
             raise ReadTimeoutError(endpoint_url=request.url, error="time is up")
         try:
-            reply = told(
+            reply = traced(
                 event_name.removeprefix("before-send."),
                 request.url,
                 lambda: within(left, lambda: self._bounded(request)),

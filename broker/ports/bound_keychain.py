@@ -38,7 +38,7 @@ class BoundKeychain:
         self._profile = profile or "PROFILE"
         self._asked = threading.Lock()
         self._takes_over: bool | None = None
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     @property
     def present(self) -> bool:
@@ -109,12 +109,12 @@ class BoundKeychain:
         if not self._ui.interactive:
             raise InteractionRequired(
                 f"an older awslogin kept {what} without noting what for, so somebody must say"
-                f" whether it is for {purpose.told}",
+                f" whether it is for {purpose.description}",
                 hint=f"`awslogin login {self._profile}` on a terminal asks once",
             )
         about = (
             f"The keychain holds {what}, kept by an older awslogin that did not note what for.\n"
-            f"It would be kept for {purpose.told} alone from now on."
+            f"It would be kept for {purpose.description} alone from now on."
         )
         yes = self._ui.confirm("Is it for that?", about=about)
         if not yes:
@@ -123,11 +123,14 @@ class BoundKeychain:
 
     def _tell_of_others(self, purpose: Purpose) -> None:
         """Say, once, for what else the keychain holds such a secret: it is not used here."""
-        if purpose.name in self._told:
+        if purpose.name in self._reported:
             return
-        self._told.add(purpose.name)
+        self._reported.add(purpose.name)
         entry = purpose.facts["entry"]
         what = described(entry)
         tell = self._ui.progress if entry.startswith("totp/") else self._ui.warn
         for other in self._index.others(purpose):
-            tell(f"the keychain holds {what} for {other.told}; it is not used for {purpose.told}")
+            tell(
+                f"the keychain holds {what} for {other.description};"
+                f" it is not used for {purpose.description}"
+            )

@@ -168,8 +168,8 @@ class Browser:
             raise ConfigError(
                 f"`executable` {executable} is not a program here", hint="name an installed browser"
             )
-        for one in [kind] if kind else _NAMES:
-            found = next(self._places(one), None)
+        for name in [kind] if kind else _NAMES:
+            found = next(self._places(name), None)
             if found:
                 return found
         names = _NAMES[kind] if kind else " or ".join(_NAMES.values())
@@ -205,13 +205,13 @@ class Browser:
 
 def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment of the browser: none of awslogin's or AWS's own variables."""
-    kept = {
+    inherited = {
         name: value
         for name, value in environ.items()
         if not name.startswith(("AWSLOGIN_", "AWS_")) and name not in _LOGS
     }
     # Agents for device trust listen on loopback, which browsers never ask through a proxy.
-    return kept | {"PLAYWRIGHT_DISABLE_FORCED_CHROMIUM_PROXIED_LOOPBACK": "1"}
+    return inherited | {"PLAYWRIGHT_DISABLE_FORCED_CHROMIUM_PROXIED_LOOPBACK": "1"}
 
 
 def _proxy(environ: Mapping[str, str]) -> dict[str, str] | None:

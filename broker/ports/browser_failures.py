@@ -54,8 +54,8 @@ def _unreachable(why: str, host: str) -> NetworkError:
             hint="add your organisation's CA to the trust store that the browser uses",
         )
     error = next((word.removeprefix("net::") for word in why.split() if "net::" in word), None)
-    said = error or ("no answer in time" if "Timeout" in why else why)
+    reason = error or ("no answer in time" if "Timeout" in why else why)
     return NetworkError(
-        f"{host} does not serve the browser ({said})",
+        f"{host} does not serve the browser ({reason})",
         hint="check the network, the proxy and the address, then try again",
     )

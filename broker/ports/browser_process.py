@@ -161,7 +161,7 @@ async def sign_in(job: dict[str, Any], environ: dict[str, str]) -> Outcome:
                 timeout=LAUNCH * 1000,
             )
         except Error as error:
-            lacks_display = any(words in error.message for words in _NO_DISPLAY)
+            lacks_display = any(text in error.message for text in _NO_DISPLAY)
             outcome = "undisplayed" if lacks_display else "unstarted"
             return {"outcome": outcome, "why": _complaint(error)}
         try:
@@ -242,8 +242,10 @@ def _settle(end: asyncio.Future[Outcome], outcome: Outcome) -> None:
 
 def _complaint(error: Exception) -> str:
     """Why a browser did not start: what it said itself, else what Playwright says."""
-    said = [re.search(rf"\[err\].*:{level}:\S+ (.+)", str(error)) for level in ("FATAL", "ERROR")]
-    return next((found[1] for found in said if found), _first_line(error))
+    matches = [
+        re.search(rf"\[err\].*:{level}:\S+ (.+)", str(error)) for level in ("FATAL", "ERROR")
+    ]
+    return next((match[1] for match in matches if match), _first_line(error))
 
 
 def _first_line(error: Exception) -> str:

@@ -34,14 +34,14 @@ class Candidate:
         """All of it."""
         return f"{self.name}  {self.details}".rstrip()
 
-    def rank(self, words: Sequence[str]) -> int | None:
+    def rank(self, typed_words: Sequence[str]) -> int | None:
         """How far it is from these words (lower case); None where one is absent.
 
         From the nearest: the name itself, its beginning, a part of it, a part of another value; the
         word's letters in their order in the name, or across all values.
         """
         worst = 0
-        for word in words:
+        for word in typed_words:
             rank = self._rank(word)
             if rank is None:
                 return None
@@ -81,8 +81,8 @@ class Narrowing:
             self._nearest_first.pop()
         known, candidates = self._left[-1]
         if text != known:
-            words = text.split()
-            ranks = [(candidate.rank(words), candidate) for candidate in candidates]
+            typed_words = text.split()
+            ranks = [(candidate.rank(typed_words), candidate) for candidate in candidates]
             like = [(rank, candidate) for rank, candidate in ranks if rank is not None]
             self._left.append((text, [candidate for _, candidate in like]))
             like.sort(key=lambda ranked: ranked[0])

@@ -46,7 +46,7 @@ def is_own_secret(name: str) -> bool:
 
 
 def run_for_output(
-    words: Sequence[str] | str,
+    command: Sequence[str] | str,
     environ: Mapping[str, str],
     *,
     seconds: float,
@@ -56,7 +56,7 @@ def run_for_output(
     """Run a program without a shell, in an environment without awslogin's own secrets.
 
     Args:
-        words: The program and its arguments; on Windows a command line too.
+        command: The program and its arguments; on Windows a command line too.
         environ: The person's environment.
         seconds: What it may take.
         max_bytes: What it may print.
@@ -68,7 +68,7 @@ def run_for_output(
         OutputTooLongError: It printed too much, and was killed.
     """
     process = subprocess.Popen(
-        words if isinstance(words, str) else list(words),
+        command if isinstance(command, str) else list(command),
         cwd=folder,
         env={name: value for name, value in environ.items() if not is_own_secret(name)},
         stdin=subprocess.DEVNULL,
@@ -95,21 +95,21 @@ def run_for_output(
     try:
         code = process.wait(seconds)
     except subprocess.TimeoutExpired:
-        raise TimeoutError(words[0]) from None
+        raise TimeoutError(command[0]) from None
     finally:
         process.kill()  # Ctrl-C here must not leave it behind
         process.wait()
     for reader in readers:
         reader.join(LAST_WORDS_SECONDS)
     if len(printed) > max_bytes:
-        raise OutputTooLongError(words[0])
+        raise OutputTooLongError(command[0])
     return Ended(code, bytes(printed))
 
 
-def _relay(said: IO[bytes]) -> None:
-    """Hand on what a program says, as it says it."""
-    with said, beside_stderr() as terminal:
-        while more := os.read(said.fileno(), 65536):
+def _relay(stderr: IO[bytes]) -> None:
+    """Hand a program's stderr on to ours and to the terminal, as it is written."""
+    with stderr, beside_stderr() as terminal:
+        while more := os.read(stderr.fileno(), 65536):
             with contextlib.suppress(OSError):
                 os.write(2, more)
             with contextlib.suppress(OSError):

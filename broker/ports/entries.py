@@ -90,7 +90,7 @@ class Purpose:
         return f"{entry}{at}~{self.digest[:_DIGEST_DIGITS]}"
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """For a person: `provider okta of team payments, for https://corp.okta.com`."""
         whose = f"of team {self.facts['team']}" if self.facts.get("team") else ""
         whose = whose or f"of {self.facts.get('config')}"
@@ -119,15 +119,15 @@ class Purpose:
 def described(entry: str) -> str:
     """An entry's name in words: `password/ann` is `the password of ann`."""
     kind, _, who = entry.partition("/")
-    words = {
+    noun = {
         "keys": "the keys",
         "password": "the password",
         "totp": "the TOTP seed",
         "client-secret": "the secret of the client",
     }.get(kind)
-    if words is None:
+    if noun is None:
         return f"the entry {entry}"
-    return f"{words} {who}" if kind == "client-secret" else f"{words} of {who}"
+    return f"{noun} {who}" if kind == "client-secret" else f"{noun} of {who}"
 
 
 def _host(site: str) -> str:

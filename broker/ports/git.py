@@ -115,15 +115,16 @@ class Repositories:
             self._git(None, "init", "--quiet", "--bare", "--template=", str(place))
         quiet = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
         fetch = ("fetch", *quiet)
-        one = (*fetch, "--depth=1", "--", reference.url, reference.revision)
+        that_commit = (*fetch, "--depth=1", "--", reference.url, reference.revision)
         _sweep(place)
-        if self._git(place, *one, seconds=FETCH_SECONDS, may_fail=True, url=reference.url) is None:
+        url, seconds = reference.url, FETCH_SECONDS
+        if self._git(place, *that_commit, seconds=seconds, may_fail=True, url=url) is None:
             # Some servers give no commit by its name: then all branches, and it is among them.
-            every = (*fetch, "--", reference.url, "+refs/heads/*:refs/heads/*")
-            self._git(place, *every, seconds=FETCH_SECONDS, url=reference.url)
+            all_branches = (*fetch, "--", url, "+refs/heads/*:refs/heads/*")
+            self._git(place, *all_branches, seconds=seconds, url=url)
         kind = self._kind(reference)
         if kind != "commit":
-            what = f"is a {kind} of {reference.url}, not" if kind else f"is not in {reference.url}:"
+            what = f"is a {kind} of {url}, not" if kind else f"is not in {url}:"
             hint = "`awslogin config update` pins it to the newest commit"
             raise ConfigError(f"{reference.revision} {what} a commit", hint=hint)
 
@@ -133,7 +134,7 @@ class Repositories:
     def _git(
         self,
         place: Path | None,
-        *words: str,
+        *arguments: str,
         seconds: float = LOCAL_SECONDS,
         may_fail: bool = False,
         url: str = "",
@@ -145,7 +146,7 @@ class Repositories:
             NetworkError: It fails, or takes too long.
         """
         scheme = url.partition(":")[0] or next(
-            (word.partition(":")[0] for word in words if "://" in word), "file"
+            (word.partition(":")[0] for word in arguments if "://" in word), "file"
         )
         settings = {
             "protocol.allow": "never",
@@ -159,7 +160,7 @@ class Repositories:
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         folder = ["--git-dir", str(place)] if place else []
-        command = ["git", "--literal-pathspecs", *options, *folder, *words]
+        command = ["git", "--literal-pathspecs", *options, *folder, *arguments]
         environ = _environment(self._environ)
         program = shutil.which("git", path=environ["PATH"])
         if program is None:
@@ -172,18 +173,20 @@ class Repositories:
             code, out, err = _ended(command, environ, seconds)
         except subprocess.TimeoutExpired:
             raise NetworkError(
-                f"git did not end within {seconds:.0f} s: {url or words[0]}", hint="try again later"
+                f"git did not end within {seconds:.0f} s: {url or arguments[0]}",
+                hint="try again later",
             ) from None
         if code == 0:
             return out
         if os.name == "posix" and f"died of signal {signal.SIGXFSZ:d}".encode() in err:
             most = MAX_PACK_BLOCKS // 2048
-            raise ConfigError(f"{url or words[0]} is larger than it may be: {most} MiB")
+            raise ConfigError(f"{url or arguments[0]} is larger than it may be: {most} MiB")
         if may_fail:
             return None
-        said = one_line(err.decode(errors="replace"), 300)
+        complaint = one_line(err.decode(errors="replace"), 300)
         raise NetworkError(
-            f"git cannot read {url or words[0]}: {said}", hint="check the address and your access"
+            f"git cannot read {url or arguments[0]}: {complaint}",
+            hint="check the address and your access",
         )
 
 
@@ -224,14 +227,14 @@ def _ended(
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Git's environment: the person's, without what redirects it, and without a prompt."""
-    kept = {
+    inherited = {
         name: value
         for name, value in environ.items()
         if not name.startswith(("GIT_", "AWSLOGIN_", "AWS_"))
     }
     # A relative entry of PATH would take a `git` out of the working directory.
     parts = environ.get("PATH", os.defpath).split(os.pathsep)
-    return kept | {
+    return inherited | {
         "PATH": os.pathsep.join(part for part in parts if Path(part).is_absolute()),
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "",

@@ -61,13 +61,17 @@ def names(environ: Mapping[str, str]) -> Names:
     files = _file_names(expanded(environ.get("AWS_VAULT_FILE_DIR") or "~/.awsvault/keys"))
     try:
         if backend == "pass":
-            return Names(_kept(_pass_names(_store(environ), _prefix(environ))), is_whole=True)
+            return Names(
+                _without_sessions(_pass_names(_store(environ), _prefix(environ))), is_whole=True
+            )
         if backend in {"", "secret-service"}:
-            return Names(_kept(_in_time(lambda: _labels(_vault(environ)))), is_whole=True)
+            return Names(
+                _without_sessions(_in_time(lambda: _labels(_vault(environ)))), is_whole=True
+            )
     except KeychainError as error:
         if backend or not files:
             return Names(problem=error.message if backend else "")
-    held = _kept(files) if backend in {"", "file"} else []
+    held = _without_sessions(files) if backend in {"", "file"} else []
     return Names(held, is_whole=bool(held), problem=_UNREAD.format(backend or "file"))
 
 
@@ -101,7 +105,8 @@ def passwords(environ: Mapping[str, str]) -> list[str]:
     return []
 
 
-def _kept(names: list[str]) -> list[str]:
+def _without_sessions(names: list[str]) -> list[str]:
+    """The names of keys, sorted and each once, without those of aws-vault's cached sessions."""
     return sorted(name for name in {*names} if not _SESSION.fullmatch(name))
 
 

@@ -22,7 +22,7 @@ from broker.ports.cookies import CookieJar
 from broker.ports.deadline import TimeIsUpError, within
 from broker.ports.pauses import backoff, retry_after
 from broker.ports.route import ca_file, certificate_fault, proxy_fault, require_proxy
-from broker.ports.steps import told
+from broker.ports.steps import traced
 from broker.ports.tls import trust_the_system
 from broker.ports.urls import is_loopback, joined, require_origin, require_safe, without_query
 
@@ -203,7 +203,7 @@ class HttpSession:
                 meanwhile, self._meanwhile = self._meanwhile, None
                 send = partial(self._exchange, method, url, body, left)
                 wait = partial(within, left, send, meanwhile=meanwhile)
-                reply = told(method, url, wait, lambda reply: reply.status)
+                reply = traced(method, url, wait, lambda reply: reply.status)
             except TimeIsUpError as error:
                 raise NetworkError(
                     f"{host} did not end its reply within {DEADLINE:.0f} s",

@@ -184,8 +184,8 @@ class SystemKeychain:
 
         def write() -> str | None:
             self._backend.set_password(self._service(name), name, text)
-            kept: str | None = self._backend.get_password(self._service(name), name)
-            return kept
+            read_back: str | None = self._backend.get_password(self._service(name), name)
+            return read_back
 
         if self._call(write) != text:
             raise KeychainError(f"the keychain did not keep the entry {name}", hint=_MEND)

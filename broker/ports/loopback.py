@@ -93,7 +93,7 @@ class _Listener(ABC):
 
     def __init__(self, port: int = 0, tell: Callable[[str], object] | None = None) -> None:
         self._tell = tell
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._lock = threading.Lock()
         self._arrived = threading.Event()
         self._shown = threading.Event()
@@ -151,8 +151,8 @@ class _Listener(ABC):
 
     def _tell_once(self, message: str) -> None:
         with self._lock:
-            new = message not in self._told
-            self._told.add(message)
+            new = message not in self._reported
+            self._reported.add(message)
         if new and self._tell:
             self._tell(message)
 

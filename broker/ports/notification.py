@@ -14,14 +14,14 @@ SHOWN_WITHIN = 2.0
 
 def notify(text: str, environ: Mapping[str, str]) -> bool:
     """Show one line; whether somebody took it."""
-    words = _words(text)
-    if not shutil.which(words[0], path=environ.get("PATH")):
+    command = _command(text)
+    if not shutil.which(command[0], path=environ.get("PATH")):
         return False
     hidden = {name: v for name, v in environ.items() if not name.startswith(("AWS_", "AWSLOGIN_"))}
     null = subprocess.DEVNULL
     try:
         done = subprocess.run(
-            words,
+            command,
             env=hidden,
             stdin=null,
             stdout=null,
@@ -34,7 +34,8 @@ def notify(text: str, environ: Mapping[str, str]) -> bool:
     return done.returncode == 0
 
 
-def _words(text: str) -> list[str]:
+def _command(text: str) -> list[str]:
+    """The program that shows the text on this system, and its arguments."""
     if sys.platform == "darwin":
         quoted = json.dumps(text, ensure_ascii=False)  # AppleScript knows \" and \\, not \u
         return ["osascript", "-e", f'display notification {quoted} with title "awslogin"']

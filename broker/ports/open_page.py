@@ -43,7 +43,7 @@ def open_page(address: str, environ: Mapping[str, str]) -> bool:
     The browser gets neither our streams, as some write to stdout, nor our secrets.
     """
     folder = _folder(environ)
-    words = [
+    command = [
         sys.executable,
         "-I",
         "-m",
@@ -52,7 +52,7 @@ def open_page(address: str, environ: Mapping[str, str]) -> bool:
     ]
     try:
         opener = subprocess.Popen(
-            words,
+            command,
             env={k: v for k, v in environ.items() if not k.startswith(("AWSLOGIN_", "AWS_"))},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             start_new_session=True,

@@ -82,16 +82,19 @@ def _asked(local: Address, remote: Address, state: int | None = _ESTABLISHED) ->
 
 
 def _read(local: Address, remote: Address) -> tuple[bool, int | None]:
-    """The same of /proc/net/tcp and tcp6: a program that speaks IPv6 reaches 127.0.0.1 as well."""
-    told = False
+    """Whether the kernel's tables could be read, and the user of the socket if it is in them.
+
+    /proc/net/tcp6 too: a program that speaks IPv6 reaches 127.0.0.1 as well.
+    """
+    was_read = False
     for table in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):
             for ends, state, user, inode in _lines(Path(f"/proc/net/{table}").read_text()):
-                told = True
+                was_read = True
                 here, there = (_as_in_proc(address) for address in (local, remote))
                 if ends[0].endswith(here) and ends[1].endswith(there) and state == _ESTABLISHED:
                     return True, user if inode else None
-    return told, None
+    return was_read, None
 
 
 def _lines(table: str) -> Iterator[tuple[tuple[str, str], int, int, int]]:

@@ -27,8 +27,8 @@ def bus_fault(address: str) -> str:
     and "Authentication Protocol".
     """
     fault = ""
-    for one in address.split(";"):
-        kind, _, rest = one.partition(":")
+    for server in address.split(";"):
+        kind, _, rest = server.partition(":")
         values = dict(pair.partition("=")[::2] for pair in rest.split(","))
         path = values.get("path") or "\0" * ("abstract" in values) + values.get("abstract", "")
         if kind != "unix" or not path or not hasattr(socket, "AF_UNIX"):

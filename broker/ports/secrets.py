@@ -134,10 +134,10 @@ class Secrets:
         content = self._sealed.read(self._entry(name))
         if content is None:
             return None
-        kept = json.loads(content)
-        if kept["until"] and from_text(kept["until"]) <= self._clock.now():
+        document = json.loads(content)
+        if document["until"] and from_text(document["until"]) <= self._clock.now():
             return None
-        value: dict[str, Any] = kept["value"]
+        value: dict[str, Any] = document["value"]
         return value
 
     def remember(self, name: str, value: dict[str, Any], *, until: datetime | None) -> None:
@@ -148,8 +148,8 @@ class Secrets:
             value: JSON-able; secrets as plain strings.
             until: When it is worthless, UTC; None where its end is unknown.
         """
-        kept = {"value": value, "until": to_text(until) if until else None}
-        self._sealed.write(self._entry(name), json.dumps(kept).encode())
+        document = {"value": value, "until": to_text(until) if until else None}
+        self._sealed.write(self._entry(name), json.dumps(document).encode())
 
     def forget(self, name: str) -> None:
         """Drop what `remember` kept."""

@@ -88,12 +88,12 @@ class _Person:
         self._ui = ui
         self._name = name
         self._host = host
-        self._said = False
+        self._asked_for_touch = False
 
     def prompt_up(self) -> None:
         """The key waits for a touch."""
-        if not self._said:
-            self._said = True
+        if not self._asked_for_touch:
+            self._asked_for_touch = True
             self._ui.waiting(f"touch {self._name} to sign in at {self._host}")
 
     def request_pin(self, permissions: Any, rp_id: str | None) -> str:

@@ -30,14 +30,14 @@ def step(what: str) -> None:
         to_stderr(masked(f"[{time.monotonic() - _since[0]:7.3f} s] {what}"))
 
 
-def told(
+def traced(
     what: str, url: str, send: Callable[[], _Reply], status: Callable[[_Reply], int]
 ) -> _Reply:
-    """Send a request, and tell how it ended.
+    """Send a request; under `--verbose` say on stderr how it ended, and after how long.
 
     Args:
         what: Its method, or the name of its operation.
-        url: Of which the host is told.
+        url: Its address, of which the host alone is shown.
         send: Sends it.
         status: The HTTP status of the reply.
     """

@@ -110,11 +110,11 @@ def ending_tidily() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    kept = {kind: signal.signal(kind, interrupt) for kind in (signal.SIGTERM, signal.SIGHUP)}
+    previous = {kind: signal.signal(kind, interrupt) for kind in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        for kind, handler in kept.items():
+        for kind, handler in previous.items():
             signal.signal(kind, handler)
 
 

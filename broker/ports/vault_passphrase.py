@@ -56,14 +56,14 @@ def _offer_a_choice(ui: Ui) -> None:
         NotKept: Nowhere.
     """
     ui.show("pass would do too: `pipx inject awslogin keyring-pass`, then AWSLOGIN_KEYRING=pass")
-    kept = ui.choose(
+    choice = ui.choose(
         "This machine has no keychain. Where do secrets go?",
         (
             "into an encrypted file, behind a passphrase (AWSLOGIN_KEYRING=file)",
             "nowhere: each command signs in anew (AWSLOGIN_KEYRING=none)",
         ),
     )
-    if kept == 1:
+    if choice == 1:
         raise NotKept(
             "nothing is kept on this machine",
             hint="AWSLOGIN_KEYRING=none says so for good, AWSLOGIN_KEYRING=file keeps secrets",

@@ -115,7 +115,7 @@ def claims_of(token: Secret) -> dict[str, Any]:
 
 def _mend(error: AwsLoginError, claims: Mapping[str, Any], profile: str) -> str | None:
     """What to change where, by STS's code and sentence and what the token says."""
-    code, said = error_code(error.__cause__), error.message.lower()
+    code, sentence = error_code(error.__cause__), error.message.lower()
     issuer, subject = shown(claims.get("iss")), shown(claims.get("sub"))
     audience = shown(listed(claims.get("aud")))
     if code == "ExpiredTokenException":
@@ -125,18 +125,18 @@ def _mend(error: AwsLoginError, claims: Mapping[str, Any], profile: str) -> str 
             "the token does not say who issued it (`iss`), so AWS takes it for nobody's: is it the"
             " OIDC token that the profile means?"
         )
-    if code == "InvalidIdentityToken" and "audience" in said:
+    if code == "InvalidIdentityToken" and "audience" in sentence:
         return f"the token is for {audience}: IAM's provider for {issuer} must list that audience"
-    if code == "InvalidIdentityToken" and "no openidconnect provider" in said:
+    if code == "InvalidIdentityToken" and "no openidconnect provider" in sentence:
         return f"make an IAM OIDC identity provider for {issuer} in the role's account"
     if code == "InvalidIdentityToken":
         return f"IAM could not verify the token: is {issuer} its issuer, and reachable for AWS?"
     if code == "IDPRejectedClaim":
         return f"{issuer} no longer stands by this token: take a fresh one"
     if code == "AccessDenied":
-        told = f"the role's trust policy must accept {issuer} with aud {audience} and sub {subject}"
+        mend = f"the role's trust policy must accept {issuer} with aud {audience} and sub {subject}"
         forms = _of_github(str(claims.get("sub") or ""))
-        return f"{told}{forms}; `awslogin trust-policy {profile}` writes it"
+        return f"{mend}{forms}; `awslogin trust-policy {profile}` writes it"
     return None
 
 
@@ -159,7 +159,7 @@ def _of_github(subject: str) -> str:
 
 def listed(value: object) -> list[str]:
     """A claim that is one value or several."""
-    return [str(one) for one in (value if isinstance(value, list) else [value]) if one]
+    return [str(item) for item in (value if isinstance(value, list) else [value]) if item]
 
 
 def shown(value: object) -> str:
