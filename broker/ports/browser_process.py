@@ -242,10 +242,9 @@ def _settle(end: asyncio.Future[Outcome], outcome: Outcome) -> None:
 
 def _complaint(error: Exception) -> str:
     """Why a browser did not start: what it said itself, else what Playwright says."""
-    matches = [
-        re.search(rf"\[err\].*:{level}:\S+ (.+)", str(error)) for level in ("FATAL", "ERROR")
-    ]
-    return next((match[1] for match in matches if match), _first_line(error))
+    text = str(error)
+    lines = [re.search(rf"\[err\].*:{level}:\S+ (.+)", text) for level in ("FATAL", "ERROR")]
+    return next((line[1] for line in lines if line), _first_line(error))
 
 
 def _first_line(error: Exception) -> str:
