@@ -14,6 +14,7 @@ from tests.architecture import (
     LONG,
     PAGE,
     ROOT,
+    STILL_VAGUE,
     circles,
     floor_of,
     imports,
@@ -23,6 +24,7 @@ from tests.architecture import (
     sources,
     tree,
     upward,
+    vague_names,
 )
 
 BROKER = [path for path in sources().values() if name(path).startswith("broker/")]
@@ -128,6 +130,13 @@ def test_no_imports_lead_in_a_circle() -> None:
 
 def test_what_is_long_has_a_reason() -> None:
     assert [f"{what}: {size}" for what, size in sizes().items() if what not in LONG] == []
+
+
+def test_no_name_is_vague() -> None:
+    """A name says what it holds; a line of `STILL_VAGUE` goes with the last such name there."""
+    found = vague_names()
+    assert {file: found[file] for file in found if not file.startswith(tuple(STILL_VAGUE))} == {}
+    assert [place for place in STILL_VAGUE if not any(f.startswith(place) for f in found)] == []
 
 
 def loaded_by(code: str, *switches: str) -> set[str]:
