@@ -12,7 +12,7 @@ from broker.importing import ini
 from broker.importing.aws_profiles import OWN, AwsFile, translate
 from broker.importing.found import Found
 from broker.importing.ini import Section
-from broker.importing.reading import Here, text_of
+from broker.importing.reading import Here
 
 _KEYS = ("aws_access_key_id", "aws_secret_access_key")
 _KINDS = (["profile"], ["sso-session"], ["services"], ["plugins"], ["preview"])
@@ -41,20 +41,18 @@ def look(here: Here) -> Found:
 
 
 def _config(path: Path, found: Found) -> tuple[dict[str, Section], dict[str, Section]]:
-    text = text_of(path)
+    text = found.text_of(path)
     if text is None:
         return {}, {}
-    found.files.append(path)
     sections = ini.as_botocore_reads(text, path)
     name_unread(sections, found)
     return by_kind(sections, "profile"), by_kind(sections, "sso-session")
 
 
 def _credentials(path: Path, found: Found) -> dict[str, Section]:
-    text = text_of(path)
+    text = found.text_of(path)
     if text is None:
         return {}
-    found.files.append(path)
     sections = ini.as_botocore_reads(text, path)
     return {name: dict(section) for name, section in sections.items()}
 

@@ -15,7 +15,7 @@ from typing import Any
 from broker.arn import partition_of
 from broker.importing import go_template, values, yaml_text
 from broker.importing.found import Found
-from broker.importing.reading import Here, text_of, wrong
+from broker.importing.reading import Here, wrong
 from broker.importing.yaml_text import mapping, plain
 from broker.paths import expanded
 
@@ -28,11 +28,10 @@ _VIA = re.compile(r"(?:arn:[\w-]+:iam::)?(\d+):(?:role/)?([^/:]+)")
 def look(here: Here) -> Found:
     """Every sign-in, and every role that the file or the cache names."""
     path = _config(here)
-    text = text_of(path)
     found = Found()
+    text = found.text_of(path)
     if text is None:
         return found
-    found.files.append(path)
     data = mapping(yaml_text.parse(text, path))
     seen = _cache(path.with_name("cache.json"), found)
     for name, instance in mapping(data.get("SSOConfig")).items():
@@ -49,14 +48,13 @@ def _config(here: Here) -> Path:
 
 def _cache(path: Path, found: Found) -> dict[str, Any]:
     """Instance → its accounts, as the tool saw them last."""
-    text = text_of(path)
+    text = found.text_of(path)
     if text is None:
         return {}
     try:
         instances = mapping(mapping(json.loads(text)).get("SSO"))
     except ValueError:
         raise wrong(path, None, "is broken JSON", "`aws-sso cache` writes it anew") from None
-    found.files.append(path)
     return {
         name: mapping(mapping(mapping(instance).get("Roles")).get("Accounts"))
         for name, instance in instances.items()

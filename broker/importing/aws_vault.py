@@ -16,7 +16,7 @@ from broker.importing.aws_config import by_kind
 from broker.importing.aws_profiles import AwsFile, translate
 from broker.importing.found import Found
 from broker.importing.ini import Section, aws_name
-from broker.importing.reading import Here, text_of
+from broker.importing.reading import Here
 from broker.ports import go_keyring
 
 _SETTINGS = """
@@ -38,16 +38,14 @@ _REASONS = {
 def look(here: Here) -> Found:
     """Every profile, with what it inherits written out, and the users whose keys it keeps."""
     path = aws_files.config_path(here.environ)
-    text = text_of(path)
     found = Found()
+    text = found.text_of(path)
     sections = {} if text is None else ini.as_go_reads(text, path)
     profiles, sessions = by_kind(sections, "profile"), by_kind(sections, "sso-session")
     for section, given in sections.items():  # aws-vault takes names with spaces without quotes
         if section.startswith("profile ") and aws_name(section, "profile") is None:
             profiles.setdefault(section.removeprefix("profile ").strip(), given)
     keychain = go_keyring.names(here.environ)
-    if text is not None:
-        found.files.append(path)
     own = {*_INCLUDES, "mfa_process", "session_tags", "web_identity_token_process"}
     found.is_in_use = bool(
         keychain.names

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from broker.importing.reading import text_of
+
 Options = dict[str, Any]
 
 
@@ -71,6 +73,17 @@ class Found:
     keys: Mapping[str, str] = field(default_factory=dict)
     _by_options: dict[str, str] = field(default_factory=dict, repr=False)
     _uses: dict[str, int] = field(default_factory=dict, repr=False)
+
+    def text_of(self, path: Path) -> str | None:
+        """The text of one of the tool's files, which is then one of `files`, or None without it.
+
+        Raises:
+            UsageError: It cannot be read, or is no text in UTF-8.
+        """
+        text = text_of(path)
+        if text is not None:
+            self.files.append(path)
+        return text
 
     def provider(self, name: str, options: Mapping[str, Any], *, own: bool = False) -> str:
         """The provider of these options, new or as it was found before.

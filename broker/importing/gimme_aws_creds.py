@@ -13,7 +13,7 @@ from pathlib import Path
 from broker.importing import saml_pages, values
 from broker.importing.found import Found
 from broker.importing.ini import Section
-from broker.importing.reading import Here, text_of, wrong
+from broker.importing.reading import Here, wrong
 
 APP_ID = re.compile(r"/home/[\w-]+/([\w-]+)(?:/|$)|/app/[\w-]+/([\w-]+)/")
 _IN_A_BROWSER = frozenset({"web", "passcode", "claims_provider", "duo", "u2f", "webauthn"})
@@ -41,11 +41,10 @@ _REASONS = {
 def look(here: Here) -> Found:
     """Every profile that names an app."""
     path = here.path("OKTA_CONFIG", "~/.okta_aws_login_config")
-    text = text_of(path)
     found = Found(keys={"role_arn": "aws_rolename", "duration": "aws_default_duration"})
+    text = found.text_of(path)
     if text is None:
         return found
-    found.files.append(path)
     sections = _read(text, path)
     bases = {given["inherits"] for given in sections.values() if given.get("inherits")}
     for name in sections:

@@ -17,7 +17,7 @@ from broker.importing.aws_config import by_kind, name_unread
 from broker.importing.aws_profiles import AwsFile, translate
 from broker.importing.found import Found
 from broker.importing.ini import Section
-from broker.importing.reading import Here, text_of, wrong
+from broker.importing.reading import Here, wrong
 from broker.importing.yaml_text import mapping
 from broker.paths import expanded
 
@@ -34,10 +34,8 @@ def look(here: Here) -> Found:
     folder = _folder(here)
     settings = _settings(folder / "config", found)
     path = aws_files.config_path(here.environ)
-    text = text_of(path)
+    text = found.text_of(path)
     sections = {} if text is None else ini.as_go_reads(text, path)
-    if text is not None:
-        found.files.append(path)
     name_unread(sections, found)
     profiles, sessions = by_kind(sections, "profile"), by_kind(sections, "sso-session")
     found.is_in_use = bool(settings) or any(
@@ -63,10 +61,9 @@ def _folder(here: Here) -> Path:
 
 
 def _settings(path: Path, found: Found) -> dict[str, Any]:
-    text = text_of(path)
+    text = found.text_of(path)
     if text is None:
         return {}
-    found.files.append(path)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -122,20 +119,18 @@ def _pulled(
         found.leave_out(label, "type", "only registries in git are files that can be read here")
         return {}
     path = base / str(registry.get("filename") or "granted.yml")
-    text = text_of(path)
+    text = found.text_of(path)
     if text is None:
         found.leave_out(label, "url", "it was not pulled yet: `granted registry sync`, then again")
         return {}
-    found.files.append(path)
     files = mapping(yaml_text.parse(text, path)).get("awsConfig")
     sections: dict[str, Section] = {}
     for file in files if isinstance(files, list) else []:
         inner = (base / str(file)).resolve()
-        content = text_of(inner) if inner.is_relative_to(folder.resolve()) else None
+        content = found.text_of(inner) if inner.is_relative_to(folder.resolve()) else None
         if content is None:
             found.leave_out(label, "awsConfig", f"there is no {str(file)[:60]!r} in it")
             continue
-        found.files.append(inner)
         for section, given in ini.as_go_reads(content, inner).items():
             sections[section] = _with_variables(section, given, settings, found)
     found.leave_out(

@@ -12,7 +12,7 @@ from pathlib import Path
 from broker.importing import ini, saml_pages, values
 from broker.importing.found import Found
 from broker.importing.ini import Section
-from broker.importing.reading import Here, text_of
+from broker.importing.reading import Here
 from broker.paths import expanded, read_or_none
 from broker.ports import go_keyring
 
@@ -85,11 +85,10 @@ _KNOWN = frozenset(
 def look(here: Here) -> Found:
     """Every account of the file."""
     path = here.path("SAML2AWS_CONFIGFILE", "~/.saml2aws")
-    text = text_of(path)
     found = Found(keys={"duration": "aws_session_duration", "policy_arns": "policy_arn_list"})
+    text = found.text_of(path)
     if text is None:
         return found
-    found.files.append(path)
     sections = ini.as_go_reads(text, path)
     accounts = {name or "default": given for name, given in sections.items() if given}
     stored = {*go_keyring.passwords(here.environ)}
