@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from queue import SimpleQueue
-from types import TracebackType
 from typing import Self
 
 from broker.agent.http_messages import MAX_HEAD_BYTES, refusal, request_of, response
@@ -117,12 +116,7 @@ class CredentialsEndpoint:
             thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._over = True
         with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
             self._wake.send(b"\0")

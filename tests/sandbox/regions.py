@@ -17,7 +17,6 @@ import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tests.real.parts import certificate
@@ -53,12 +52,7 @@ class TwoRegions:
         threading.Thread(target=self._proxy.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._proxy.shutdown()
         self._proxy.server_close()
         for service in self._services:
