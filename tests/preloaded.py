@@ -40,7 +40,7 @@ NUMBER = 8
 CHEAP_SCRYPT = {"n": 2, "r": 1, "p": 1}
 """Parameters of a test's vault, which opens at once; a fresh start makes it as dear as any."""
 LIBRARIES = """
-boto3 botocore.session botocore.client botocore.httpsession botocore.signers botocore.parsers
+botocore.session botocore.client botocore.httpsession botocore.signers botocore.parsers
 botocore.regions botocore.retries.standard botocore.credentials urllib3 requests bs4 keyring
 cryptography.hazmat.primitives.ciphers.aead cryptography.hazmat.primitives.kdf.scrypt pyotp
 pydantic yaml rich.console rich.table truststore filelock platformdirs concurrent.futures.thread

@@ -61,7 +61,7 @@ class Aws:
         dual_stack: bool | None = None,
         places: int = 1,
     ) -> Any:
-        """A boto3 client.
+        """A botocore client.
 
         Args:
             service: `sts`, `sso`, `sso-oidc` or `iam`.
@@ -72,7 +72,7 @@ class Aws:
             dual_stack: Whether its dual-stack host is asked; None leaves it to the environment.
             places: How many places may have to be asked in one command, which share its time.
         """
-        session = self._boto3()
+        session = self._botocore()
         from botocore import UNSIGNED
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
@@ -102,7 +102,7 @@ class Aws:
             use_dualstack_endpoint=False if endpoint else dual_stack,
         )
         make = partial(
-            session.client, service, region_name=region, endpoint_url=endpoint, verify=trusted
+            session.create_client, service, region_name=region, endpoint_url=endpoint, verify=trusted
         )
         try:
             client = make(config=config, **keys)
@@ -132,9 +132,9 @@ class Aws:
 
     def load(self) -> None:
         """Import what every client needs, while somebody else is waited for anyway."""
-        self._boto3()
+        self._botocore()
 
-    def _boto3(self) -> Any:
+    def _botocore(self) -> Any:
         with self._lock:
             if self._session is None:
                 self._session = self._isolated()
@@ -142,7 +142,6 @@ class Aws:
 
     def _isolated(self) -> Any:
         """A session that obeys nothing of the person's files and profile variables."""
-        import boto3
         import botocore.session
         from botocore.loaders import Loader
 
@@ -166,7 +165,7 @@ class Aws:
         )
         own = OwnData([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
         session.register_component("data_loader", own)
-        return boto3.Session(botocore_session=session)
+        return session
 
     def errors(self, what: str) -> AbstractContextManager[None]:
         """Turn botocore's exceptions inside the block into ours; see `aws_errors.translated`."""
