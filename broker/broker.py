@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from broker.agent.client import AgentClient
 from broker.cache import SessionCache
-from broker.config import Config
 from broker.events import EventLog
 from broker.key_ages import KeyAges
 from broker.paths import data_dir, state_dir
@@ -19,6 +19,9 @@ from broker.ports.clock import Clock
 from broker.ports.ui import Ui
 from broker.seal import SealedFiles, sealed_here
 from broker.single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    from broker.config import Config
 
 
 class Broker:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
-
-from pydantic import BeforeValidator
 
 MINUTE, HOUR = 60, 3600
 """Seconds."""
@@ -28,14 +25,15 @@ def parse_duration(text: str) -> int:
     return sum(int(number) * _UNITS[unit] for number, unit in parts)
 
 
-def _seconds(value: object) -> int:
+def positive_seconds(value: object) -> int:
+    """Seconds of a value in the YAML: what `parse_duration` reads, or a number of seconds.
+
+    Raises:
+        ValueError: Not a duration, or none that is longer than nothing.
+    """
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("a duration is text such as 1h, or seconds")
     seconds = value if isinstance(value, int) else parse_duration(value)
     if seconds <= 0:
         raise ValueError("a duration is longer than nothing")
     return seconds
-
-
-Duration = Annotated[int, BeforeValidator(_seconds, json_schema_input_type=int | str)]
-"""A field of a model: seconds, written as `parse_duration` reads it."""

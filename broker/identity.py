@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from broker.config import Profile, ProviderSpec
 from broker.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from broker.config import Profile, ProviderSpec
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from broker.arn import account_of, partition_of
 from broker.broker import Broker
-from broker.config import Profile
 from broker.credentials import Credentials
 from broker.errors import (
     AwsLoginError,
@@ -24,6 +24,9 @@ from broker.identity import Identity
 from broker.ports.clock import to_local_text
 from broker.ports.parallel import in_parallel
 from broker.session import Session
+
+if TYPE_CHECKING:
+    from broker.config import Profile
 
 Outcome = Session | AwsLoginError
 

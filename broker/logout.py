@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from broker.broker import Broker
-from broker.config import Profile
 from broker.errors import AwsLoginError
 from broker.identity import Identity
 from broker.session import Session
+
+if TYPE_CHECKING:
+    from broker.config import Profile
 
 PATIENCE_SECONDS = 60.0
 """How long a sign-in that is under way is waited for."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from broker.config import Config, Profile, ProviderSpec
 from broker.errors import AwsLoginError, InteractionRequired, UsageError
 from broker.identity import Identity, session_id, sign_in_id
 from broker.paths import state_dir
@@ -21,6 +20,9 @@ from broker.ports.ui import Ui
 from broker.ports.used_codes import UsedCodes
 from broker.provider import Credentials, KeyHolder, Provider, Request
 from broker.seal import SealedFiles
+
+if TYPE_CHECKING:
+    from broker.config import Config, Profile, ProviderSpec
 
 
 class Plugins:

@@ -7,13 +7,14 @@ name, and whoever could take the name would be handed them.
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from broker.errors import ConfigError
 from broker.nearest import did_you_mean
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from broker.provider import Provider
 
 GROUP = "awslogin.providers"
@@ -81,6 +82,8 @@ def _claims() -> dict[str, list[EntryPoint]]:
 
     A wheel that was found twice, as with two folders on `sys.path`, claims once: the first counts.
     """
+    from importlib.metadata import entry_points
+
     claims: dict[str, dict[str, EntryPoint]] = {}
     for entry in entry_points(group=GROUP):
         claims.setdefault(entry.name, {}).setdefault(wheel_of(entry), entry)

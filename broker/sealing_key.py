@@ -14,14 +14,16 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from broker.errors import NotKept
 from broker.paths import private_dir
 from broker.ports.entries import MAX_ENTRY_CHARACTERS
 from broker.ports.secrets import Keychain, Locked, Unlocked
 from broker.secret import Secret
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 KEY_NAME = "sealing-key"
 _KEY_BYTES = 32
@@ -109,7 +111,7 @@ class SealingKey:
         try:
             lock = self._lock()
             lock.acquire(timeout=-1 if make else _IN_LINE)
-        except (Timeout, OSError):  # others are at it for long, or the folder is read-only
+        except OSError:  # others are at it for long, or the folder is read-only
             return keychain.get(KEY_NAME) if keychain.present else None
         try:
             return self._unlocked.recall(KEY_NAME) or self._read(keychain, make=make)
@@ -154,6 +156,8 @@ class SealingKey:
         self._unlocked.keep(KEY_NAME, stored)
 
     def _lock(self) -> FileLock:
+        from filelock import FileLock
+
         private_dir(self._folder)
         return FileLock(self._folder / ".key.lock", mode=0o600)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from broker.broker import Broker
-from broker.config import Profile
 from broker.credentials import Account
 from broker.errors import AwsLoginError, UsageError
 from broker.login import SessionRequirements
+
+if TYPE_CHECKING:
+    from broker.config import Profile
 
 
 def discover(broker: Broker, provider_name: str) -> list[Account]:

@@ -13,8 +13,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from broker import errors
 from broker.paths import private_dir, read_or_none, write_private
@@ -22,6 +21,9 @@ from broker.ports.clock import Clock
 from broker.ports.steps import step
 from broker.ports.ui import Ui
 from broker.secret import masked
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 SAY_AFTER = 1.0
 """Seconds of waiting before the person is told what for."""
@@ -99,13 +101,15 @@ class SingleFlight:
         return os.access(self._folder, os.W_OK)
 
     def _acquire(self, name: str, what: str, timeout: float) -> tuple[bool, FileLock]:
+        from filelock import FileLock
+
         lock = FileLock(self._folder / f"{name}.lock", mode=0o600)
         start = self._clock.monotonic()
         announced = waited = False
         while True:
             try:
                 lock.acquire(blocking=False)
-            except Timeout:
+            except TimeoutError:
                 waited = True
             else:
                 step(f"{what}: no other awslogin signs in")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from broker.broker import Broker
-from broker.config import Config, Profile
 from broker.credentials import Rotation
 from broker.errors import AwsLoginError
 from broker.key_ages import KeyAge
 from broker.provider import KeyHolder
+
+if TYPE_CHECKING:
+    from broker.config import Config, Profile
 
 PATIENCE_SECONDS = 300.0
 """How long a sign-in that is under way is waited for."""

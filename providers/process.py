@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from broker.durations import Duration
+from broker.duration_field import Duration
 from broker.errors import ConfigError, LoginRefused, NetworkError, RoleRefused, UnexpectedReply
 from broker.ports.command import OutputTooLongError, run_for_output
 from broker.provider import Credentials, Provider, ProviderOptions, Request

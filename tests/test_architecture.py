@@ -37,6 +37,7 @@ FOR_PROVIDERS = (
     "broker.arn",
     "broker.provider",
     "broker.durations",
+    "broker.duration_field",
     "broker.errors",
     "broker.secret",
     "broker.ports",

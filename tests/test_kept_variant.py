@@ -14,7 +14,7 @@ from broker import kept_variant, launch
 from broker.agent.variant import variant_of
 from broker.broker import Broker
 from broker.cli.app import App
-from broker.config.load import empty
+from broker.config.loading import empty
 from broker.file_fingerprint import file_fingerprint, is_trustworthy
 from broker.ports import keychain
 from broker.ports.ui import Ui

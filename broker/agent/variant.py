@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from broker import settings
 from broker.agent.client import SHAPING
 from broker.agent.messages import Declare, compared
-from broker.config import Config, Profile
 from broker.file_fingerprint import file_fingerprint, is_trustworthy
 from broker.recording_environ import RecordingEnviron
+
+if TYPE_CHECKING:
+    from broker.config import Config, Profile
 
 
 def variant_of(

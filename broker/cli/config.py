@@ -12,7 +12,7 @@ from broker.cli.app import App, command
 from broker.cli.config_update import update
 from broker.cli.trusting import agreed_to_trust, consent_to_fetch
 from broker.config import NoConfig, Profile, SpoiledFile
-from broker.config.load import find, read
+from broker.config.loading import find, read
 from broker.config.models import json_schema
 from broker.config.problems import MAX_SHOWN
 from broker.config.trust import Trust, subject_of

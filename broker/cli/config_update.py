@@ -16,7 +16,7 @@ from broker.cli.change import agreed, diff
 from broker.cli.trusting import consent_to_fetch
 from broker.config.document import Document, parse
 from broker.config.extending import Consent, extended, in_line, reference_of
-from broker.config.load import find, read
+from broker.config.loading import find, read
 from broker.config.trust import Trust, subject_of
 from broker.errors import ConfigError, InteractionRequired, NetworkError
 from broker.ports.git import Repositories

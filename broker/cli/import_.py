@@ -20,7 +20,7 @@ from broker.cli.import_offer import CREDENTIALS, offered
 from broker.cli.keys import holder_of
 from broker.cli.report import report
 from broker.config import NoConfig
-from broker.config.load import find
+from broker.config.loading import find
 from broker.config.trust import Trust
 from broker.errors import AwsLoginError, UsageError, worst
 from broker.importing import SOURCES, Found, Here, LeftOut, look

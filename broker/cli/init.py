@@ -16,7 +16,7 @@ import click
 from broker.cli.app import App, command
 from broker.cli.change import read_config_again
 from broker.config import NoConfig
-from broker.config.load import find
+from broker.config.loading import find
 from broker.errors import AwsLoginError, InteractionRequired, UsageError
 from broker.paths import config_dir, expanded, private_dir
 from broker.ports import LaterHttp

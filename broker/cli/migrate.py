@@ -285,7 +285,7 @@ def _broker_of_now(app: App) -> Broker:
     """The broker of the config as the file is now: a step before may have changed it."""
     from broker.broker import Broker
     from broker.config.document import parse
-    from broker.config.load import of_document
+    from broker.config.loading import of_document
 
     config = app.broker.config
     content = config.path.read_bytes()

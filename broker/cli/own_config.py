@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from broker.config import Config, NoConfig, Profile, load
-from broker.config.load import empty
+from broker.config.loading import empty
 from broker.errors import AwsLoginError, ConfigError
 from broker.paths import config_dir
 

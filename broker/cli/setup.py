@@ -15,7 +15,7 @@ from broker.cli.change import agreed as agreed_to
 from broker.cli.change import diff
 from broker.cli.setup_sections import Wanted, wanted_sections
 from broker.config import NoConfig
-from broker.config.load import find
+from broker.config.loading import find
 from broker.errors import UsageError
 from broker.put_aside import PutAside
 from broker.terminal_text import counted

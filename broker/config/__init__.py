@@ -1,10 +1,27 @@
-"""The team's YAML: from files to resolved profiles."""
+"""The team's YAML: from files to resolved profiles.
 
-from broker.config.document import Origin
-from broker.config.load import NoConfig, load
-from broker.config.loaded import Config
-from broker.config.problems import SpoiledFile
-from broker.config.profile import Profile, ProviderSpec
+Each name is loaded when it is asked for first: what needs a profile alone loads no YAML.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from broker.config.loaded import Config
+    from broker.config.loading import NoConfig, load
+    from broker.config.origin import Origin
+    from broker.config.problems import SpoiledFile
+    from broker.config.profile import Profile, ProviderSpec
+
+_MODULES = {
+    "Config": "loaded",
+    "NoConfig": "loading",
+    "Origin": "origin",
+    "Profile": "profile",
+    "ProviderSpec": "profile",
+    "SpoiledFile": "problems",
+    "load": "loading",
+}
 
 __all__ = [
     "Config",
@@ -15,3 +32,10 @@ __all__ = [
     "SpoiledFile",
     "load",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A name of this package, from the module that owns it."""
+    if name not in _MODULES:
+        raise AttributeError(name)
+    return getattr(import_module(f"broker.config.{_MODULES[name]}"), name)

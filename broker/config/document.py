@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
+from broker.config.origin import Origin
 from broker.errors import ConfigError
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -35,14 +36,6 @@ _PLAIN, _QUOTED, _COLLECTION = "plain", "quoted", "collection"
 """What stands where PyYAML has the tag that it thinks a node should have."""
 
 Path = tuple[str | int, ...]
-
-
-class Origin(NamedTuple):
-    """Where a value comes from: 1-based line and column; all None for a default of our own."""
-
-    file: str | None = None
-    line: int | None = None
-    column: int | None = None
 
 
 class OtherNumber(str):

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broker.config.document import MAX_BYTES, Document, Origin, parse
+from broker.config.document import MAX_BYTES, Document, parse
 from broker.config.document import Path as Keys
+from broker.config.origin import Origin
 from broker.errors import ConfigError
 from broker.paths import expanded
 from broker.ports.git import Repositories

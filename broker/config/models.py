@@ -19,7 +19,7 @@ from broker.config.values import (
     Tags,
     Text,
 )
-from broker.durations import Duration
+from broker.duration_field import Duration
 
 
 class Model(BaseModel):

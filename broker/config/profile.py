@@ -11,8 +11,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from broker.arn import partition_of
-from broker.config.document import Origin
-from broker.config.values import as_session_name
+from broker.config.origin import Origin
+from broker.config.session_names import as_session_name
 from broker.credentials import Request, RoleParameters
 from broker.durations import HOUR, MINUTE
 from broker.errors import UsageError

@@ -1,7 +1,4 @@
-"""From the file's lines to profiles and providers, each resolved once and kept.
-
-What concerns one profile alone is raised when that profile is asked for.
-"""
+"""From the file's lines to profiles and providers, each resolved, or refused, when asked for."""
 
 from __future__ import annotations
 
@@ -16,14 +13,15 @@ from broker.arn import account_of, partition_of, region_for
 from broker.config.aliases import alias_of, is_alias
 from broker.config.chains import chain_flaws
 from broker.config.commands import commands_in, flaw_of
-from broker.config.document import Document, Origin
+from broker.config.document import Document
 from broker.config.document import Path as Keys
 from broker.config.models import FileModel, ProfileModel, ProviderModel
+from broker.config.origin import Origin
 from broker.config.problems import SpoiledFile, spoiled, validated
 from broker.config.profile import LONGEST_CHAINED, Profile, ProviderSpec
 from broker.config.rules import flaw_in, misfit_of_partitions
+from broker.config.session_names import CLEANED, SESSION_NAME
 from broker.config.unloaded import plugin_of
-from broker.config.values import CLEANED, SESSION_NAME
 from broker.config.variables import expanded
 from broker.errors import ConfigError, UsageError
 from broker.nearest import Suggestions

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from filelock import FileLock
-
 from broker.config.commands import commands_in, files_of
 from broker.config.document import Document, parse
 from broker.config.extending import Consent, extended
@@ -116,6 +114,8 @@ class Trust:
     def _change(self, change: dict[str, str | None]) -> None:
         """Note digest → file in the list; None takes a digest out."""
         private_dir(self.path.parent)
+        from filelock import FileLock
+
         with FileLock(f"{self.path}.lock", mode=0o600):
             trusted = {**self._read(), **change}
             remaining = {digest: file for digest, file in trusted.items() if file is not None}

@@ -14,23 +14,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._@+-]*"
 """Profile and provider names: they need no quoting anywhere."""
-SESSION_NAME = r"[A-Za-z0-9_+=,.@-]{2,64}"
-"""STS API Reference, RoleSessionName and SourceIdentity."""
-
-
-def in_session_letters(text: str) -> str:
-    """A user's name in the letters that STS takes as SourceIdentity."""
-    return re.sub(r"[^\w+=,.@-]", "-", text, flags=re.ASCII)[:64]
-
-
-def as_session_name(text: str) -> str:
-    """A user's name as a RoleSessionName; what is too short for one is `awslogin`."""
-    name = in_session_letters(text)
-    return name if len(name) > 1 else "awslogin"
-
-
-CLEANED = {"session_name": as_session_name, "source_identity": in_session_letters}
-"""What makes a value valid in which a variable was filled in."""
 _IAM = "arn:aws[a-z-]*:iam::"
 _PATH = "[A-Za-z0-9_+=,.@/-]+"
 _ROLE = "([!-.0-~][!-~]*/)?[A-Za-z0-9_+=,.@-]+"

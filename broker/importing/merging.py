@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from broker.config import Config
 from broker.config.document import parse
 from broker.config.editing import Page, as_lines, check_unchanged
-from broker.config.load import of_document
+from broker.config.loading import of_document
 from broker.config.models import ProfileModel
 from broker.errors import ConfigError
 from broker.importing import names, secret_words

@@ -12,7 +12,7 @@ from broker.broker import Broker
 from broker.config import Config, Profile
 from broker.config.document import parse
 from broker.config.entry_change import ProfileEntry
-from broker.config.load import of_document
+from broker.config.loading import of_document
 from broker.credentials import Credentials
 from broker.errors import AwsLoginError, ConfigError, RoleRefused, UsageError
 from broker.migration.only_role import only_role

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from broker.paths import data_dir, private_dir, read_or_none, write_private
 from broker.ports.entries import Purpose
 
@@ -65,6 +63,8 @@ class EntryIndex:
         self._change(lambda held: held["declined"].append(purpose.name))
 
     def _change(self, change: Callable[[dict[str, Any]], object]) -> None:
+        from filelock import FileLock
+
         with contextlib.suppress(OSError):
             private_dir(self._path.parent)
             with FileLock(f"{self._path}.lock", mode=0o600):

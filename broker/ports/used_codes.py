@@ -13,8 +13,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock
-
 from broker.paths import private_dir, read_or_none, write_private
 from broker.ports.clock import Clock
 
@@ -44,6 +42,8 @@ class UsedCodes:
         """Note that a code is about to be sent; False when it was sent before."""
         if self._folder is None:
             return self._add(self._in_memory.setdefault(device, {}), f"{device} {code}")
+        from filelock import FileLock
+
         private_dir(self._folder)
         key = self._key() or self._own_key(self._folder)
         name, entry = _keyed(key, device), _keyed(key, f"{device} {code}")
@@ -67,6 +67,8 @@ class UsedCodes:
     @staticmethod
     def _own_key(folder: Path) -> bytes:
         """A random key beside the notes, for machines without a keychain."""
+        from filelock import FileLock
+
         path = folder / "key"
         with FileLock(folder / "key.lock", mode=0o600):
             key = read_or_none(path)

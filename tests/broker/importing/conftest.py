@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from broker.config.document import parse
-from broker.config.load import of_document
+from broker.config.loading import of_document
 from broker.importing import Found, Here, look
 from broker.importing.merging import EMPTY, Merged, merge
 
