@@ -61,8 +61,8 @@ LONG = {
 }
 """Files and classes over the bounds, with the reason."""
 VAGUE_NAMES = frozenset({"told", "said", "words", "one", "kept"})
-"""As names of variables, parameters, attributes, functions and classes they say nothing of what is
-held: a message, a reply, arguments, a profile, a cached session."""
+"""As names of variables, constants, parameters, attributes, functions and classes they do not say
+what is held: a message, a reply, arguments, a profile, a cached session."""
 _MOVING = "was being changed by others when the rule came; to be named anew"
 STILL_VAGUE = {
     "broker/agent/ancestors.py": _MOVING,
@@ -212,7 +212,7 @@ def vague_names() -> dict[str, list[str]]:
         name(path): [
             f"{bound} in line {line}"
             for bound, line in _bound_names(tree(path))
-            if bound.strip("_") in VAGUE_NAMES
+            if bound.strip("_").lower() in VAGUE_NAMES
         ]
         for path in sources().values()
     }

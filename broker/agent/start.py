@@ -26,7 +26,7 @@ SECONDS = 3.0
 SWITCHES = ("-I", "-S", "-P", "-X", "dev")
 """Without site-packages; in dev mode freed memory is overwritten, so no copy outlives `lock`."""
 
-KEPT = frozenset(
+INHERITED = frozenset(
     "PATH HOME USER LOGNAME LANG LC_ALL LC_CTYPE TMPDIR TZ AWSLOGIN_HOME AWSLOGIN_KEYRING"
     " XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS"
     " HTTPS_PROXY HTTP_PROXY NO_PROXY https_proxy http_proxy no_proxy"
@@ -81,7 +81,7 @@ def _start(folder: str, lock: int, environ: Mapping[str, str]) -> None:
         os.posix_spawn(
             sys.executable,
             command,
-            {name: value for name, value in environ.items() if name in KEPT},
+            {name: value for name, value in environ.items() if name in INHERITED},
             file_actions=[(os.POSIX_SPAWN_DUP2, null, number) for number in (0, 1, 2)],
         )
     finally:

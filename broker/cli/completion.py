@@ -24,8 +24,8 @@ from broker.warm import COMPLETE as VARIABLE
 SHELLS = ("bash", "zsh", "fish", "powershell")
 COMPINIT = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }"
 """zsh's own completion, where the person's start-up files have not begun it."""
-KEPT = 8
-"""Configs whose names are kept."""
+MOST_CONFIGS = 8
+"""Configs whose profiles' names are cached; of more than these the oldest goes."""
 
 POWERSHELL = """\
 Register-ArgumentCompleter -Native -CommandName awslogin -ScriptBlock {
@@ -147,7 +147,7 @@ def _names(option: str | None) -> list[str]:
             "names": config.names,
             "lines": _lines(),
         }
-        write_private(_file(), json.dumps(dict(list(by_config.items())[-KEPT:])).encode())
+        write_private(_file(), json.dumps(dict(list(by_config.items())[-MOST_CONFIGS:])).encode())
     return config.names
 
 

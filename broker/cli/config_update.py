@@ -26,7 +26,8 @@ from broker.warm import working_directory
 from broker.whole_files import write_whole
 
 _BRANCH = re.compile(r"[ \t]#[ \t]*([\w][\w./-]*)[ \t]*$")
-_TOLD = ("provider", "source", "account", "role", "role_arn", "region", "duration", "policy_arns")
+_FIRST = ("provider", "source", "account", "role", "role_arn", "region", "duration", "policy_arns")
+"""An entry's keys whose changes are shown before those of the others."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def _consequences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         lines += [f"{noun} {name}: new" for name in new if name not in old and before]
         lines += [f"{noun} {name}: gone" for name in old if name not in new]
         for name in old.keys() & new.keys():
-            keys = sorted({*old[name], *new[name]}, key=lambda key: (key not in _TOLD, key))
+            keys = sorted({*old[name], *new[name]}, key=lambda key: (key not in _FIRST, key))
             lines += [
                 f"{noun} {name}: {key} {_word(old[name], key)} → {_word(new[name], key)}"
                 for key in keys

@@ -31,13 +31,13 @@ _START_FILES = (
     "~/.zshrc",
     "~/.config/fish/config.fish",
 )
-_WORDS = rb"(?:\S*/)?awslogin (?:completion|shell-init) (?:bash|zsh|fish)"
+_COMMAND = rb"(?:\S*/)?awslogin (?:completion|shell-init) (?:bash|zsh|fish)"
 _OUR_LINE = re.compile(
     rb"[ \t]*(?:(?:source|\.) <\(%(w)s\)|eval \"\$\(%(w)s\)\"|%(w)s \| source)[ \t]*(?:#.*)?\r?\n?"
-    % {b"w": _WORDS}
+    % {b"w": _COMMAND}
 )
 """A whole line of a start-up file as our documentation has it."""
-_KEPT = ("config.yaml", "settings.yaml")
+_PERSONAL_FILES = ("config.yaml", "settings.yaml")
 """Files of the person's own making, in a folder that `AWSLOGIN_HOME` may share with state."""
 
 
@@ -103,7 +103,7 @@ def _traces(app: App) -> Iterator[Trace]:
     yield from _entries(app)
     for folder in sorted({state_dir(environ), data_dir(environ)}):
         for part in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if part.name not in _KEPT or folder != config_dir(environ):
+            if part.name not in _PERSONAL_FILES or folder != config_dir(environ):
                 yield Trace(str(part), lambda part=part: _remove(part))  # type: ignore[misc]
 
 

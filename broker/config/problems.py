@@ -24,7 +24,7 @@ FORMS = {
 
 
 _MAPPING, _NUMBER, _TRUTH = "a mapping of keys and values", "a whole number", "true or false"
-WORDS = {
+EXPECTED = {
     **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), _MAPPING),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), _NUMBER),
     **dict.fromkeys(("bool_type", "bool_parsing"), _TRUTH),
@@ -37,11 +37,11 @@ WORDS = {
 """pydantic's type of an error → what the value should be, or is."""
 
 MAX_SHOWN = 20
-"""Errors of one file that are told."""
+"""Errors of one file that are reported."""
 
 
 class Finding(NamedTuple):
-    """An error that is made only if it is told: there may be very many.
+    """An error that is made only if it is reported: there may be very many.
 
     Attributes:
         place: Line, whether a key is missing, column. What is missing comes after an unknown key
@@ -187,8 +187,8 @@ def _config_error(
         return document.error(
             path, f"`{name}` has the wrong form", hint=FORMS.get(str(path[-1]), "")
         )
-    if error["type"] in WORDS:
-        return document.error(path, f"`{name}` is {WORDS[error['type']]}")
+    if error["type"] in EXPECTED:
+        return document.error(path, f"`{name}` is {EXPECTED[error['type']]}")
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "literal_error":
         choices = re.findall(r"'([^']*)'|(?<= )(\d+)", message)

@@ -24,7 +24,7 @@ from broker.ports.deadline import TimeIsUpError, within
 
 OPENS_WITHIN = 3.0
 """Seconds after which a browser that still runs counts as opened."""
-KEPT = 60.0
+READ_WITHIN = 60.0
 """Seconds that a browser has to read the file."""
 LATELY = 120.0
 """Seconds in which no second window is opened for who has no terminal."""
@@ -133,7 +133,7 @@ def main(folder: str = "") -> None:
     if page:
         if os.fork():
             os._exit(0)  # nobody waits for what follows
-        time.sleep(KEPT if opened else 0)
+        time.sleep(READ_WITHIN if opened else 0)
         page.unlink(missing_ok=True)
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from broker.paths import private_dir, read_or_none, write_private
 from broker.ports.clock import Clock
 
-KEPT = 600
-"""Seconds; a code is good for a minute or two, and may come up again by chance later."""
+REMEMBERED_SECONDS = 600
+"""A code is good for a minute or two, and may come up again by chance later."""
 _KEY_CHARACTERS = 64
 
 
@@ -57,7 +57,7 @@ class UsedCodes:
 
     def _add(self, used: dict[str, float], entry: str) -> bool:
         now = self._clock.now().timestamp()
-        for old in [entry for entry, at in used.items() if abs(now - at) > KEPT]:
+        for old in [entry for entry, at in used.items() if abs(now - at) > REMEMBERED_SECONDS]:
             del used[old]
         if entry in used:
             return False

@@ -11,7 +11,8 @@ from bs4.element import NavigableString
 from broker.secret import Secret, masked, without
 from providers.saml.markup import bounded, read_html
 
-_KEPT = {"class", "id", "name", "type", "for", "autocomplete"}
+_SHOWN_ATTRIBUTES = {"class", "id", "name", "type", "for", "autocomplete"}
+"""Attributes whose values are shown whole: a page's structure, no person's data."""
 _PLAIN_META = {"viewport", "robots", "generator", "referrer", "description"}
 _TOKEN = re.compile(r"[A-Za-z0-9+/=_.%~-]{24,}")
 _PATH_TOKEN = re.compile(r"[A-Za-z0-9_=%-]{24,}")
@@ -38,7 +39,7 @@ def _masked(text: str, typed: Iterable[str]) -> str:
         if tag.name == "textarea":
             tag.string = Secret.MASK
         for name, value in tag.attrs.items():
-            if isinstance(value, str) and name not in _KEPT:
+            if isinstance(value, str) and name not in _SHOWN_ATTRIBUTES:
                 tag[name] = Secret.MASK if _is_input(tag, name) else _attribute(value)
     for string in soup.find_all(string=True):
         if isinstance(string, Comment):

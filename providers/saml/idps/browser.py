@@ -23,7 +23,8 @@ SIGN_IN_HOSTS = (
 )
 """Of each partition; each region's own has the region before it."""
 
-_KEPT = "browser"
+_COOKIES = "browser"
+"""Under this name the browser's cookies are sealed: with them the next sign-in needs no window."""
 
 
 class BrowserIdp(IdentityProvider):
@@ -31,15 +32,15 @@ class BrowserIdp(IdentityProvider):
 
     def response(self) -> str:
         """The SAMLResponse that the browser was about to post to AWS."""
-        state = self.ports.secrets.recall(_KEPT)
+        state = self.ports.secrets.recall(_COOKIES)
         posted = self._without_window(state) or self._with_person(state)
         if posted.state:
-            self.ports.secrets.remember(_KEPT, posted.state, until=None)
+            self.ports.secrets.remember(_COOKIES, posted.state, until=None)
         return posted.value
 
     def forget(self) -> None:
         """Drop the browser's cookies: the next sign-in asks the person again."""
-        self.ports.secrets.forget(_KEPT)
+        self.ports.secrets.forget(_COOKIES)
 
     def _without_window(self, state: dict[str, Any] | None) -> InterceptedPost | None:
         """Try it without a person, where that may work; None where one is needed."""
