@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import subprocess
 import sys
@@ -21,9 +20,9 @@ from tests import organization
 
 
 def read(file: Path) -> tuple[int, list[str]]:
-    rows = io.StringIO()
-    outcome = reading.read([(str(file), file.name)], "2000", "2100", rows)
-    return len(rows.getvalue().splitlines()), outcome.warnings
+    rows: list[Any] = []
+    outcome = reading.read([(str(file), file.name)], "2000", "2100", rows.append)
+    return len(rows), outcome.warnings
 
 
 def document(count: int, **changed: Any) -> bytes:
@@ -51,7 +50,7 @@ def document(count: int, **changed: Any) -> bytes:
         (document(1, userIdentity="ann"), 1, "record 0: userIdentity is no object"),
         (document(1, eventTime=7), 0, "record 0 has no eventTime"),
         (document(1, eventName=["x"]), 1, "record 0: eventName is no text"),
-        (document(1, eventName="'; DROP TABLE read; --\0\n\"x"), 2, ""),
+        (document(1, eventName="'; DROP TABLE read; --\0\n\"x"), 1, ""),
         (b'{"Records": [7]}', 0, "record 0 is no object"),
     ],
 )
@@ -86,8 +85,7 @@ def test_a_large_file_is_read_record_by_record(tmp_path: Path) -> None:
             stream.write((b", " + text) * 1000)
         stream.write(b"]}")
     tracemalloc.start()
-    rows = io.StringIO()
-    assert reading.read([(str(file), "x")], "2100", "2101", rows).warnings == []
+    assert reading.read([(str(file), "x")], "2100", "2101", pytest.fail).warnings == []
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 80 << 20

@@ -1,21 +1,23 @@
 """The records of a CloudTrail file, as far as it is whole, in bounded memory.
 
 Source: CloudTrail User Guide, "CloudTrail record contents": a file is `{"Records": […]}` on one
-line, packed by gzip. Imports nothing of ours: the processes that read files start with it.
+line, packed by gzip.
 """
 
 from __future__ import annotations
 
 import codecs
 import json
+import os
 import re
+import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 WHOLE_BYTES = 16 << 20
-"""Decompressed; a file up to that is decoded at once. CloudTrail's own are some megabytes."""
+"""Unpacked; a file up to that is decoded at once. CloudTrail's own are some megabytes."""
 CHUNK_BYTES = 1 << 18
 MAX_RECORD = 4 << 20
 """Characters of one record; CloudTrail's own bound is 256 KB."""
@@ -28,6 +30,20 @@ class BrokenFileError(ValueError):
     """A file is no CloudTrail file, or breaks off."""
 
 
+def whole_text(file: Path) -> str | None:
+    """All of a file, or None where it is large, not whole, or no text.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    try:
+        with _opened(file) as raw:
+            content = _whole(raw)
+        return None if content is None else content.decode()
+    except (BrokenFileError, UnicodeDecodeError):
+        return None
+
+
 def records(file: Path) -> Iterator[Any]:
     """The records, one after another; those before a break too.
 
@@ -35,7 +51,7 @@ def records(file: Path) -> Iterator[Any]:
         BrokenFileError: It is no CloudTrail file, or not whole; after the whole records.
         OSError: It cannot be read.
     """
-    with file.open("rb") as raw:
+    with _opened(file) as raw:
         found = _at_once(raw)
         if found is None:
             raw.seek(0)
@@ -44,18 +60,37 @@ def records(file: Path) -> Iterator[Any]:
             yield from found
 
 
+def _opened(file: Path) -> IO[bytes]:
+    """A regular file; what is none, such as a pipe, would be waited for without end."""
+
+    def opener(path: str, flags: int) -> int:
+        return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+    raw = open(file, "rb", opener=opener)  # noqa: SIM115 - the caller closes it
+    if stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+        return raw
+    raw.close()
+    raise BrokenFileError("no regular file")
+
+
 def _at_once(raw: IO[bytes]) -> list[Any] | None:
     """All records, or None where the file is large or something is wrong with it."""
-    content = bytearray()
     try:
-        for chunk in _unpacked(raw):
-            content += chunk
-            if len(content) > WHOLE_BYTES:
-                return None
-        found = json.loads(content)["Records"]
+        content = _whole(raw)
+        found = None if content is None else json.loads(content)["Records"]
     except (BrokenFileError, ValueError, RecursionError, KeyError, TypeError):
         return None
     return found if isinstance(found, list) else None
+
+
+def _whole(raw: IO[bytes]) -> bytearray | None:
+    """All bytes, unpacked, or None where there are more than `WHOLE_BYTES`."""
+    content = bytearray()
+    for chunk in _unpacked(raw):
+        content += chunk
+        if len(content) > WHOLE_BYTES:
+            return None
+    return content
 
 
 def _unpacked(raw: IO[bytes]) -> Iterator[bytes]:

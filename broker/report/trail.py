@@ -1,31 +1,32 @@
 """CloudTrail's files as a table of flat events, which the rules search.
 
-Each file is read once, by as many processes as there are processors, record by record (`reading`):
-what is broken is named, and the rest is read. DuckDB searches the table.
+Each file is read once, by as many threads as there are processors: DuckDB decodes the texts of
+whole files (`documents`); the files in which something is odd or broken are read record by record
+(`reading`), so that it is named and the rest is read. DuckDB searches the table.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from broker import isolated
 from broker.errors import UsageError
 from broker.owned_tempdir import owned_tempdir
-from broker.private_opener import private_opener
-from broker.report import reading
+from broker.ports.parallel import in_parallel
+from broker.report import documents, reading
 from broker.report.finding import Source
-from broker.report.reading import FIELDS, Outcome
+from broker.report.reading import Outcome
+from broker.report.records import whole_text
 
 EXTRA = "pip install 'awslogin[report]'"
-FILES_ALONE = 24
-"""Up to so many files this process reads by itself."""
-MAX_PROCESSES = 8
+MAX_THREADS = 8
+BATCH_FILES = 64
+BATCH_CHARACTERS = 8 << 20
+"""So much text is decoded at once, and one file more."""
+BATCH_ROWS = 5000
 
 File = tuple[str, str]
 """A path, and its name in warnings."""
@@ -72,8 +73,8 @@ class Trail:
         self._connection = duckdb.connect(str(self.folder / "events.duckdb"))
         self._connection.execute("SET memory_limit = '512MB'")
         self._connection.execute("SET enable_progress_bar = false")  # it would go to stdout
-        columns = ", ".join(f"{name} VARCHAR" for name in FIELDS)
-        self._connection.execute(f"CREATE TABLE read ({columns})")
+        self._connection.execute("SET enable_external_access = false")  # it opens no other file
+        self._connection.execute(documents.TABLE)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -82,22 +83,12 @@ class Trail:
 
     def read(self, files: Sequence[File]) -> None:
         """Add the events of these files; what cannot be read is a warning of the source."""
-        if len(files) <= FILES_ALONE:
-            parts = [self._alone(files)]
-        else:
-            parts = self._in_processes(files, min(os.cpu_count() or 1, MAX_PROCESSES))
-        typed = ", ".join(f"'{name}': 'VARCHAR'" for name in FIELDS)
-        for rows, outcome in parts:
-            self._outcome.read += outcome.read
-            for warning in outcome.warnings:
-                self._outcome.warn(warning)
-            if rows.stat().st_size:
-                self._connection.execute(
-                    "INSERT INTO read SELECT * FROM read_csv(?, header = false, quote = '\"',"
-                    f" escape = '\"', columns = {{{typed}}}, max_line_size = 4000000)",
-                    [str(rows)],
-                )
-            rows.unlink()
+        batches = [
+            files[start : start + BATCH_FILES] for start in range(0, len(files), BATCH_FILES)
+        ]
+        threads = min(os.cpu_count() or 1, MAX_THREADS)
+        for outcome in in_parallel(self._read, batches, at_once=threads):
+            self._outcome.add(outcome)
 
     def finish(self) -> None:
         """All is read: the events, each once, are the view `events`; the source tells of them."""
@@ -125,50 +116,52 @@ class Trail:
         names = [column[0] for column in done.description]
         return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
 
-    def _alone(self, files: Sequence[File]) -> tuple[Path, Outcome]:
-        rows = self.folder / "rows.csv"
-        with open(
-            rows, "w", newline="", encoding="utf-8", errors="replace", opener=private_opener
-        ) as stream:
-            return rows, reading.read(files, self._since, self._until, stream)
+    def _read(self, files: Sequence[File]) -> Outcome:
+        """A thread's work: a batch of files."""
+        outcome = Outcome()
+        odd: list[File] = []
+        texts: dict[File, str] = {}
+        with self._connection.cursor() as cursor:
+            for file in files:
+                text = _text(file)
+                if text is None:
+                    odd.append(file)
+                    continue
+                texts[file] = text
+                if sum(map(len, texts.values())) >= BATCH_CHARACTERS:
+                    odd += self._decoded(cursor, texts, outcome)
+                    texts = {}
+            odd += self._decoded(cursor, texts, outcome)
+            self._one_by_one(cursor, odd, outcome)
+        return outcome
 
-    def _in_processes(self, files: Sequence[File], count: int) -> list[tuple[Path, Outcome]]:
-        """Share the files among processes; one that dies is a warning."""
-        running = []
-        done = []
-        try:
-            for number in range(count):
-                rows = self.folder / f"rows-{number}.csv"
-                with open(rows, "wb", opener=private_opener) as stream:
-                    process = subprocess.Popen(
-                        isolated.command("broker.report.reading"),
-                        stdin=subprocess.PIPE,
-                        stdout=stream,
-                        stderr=subprocess.PIPE,
-                    )
-                asked = {"files": files[number::count], "since": self._since, "until": self._until}
-                running.append((rows, process, json.dumps(asked).encode()))
-            for _, process, words in running:
-                assert process.stdin
-                process.stdin.write(words)
-                process.stdin.close()
-                process.stdin = None
-            for rows, process, _ in running:
-                _, told = process.communicate()
-                done.append((rows, _outcome(process.returncode, told)))
-        finally:
-            for _, process, _ in running:
-                process.kill()
-                process.wait()
-        return done
+    def _decoded(self, cursor: Any, texts: dict[File, str], outcome: Outcome) -> list[File]:
+        """Add the events of these texts; the files in which something is odd are left."""
+        if not texts:
+            return []
+        odd = documents.add(cursor, list(texts.values()), self._since, self._until)
+        outcome.read += len(texts) - len(odd)
+        return [file for place, file in enumerate(texts) if place in odd]
+
+    def _one_by_one(self, cursor: Any, files: Sequence[File], outcome: Outcome) -> None:
+        rows: list[list[Any]] = []
+
+        def add(row: list[Any]) -> None:
+            rows.append(row)
+            if len(rows) == BATCH_ROWS:
+                documents.add_rows(cursor, rows)
+                rows.clear()
+
+        outcome.add(reading.read(files, self._since, self._until, add))
+        if rows:
+            documents.add_rows(cursor, rows)
 
 
-def _outcome(code: int, told: bytes) -> Outcome:
-    """What a reading process says at its end."""
+def _text(file: File) -> str | None:
     try:
-        return Outcome(**json.loads(told.splitlines()[-1]))
-    except (ValueError, TypeError, IndexError):
-        return Outcome(0, [f"a process that reads files has ended with {code}: some are not read"])
+        return whole_text(Path(file[0]))
+    except OSError:
+        return None  # `reading` says why
 
 
 def _duckdb() -> Any:
