@@ -8,15 +8,15 @@ from html import escape
 
 from broker.report.document import RULES, Report
 from broker.report.finding import ORDER, Finding
-from broker.report.pictures import by_day, by_name
+from broker.report.pictures import by_day, by_name, isolated
 from broker.terminal_text import counted
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#16181d;--paper:#fff;--soft:#5a6072;--line:#d5d9e2;
---k0:#1f5fbf;--k1:#b25000;--k2:#5b7f1c;--k3:#8a2f7f;
+--k0:#1f5fbf;--k1:#b25000;--k2:#5b7f1c;--k3:#8a2f7f;--k4:#5a6072;
 --error:#b3261e;--warning:#8a5300;--info:#1f5fbf}
 @media screen and (prefers-color-scheme:dark){:root{--ink:#eceef2;--paper:#16181d;--soft:#a9b0c0;
---line:#3a3f4b;--k0:#7fb0ff;--k1:#ffb168;--k2:#b4dc6a;--k3:#e79bdd;
+--line:#3a3f4b;--k0:#7fb0ff;--k1:#ffb168;--k2:#b4dc6a;--k3:#e79bdd;--k4:#a9b0c0;
 --error:#ff8a80;--warning:#ffc266;--info:#7fb0ff}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:60rem;padding:1.5rem 1rem 4rem;background:var(--paper);
@@ -40,10 +40,11 @@ figure p{font-size:.9rem}
 rect.error{fill:var(--error)}rect.warning{fill:var(--warning)}rect.info{fill:var(--info)}
 .k0{fill:var(--k0);background:var(--k0)}.k1{fill:var(--k1);background:var(--k1)}
 .k2{fill:var(--k2);background:var(--k2)}.k3{fill:var(--k3);background:var(--k3)}
+.k4{fill:var(--k4);background:var(--k4)}
 .legend{display:flex;flex-wrap:wrap;gap:1rem;padding:0;list-style:none}
 .legend span{display:inline-block;width:.8em;height:.8em;margin-right:.4em}
 table{border-collapse:collapse;width:100%;font-size:.9rem;table-layout:fixed}
-th:nth-child(1){width:20%}th:nth-child(2){width:8.5rem}th:nth-child(4){width:12.5rem}
+th:nth-child(1){width:24%}th:nth-child(2){width:7.5rem}th:nth-child(4){width:8.5rem}
 th:nth-child(5){width:30%}
 th,td{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);
 vertical-align:top;overflow-wrap:anywhere}
@@ -52,13 +53,14 @@ code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere;user-select:all}
 tr{border-bottom:1px solid var(--line);padding:.5rem 0}
 td{border:0;padding:.1rem 0}td:empty{display:none}
 td::before{content:attr(data-of) ": ";color:var(--soft)}}
+@page{margin:1.5cm}
 @media print{:root{color-scheme:light;--ink:#000;--paper:#fff}body{max-width:none;padding:0}
 h2,h3,h3+p{break-after:avoid}tr{break-inside:avoid}*{print-color-adjust:exact}}
 """
 
 
 NAMES = {"error": "errors", "warning": "warnings", "info": "hints"}
-_COLUMNS = ("Who", "Account", "Seen", "Last", "Mend")
+_COLUMNS = ("Who", "Account", "Seen", "Last (UTC)", "Mend")
 _HEAD = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
 
 
@@ -79,7 +81,7 @@ def as_html(report: Report) -> str:
 
 def _counts(report: Report) -> str:
     items = "".join(
-        f'<li class="{severity}"><b>{count}</b>{NAMES[severity]}</li>'
+        f'<li class="{severity}"><b>{count}</b>{NAMES[severity][: -1 if count == 1 else None]}</li>'
         for severity, count in report.summary.items()
     )
     return f'<ul class="counts">{items}</ul>\n'
@@ -133,9 +135,10 @@ def _findings(report: Report) -> Iterator[str]:
 
 def _row(finding: Finding) -> str:
     seen = finding.evidence + (f" ({finding.count} times)" if finding.count > 1 else "")
-    mend = f"<code>{escape(finding.mend)}</code>"
-    texts = (finding.who, finding.account_id or "", seen, finding.last_seen or "")
-    cells = zip(_COLUMNS, [*map(escape, texts), mend], strict=True)
+    last = (finding.last_seen or "")[:16].replace("T", " ")
+    texts = (finding.who, finding.account_id or "", seen, last)
+    mend = f"<code>{isolated(finding.mend)}</code>"
+    cells = zip(_COLUMNS, [*(isolated(text) if text else "" for text in texts), mend], strict=True)
     row = "".join(f'<td data-of="{name}">{cell}</td>' for name, cell in cells)
     return f"<tr>{row}</tr>"
 
@@ -144,13 +147,15 @@ def _rest(report: Report) -> Iterator[str]:
     yield "<h2>Where it comes from</h2>\n<ul>"
     for source in report.sources:
         window = f", {source.start} to {source.end}" if source.start else ""
-        words = f"{source.kind} {source.detail}{window}, {counted(source.events, 'event')}"
-        notes = "".join(f'<br><span class="soft">{escape(text)}</span>' for text in source.warnings)
-        yield f"<li>{escape(words)}{notes}</li>"
+        seen = f"{window}, {counted(source.events, 'event')}"
+        notes = "".join(
+            f'<br><span class="soft">{isolated(text)}</span>' for text in source.warnings
+        )
+        yield f"<li>{source.kind} {isolated(source.detail)}{seen}{notes}</li>"
     yield "</ul>\n"
     if report.silenced:
         yield "<h2>Silenced by the team</h2>\n<ul>"
         for finding, ignore in report.silenced:
-            words = f"{finding.title}: {finding.who}, until {ignore.until}: {ignore.reason}"
-            yield f"<li>{escape(words)}</li>"
+            who, why = isolated(finding.who), isolated(ignore.reason)
+            yield f"<li>{escape(finding.title)}: {who}, until {ignore.until}: {why}</li>"
         yield "</ul>\n"

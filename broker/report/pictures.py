@@ -6,10 +6,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from html import escape
 
+from broker.terminal_text import escape_controls
+
 WIDTH, HEIGHT, WIDEST = 640, 180, 40
 BAR_HEIGHT = 14
 NAMES_SHOWN = 15
+LABEL_LETTERS = 100
 MOST_DAYS = 400
+MOST_LETTERS = 300
+
+
+def plain(text: str, most: int = MOST_LETTERS) -> str:
+    """Foreign text as HTML, also for attributes: cut, and what fools a reader written out."""
+    shown = escape_controls(" ".join(text.split()))
+    return escape(shown if len(shown) <= most else f"{shown[:most]}…")
+
+
+def isolated(text: str, most: int = MOST_LETTERS) -> str:
+    """The same beside words of ours, whose direction it cannot turn."""
+    return f"<bdi>{plain(text, most)}</bdi>"
 
 
 def by_day(title: str, days: Mapping[str, Mapping[str, int]], kinds: Sequence[str]) -> str:
@@ -30,13 +45,13 @@ def by_day(title: str, days: Mapping[str, Mapping[str, int]], kinds: Sequence[st
                 parts.append(
                     f'<rect class="k{place}" x="{number * step:.1f}" y="{top:.1f}"'
                     f' width="{max(step - 1.5, 1):.1f}" height="{height:.1f}">'
-                    f"<title>{escape(day)}: {of_day[kind]} {escape(kind)}</title></rect>"
+                    f"<title>{plain(day)}: {of_day[kind]} {plain(kind)}</title></rect>"
                 )
     first, last = shown[0], shown[-1]
     words = f"{title}: {first} to {last}, at most {most} a day"
-    edges = escape(first) if first == last else f"{escape(first)}</span><span>{escape(last)}"
+    edges = plain(first) if first == last else f"{plain(first)}</span><span>{plain(last)}"
     legend = "".join(
-        f'<li><span class="k{place}"></span>{escape(kind)}</li>' for place, kind in enumerate(kinds)
+        f'<li><span class="k{place}"></span>{plain(kind)}</li>' for place, kind in enumerate(kinds)
     )
     return _figure(
         title,
@@ -58,8 +73,9 @@ def by_name(
         kind = (kinds or {}).get(name, "k0")
         width = max(count / most * WIDTH, 2)
         bar = f'<rect class="{kind}" width="{width:.1f}" height="{BAR_HEIGHT}"/>'
-        words = f"{name}: {count} {unit}".rstrip()
-        rows.append(f"<li>{escape(words)}{_svg(words, BAR_HEIGHT, [bar])}</li>")
+        number = f": {count} {unit}".rstrip()
+        picture = _svg(f"{name[:LABEL_LETTERS]}{number}", BAR_HEIGHT, [bar])
+        rows.append(f"<li>{isolated(name, LABEL_LETTERS)}{number}{picture}</li>")
     return _figure(title, f'<ul class="bars">{"".join(rows)}</ul>')
 
 
@@ -79,9 +95,9 @@ def _without_gaps(days: Iterable[str]) -> list[str]:
 def _svg(words: str, height: int, parts: Sequence[str]) -> str:
     return (
         f'<svg viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none" role="img"'
-        f' aria-label="{escape(words)}" style="height:{height}px">{"".join(parts)}</svg>'
+        f' aria-label="{plain(words)}" style="height:{height}px">{"".join(parts)}</svg>'
     )
 
 
 def _figure(title: str, inner: str) -> str:
-    return f"<figure><figcaption>{escape(title)}</figcaption>{inner}</figure>"
+    return f"<figure><figcaption>{plain(title)}</figcaption>{inner}</figure>"
