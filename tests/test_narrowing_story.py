@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from random import Random
+from string import ascii_letters, digits
 from typing import Any
 
 import pytest
@@ -500,6 +503,49 @@ def test_the_limit_counts_without_spaces(team: Home, sandbox: Sandbox) -> None:
     other = json.dumps(ALLOW_KEYS | {"Id": "\u4e2d"}, ensure_ascii=False).encode()
     team.run("exec", "deploy", "--policy", written(team, other), "--", "true").ok()
     assert granted(sandbox)["policy"].isascii()
+
+
+def hard_to_pack(characters: int) -> bytes:
+    """A policy of so many characters, none of which repeats another."""
+    random = Random(23)
+    names = ("".join(random.choices(ascii_letters + digits, k=60)) for _ in range(99))
+    statement = {"Effect": "Allow", "Action": "s3:Get*", "Resource": []}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    while len(content := json.dumps(policy, separators=(",", ":"))) < characters:
+        statement["Resource"] = [*statement["Resource"], f"arn:aws:s3:::{next(names)}"]
+    return content.encode()
+
+
+def test_what_aws_cannot_pack_is_told(team: Home, sandbox: Sandbox) -> None:
+    """It is short enough for all that can be counted beforehand."""
+    policy = hard_to_pack(1950)
+    assert len(policy) <= 2048
+    words = ("--policy", written(team, policy))
+    done = team.run("env", "deploy", *words, "--output", "json")
+    assert (done.code, done.error["code"], done.error["profile"]) == (2, "config", "deploy")
+    assert re.search(r"Packed policy consumes 1\d\d% of allotted space", done.error["message"])
+    assert "--policy-arn" in done.error["hint"]
+    assert len(sandbox.calls("sts", "AssumeRole")) == 1, "a try that cannot succeed is not repeated"
+    assert team.run("exec", "deploy", *words, "--server", "--", "true").code == 2
+    served = team.run("serve", "deploy", *words, "--output", "json")
+    assert (served.code, served.out) == (2, "")
+    team.run("exec", "deploy", "--policy", written(team, hard_to_pack(900)), "--", "true").ok()
+
+
+def test_tags_and_policies_share_the_room(team: Home) -> None:
+    def tagged(count: int) -> str:
+        tags = ", ".join(f'T{number}: "{"a" * 250}"' for number in range(count))
+        return PROFILES["deploy"] + f", session_tags: {{{tags}}}"
+
+    team.config(config("dev", few=tagged(1), many=tagged(4), lots=tagged(5)))
+    words = ("--policy", written(team, hard_to_pack(900)), "--", "true")
+    team.run("exec", "few", *words).ok()
+    team.run("many").ok()
+    for profile, told in (("many", "Packed policy consumes"), ("lots", "of session tags consumes")):
+        done = team.run("exec", profile, *words)
+        assert (done.code, told in done.err, "session_tags" in done.err) == (2, True, True), (
+            done.err
+        )
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,8 @@ _TABLE = (
     _Row(
         ConfigError,
         "PackedPolicyTooLarge",
-        "shorten `policy`, `policy_arns` or `session_tags`",
+        "AWS packs them together: shorten the policy, name a managed one instead of it"
+        " (`policy_arns`, `--policy-arn`), or pass fewer and shorter `session_tags`",
     ),
     _Row(
         RoleRefused,

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.sandbox import saml
 from tests.sandbox.oidc import check_token
+from tests.sandbox.packed_policies import packed_size
 from tests.sandbox.permissions import MANAGED
 from tests.sandbox.query import credentials, members, number, pairs, refusal, reply
 from tests.sandbox.server import Answer, Asked
@@ -171,6 +172,7 @@ class Sts:
     ) -> dict[str, Any]:
         name = role.arn.rpartition("/")[2]
         arn = f"arn:{_partition(role.arn)}:sts::{_account(role.arn)}:assumed-role/{name}/{session}"
+        packed = packed_size(more["policy"], more["policy_arns"], more.get("tags", {}))
         issued = self._world.issue(
             arn, seconds, kind=kind, role=role.policies, session=_session_policies(more)
         )
@@ -178,6 +180,7 @@ class Sts:
         return {
             "Credentials": credentials(issued),
             "AssumedRoleUser": {"AssumedRoleId": _user_id(arn), "Arn": arn},
+            **({} if packed is None else {"PackedPolicySize": packed}),
         }
 
     def _user_keys(self, asked: Asked) -> Keys:
