@@ -102,7 +102,11 @@ class Aws:
             use_dualstack_endpoint=False if endpoint else dual_stack,
         )
         make = partial(
-            session.create_client, service, region_name=region, endpoint_url=endpoint, verify=trusted
+            session.create_client,
+            service,
+            region_name=region,
+            endpoint_url=endpoint,
+            verify=trusted,
         )
         try:
             client = make(config=config, **keys)
