@@ -66,6 +66,8 @@ def settings(environ: Mapping[str, str]) -> Settings:
     if not any(line.partition(b"#")[0].strip() for line in content.splitlines()):
         return Settings()
     document = parse(content, str(file))
+    for problem in document.problems:  # a key that stands twice: nobody knows which one counts
+        raise problem
     known = ", ".join(READERS)
     if not isinstance(document.data, dict):
         raise document.error((), "settings are lines of `key: value`", hint=known)

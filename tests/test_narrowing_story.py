@@ -309,6 +309,19 @@ def test_nor_does_one_that_takes_the_mark_away(team: Home) -> None:
     assert done.out == "4\n", done.err
 
 
+def test_nor_one_far_below_it(team: Home) -> None:
+    """A hundred shells stand between them, each started by the one before."""
+    team.run("deploy").ok()
+    names = ("AWSLOGIN_HOME", "AWSLOGIN_KEYRING", "AWSLOGIN_PASSPHRASE")
+    given = " ".join(f"{name}='{team.environ[name]}'" for name in names)
+    script = team.folder / "below.sh"
+    below = 'if [ "$1" -gt 0 ]; then sh "$0" $(($1 - 1)); exit; fi'
+    script.write_text(f"{below}\n{given} {COMMAND} creds deploy\necho $?\n")
+    inner = f"env -u AWSLOGIN_NARROWED sh {script} 100; true"
+    done = team.run("exec", "deploy", "--read-only", "--", "sh", "-c", inner).ok()
+    assert done.out == "4\n", done.err
+
+
 def test_a_person_at_the_terminal_may_let_it_out(team: Home) -> None:
     inside = {"AWSLOGIN_NARROWED": "deploy"}
     terminal = Terminal(team, "exec", "deploy", *CHILD, env=inside)

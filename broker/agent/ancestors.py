@@ -11,7 +11,7 @@ import os
 import sys
 
 MARK = b"AWSLOGIN_NARROWED="
-MOST = 64
+MOST = 4096
 """Processes above one another that are looked at."""
 MAX_ENVIRON_BYTES = 1 << 20
 

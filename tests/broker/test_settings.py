@@ -30,7 +30,7 @@ def test_what_a_person_has_chosen(tmp_path: Path, text: str, agent: bool, idle: 
     "text",
     ["agnet: off", "agent: on", "agent:", "agent: [off]", "agent_idle: 0", "agent_idle: [1]",
      "agent_idle: soon", "agent_life: 0", "agent_confirm: =prod", "agent_confirm:", "- agent",
-     "off"],
+     "off", "agent: auto\nagent: off", "agent: off\nagent: off"],
 )  # fmt: skip
 def test_what_is_wrong_is_never_taken_for_the_default(tmp_path: Path, text: str) -> None:
     (tmp_path / "settings.yaml").write_text(text)
