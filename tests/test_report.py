@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import os
+import pty
+import re
 import shlex
+import subprocess
+import termios
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -14,13 +20,14 @@ from typing import Any
 import jsonschema
 import pytest
 
-from broker.report.document import RULES
-from broker.report.finding import Finding
+from broker.report.document import RULES, Report
+from broker.report.finding import Finding, Source
+from broker.report.text import Screen, as_text
 from broker.schemas import PUBLISHED
 from tests import organization
 from tests.configs import config
 from tests.sandbox import DEV, Sandbox
-from tests.support import Home, Result
+from tests.support import COMMAND, Home, Result
 
 
 @pytest.fixture
@@ -304,7 +311,8 @@ def test_text_fits_a_screen_and_sarif_is_sarif(team: Home, tmp_path: Path) -> No
     organization.written(tmp_path / "trail", events=100)
     trail = ("--cloudtrail", str(tmp_path / "trail"))
     text = team.run("report", *trail).ok().out
-    assert len(text.splitlines()) <= 50
+    assert len(text.splitlines()) <= 23
+    assert len(team.run("report", *trail, "--verbose").ok().out.splitlines()) > 50
     assert "\x1b" not in text
     sarif = json.loads(team.run("report", *trail, "--format", "sarif").ok().out)
     (run,) = sarif["runs"]
@@ -313,3 +321,99 @@ def test_text_fits_a_screen_and_sarif_is_sarif(team: Home, tmp_path: Path) -> No
     for result in run["results"]:
         assert rules[result["ruleIndex"]] == result["ruleId"]
         assert result["level"] in {"error", "warning", "note"}
+        (place,) = result["locations"]  # GitHub refuses a result without a file
+        assert place["physicalLocation"]["artifactLocation"]["uri"] == "awslogin.yaml"
+
+
+def crowded(findings: int) -> Report:
+    """Findings of every rule, and sources that warn."""
+    rules = list(RULES.values())
+    found = [
+        Finding.of(rules[number % len(rules)], f"arn:aws:iam::1:user/{number:03d}{'x' * 90}", "1")
+        for number in range(findings)
+    ]
+    sources = [Source("credential-report", f"of {number}", warnings=["no"]) for number in range(50)]
+    return Report(organization.NOON, sources, found, [])
+
+
+@pytest.mark.parametrize("findings", [0, 1, 9, 500])
+@pytest.mark.parametrize(("lines", "columns"), [(24, 80), (24, 40), (8, 30), (200, 120)])
+def test_a_report_fits_its_screen(findings: int, lines: int, columns: int) -> None:
+    text = as_text(crowded(findings), Screen(lines, columns), everything=False)
+    shown = text.splitlines()
+    assert len(shown) < lines
+    assert max(map(len, shown)) <= columns
+    assert shown[-1].count(",") == 2  # how many there are is always seen
+    whole = as_text(crowded(findings), Screen(lines, columns), everything=True)
+    assert whole.count("arn:aws") >= findings
+
+
+def test_on_a_terminal_it_has_colours_unless_the_person_wants_none(team: Home) -> None:
+    for more, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+        main, tty = pty.openpty()
+        termios.tcsetwinsize(tty, (24, 40))
+        environ = team.env({"TERM": "xterm", **more})
+        process = subprocess.Popen([COMMAND, "report"], env=environ, cwd=team.work, stdout=tty)
+        os.close(tty)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux says so where the other side has closed
+            while part := os.read(main, 4096):
+                shown += part
+        os.close(main)
+        assert process.wait() == 0
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).splitlines()
+        assert (b"\x1b[" in shown) == coloured
+        assert max(map(len, lines)) <= 40
+        assert len(lines) <= 23
+
+
+BASELINES = {
+    "no JSON": "{",
+    "a list": "[]",
+    "a number": "7",
+    "findings of another kind": '{"findings": 7}',
+    "a finding without its account": '{"findings": [{"id": "x", "who": "y"}]}',
+    "a name that is none": '{"findings": [{"id": [], "who": {}, "account_id": null}]}',
+    "silenced of another kind": '{"findings": [], "silenced": {"a": 1}}',
+    "deep": "[" * 100_000,
+    "bytes": "\udcff\udcfe",
+}
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_that_is_none_is_exit_2(home: Home, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "baseline.json"
+    file.write_bytes(BASELINES[name].encode(errors="surrogateescape"))
+    done = home.run("report", "--fail-on", "info", "--baseline", str(file))
+    assert (done.code, "--baseline" in done.err) == (2, True)
+
+
+def test_each_level_fails_on_its_own_and_worse(team: Home, tmp_path: Path) -> None:
+    def codes(*words: str) -> list[int]:
+        levels = ("info", "warning", "error")
+        return [team.run("report", "--fail-on", level, *words).code for level in levels]
+
+    assert codes() == [9, 9, 0]  # a profile with keys asks for no code
+    head = "report: {ignore: [{rule: static-without-mfa, reason: x, until: 2999-01-01}]}\n"
+    text = "  long: {provider: keys, role_arn: 'arn:aws:iam::111122223333:role/x', duration: 9h}\n"
+    team.config(config("dev", head=head) + text)
+    assert codes() == [9, 0, 0]
+    baseline = tmp_path / "baseline.json"
+    baseline.write_text(team.run("report", "--format", "json").ok().out)
+    assert codes("--baseline", str(baseline)) == [0, 0, 0]
+    team.config(config("dev") + text)  # no longer silenced, but known: the baseline holds it
+    assert codes("--baseline", str(baseline)) == [0, 0, 0]
+    (team.folder / ".aws").mkdir()
+    keys = "aws_access_key_id = AKIA\naws_secret_access_key = x\n"
+    (team.folder / ".aws/credentials").write_text(f"[old]\n{keys}")
+    assert codes("--baseline", str(baseline)) == [9, 9, 9]
+
+
+def test_a_path_of_odd_bytes_is_reported_in_every_form(home: Home, tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff\n"))
+    folder.mkdir()
+    (folder / "one.json").write_text(json.dumps({"Records": [7, organization.event()]}))
+    for form in ("text", "json", "html", "sarif"):
+        words = ("--cloudtrail", str(folder), "--format", form)
+        home.run("report", *words).ok()
+        home.run("report", *words, "--out", str(tmp_path / form)).ok()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from broker.cli.app import App, command
+from broker.cli.tables import is_coloured
 from broker.durations import parse_duration
 from broker.events import KINDS, EventLog
 from broker.ports.clock import from_text, to_local_text
@@ -65,7 +65,7 @@ def _line(event: Mapping[str, Any]) -> str:
     outcome = event["outcome"]
     if event["error_code"]:
         outcome += f" ({event['error_code']})"
-    if sys.stdout.isatty() and event["outcome"] in _COLOURS:
+    if is_coloured() and event["outcome"] in _COLOURS:
         outcome = click.style(outcome, fg=_COLOURS[event["outcome"]])
     who = event["arn"] or event["account_id"] or ""
     parts = (when, event["what"], event["profile"], event["command"] or "", outcome, who)

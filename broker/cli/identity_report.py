@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from broker.cli.app import App, command
+from broker.cli.tables import is_coloured
 from broker.config import NoConfig
 from broker.errors import UsageError
 from broker.login import SessionRequirements
@@ -209,7 +211,7 @@ def _baseline(path: str) -> dict[str, Any]:
     try:
         document = json.loads(expanded(path).read_bytes())
         not_in([], document)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--baseline {path}: {error}", hint="a report by --format json") from None
     if not isinstance(document, dict):
         raise UsageError(f"--baseline {path}: no report of awslogin")
@@ -227,6 +229,13 @@ def _rendered(app: App, made: Report, form: str, *, to_file: bool) -> str:
         from broker.report.page import as_html
 
         return as_html(made)
-    from broker.report.text import as_text
+    from broker.report.text import Screen, as_text
 
-    return as_text(made, colours=not to_file and sys.stdout.isatty(), everything=app.verbose)
+    size = shutil.get_terminal_size()
+    terminal = not to_file and sys.stdout.isatty()
+    screen = Screen(
+        max(size.lines, 8),
+        max(size.columns, 20) if terminal else None,
+        colours=terminal and is_coloured(),
+    )
+    return as_text(made, screen, everything=app.verbose or to_file)

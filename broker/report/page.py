@@ -44,18 +44,18 @@ rect.error{fill:var(--error)}rect.warning{fill:var(--warning)}rect.info{fill:var
 .legend{display:flex;flex-wrap:wrap;gap:1rem;padding:0;list-style:none}
 .legend span{display:inline-block;width:.8em;height:.8em;margin-right:.4em}
 table{border-collapse:collapse;width:100%;font-size:.9rem;table-layout:fixed}
-th:nth-child(1){width:24%}th:nth-child(2){width:7.5rem}th:nth-child(4){width:8.5rem}
-th:nth-child(5){width:30%}
+th:nth-child(1){width:24%}th:nth-child(2){width:9em}th:nth-child(4){width:6.5em}
+th:nth-child(5){width:28%}
 th,td{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);
 vertical-align:top;overflow-wrap:anywhere}
 code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere;user-select:all}
-@media (max-width:45rem){thead{display:none}table,tbody,tr,td{display:block}
+@media screen and (max-width:45rem){thead{display:none}table,tbody,tr,td{display:block}
 tr{border-bottom:1px solid var(--line);padding:.5rem 0}
 td{border:0;padding:.1rem 0}td:empty{display:none}
 td::before{content:attr(data-of) ": ";color:var(--soft)}}
 @page{margin:1.5cm}
 @media print{:root{color-scheme:light;--ink:#000;--paper:#fff}body{max-width:none;padding:0}
-h2,h3,h3+p{break-after:avoid}tr{break-inside:avoid}*{print-color-adjust:exact}}
+table{font-size:.8rem}h2,h3,h3+p{break-after:avoid}tr{break-inside:avoid}*{print-color-adjust:exact}}
 """
 
 

@@ -9,12 +9,14 @@ from broker import __version__
 from broker.report.document import RULES, Report
 from broker.report.finding import Finding, Rule
 
+FILE = "awslogin.yaml"
+"""GitHub's code scanning refuses a result without a file: that in which it would be silenced."""
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 
 
 def as_sarif(report: Report) -> dict[str, Any]:
-    """The document; a finding's place is its account and who it is about."""
+    """The document; a finding's place is its account and who it is about, in the team's YAML."""
     used = [RULES[name] for name in dict.fromkeys(one.id for one in report.findings)]
     index = {rule.id: number for number, rule in enumerate(used)}
     return {
@@ -54,7 +56,15 @@ def _result(finding: Finding, index: dict[str, int]) -> dict[str, Any]:
         "ruleIndex": index[finding.id],
         "level": LEVELS[finding.severity],
         "message": {"text": f"{text}. Mend: {finding.mend}"},
-        "locations": [{"logicalLocations": [{"fullyQualifiedName": place, "kind": "resource"}]}],
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": FILE},
+                    "region": {"startLine": 1},
+                },
+                "logicalLocations": [{"fullyQualifiedName": place, "kind": "resource"}],
+            }
+        ],
         "partialFingerprints": {"awsloginFinding/v1": digest},
         "properties": {"count": finding.count, "evidence": finding.evidence},
     }
