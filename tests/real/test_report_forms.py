@@ -20,6 +20,8 @@ from tests.organization import NOON
 from tests.real.parts import browser, sarif_schema
 
 EVIL = "<script>document.title = 'hacked'</script>\"'&"
+A4_WIDTH = 680
+"""Pixels between the margins of the paper."""
 FAULTS = """() => {
   const light = c => { const [r, g, b] = c.map(v => v / 255)
       .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
@@ -156,6 +158,7 @@ def test_the_page_in_a_browser(opened: Browser, name: str, tmp_path: Path) -> No
             page.goto(file.as_uri())
             assert page.evaluate(FAULTS) == []
             assert page.title() == "Sign-ins and what to mend – awslogin"
+            page.set_viewport_size({"width": A4_WIDTH, "height": 844})
             page.emulate_media(media="print")
             assert page.evaluate(FAULTS) == []
             text = page.inner_text("body")

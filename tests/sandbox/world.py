@@ -185,7 +185,7 @@ class World:
         self.page_size = 100
         self.lifetime: float | None = None
         self.overtime = 0.0
-        self.credential_report = ""
+        self.credential_report = "user,arn,password_enabled,mfa_active"
 
     def now(self) -> float:
         """Seconds since 1970, as the sandbox sees it."""
