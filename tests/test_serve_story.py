@@ -119,6 +119,18 @@ def test_it_ends_cleanly(serve: Serve, number: signal.Signals) -> None:
         get(served["profiles"][0])
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_it_ends_while_it_signs_in(team: Home, sandbox: Sandbox, number: signal.Signals) -> None:
+    """A person may have ten minutes for that at a browser."""
+    sandbox.fault("sts", hang=600)
+    with team.start("serve", "dev", "--output", "json") as process:
+        while not sandbox.calls("sts", "GetSessionToken"):
+            assert process.poll() is None
+        os.kill(process.pid, number)
+        out, _ = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (-number, "")
+
+
 def test_it_ends_after_its_time(serve: Serve) -> None:
     process, _ = serve("dev", "--for", "1s")
     process.communicate(timeout=PATIENCE)

@@ -33,8 +33,8 @@ MAX_CONNECTIONS = 512
 """Open at once; further ones wait in the socket's queue."""
 MAX_SIGN_IN = 3600.0
 """Seconds that a client may wait for its credentials; SDKs give up long before."""
-WORKERS = 8
-"""Threads that get credentials; one may wait for a sign-in."""
+WORKERS = 4
+"""Threads that get the credentials of a path; all of them may wait for a sign-in."""
 LOOK_SECONDS = 0.1
 """Between two looks for clients that have had their time."""
 NO_ROOM = 0.1
@@ -91,11 +91,17 @@ class CredentialsEndpoint:
         self._clients: dict[int, _Client] = {}
         self._selector = selectors.DefaultSelector()
         self._woken, self._wake = socket.socketpair()
-        self._asked: SimpleQueue[tuple[_Client, str] | None] = SimpleQueue()
+        self._asked: dict[str, SimpleQueue[_Client | None]] = {
+            path: SimpleQueue() for path in sources
+        }
         self._replies: SimpleQueue[tuple[_Client, bytes]] = SimpleQueue()
         self._threads = [
             threading.Thread(target=self._run, name="endpoint", daemon=True),
-            *(threading.Thread(target=self._work, daemon=True) for _ in range(WORKERS)),
+            *(
+                threading.Thread(target=self._work, args=(path,), daemon=True)
+                for path in sources
+                for _ in range(WORKERS)
+            ),
         ]
 
     def environ(self, path: str = PATH) -> dict[str, str]:
@@ -122,8 +128,9 @@ class CredentialsEndpoint:
             self._wake.send(b"\0")
         self._threads[0].join(HEAD_SECONDS)
         self._wake.close()
-        for _ in range(WORKERS):
-            self._asked.put(None)
+        for asked in self._asked.values():
+            for _ in range(WORKERS):
+                asked.put(None)
 
     def _run(self) -> None:
         look_at = 0.0
@@ -200,15 +207,15 @@ class CredentialsEndpoint:
         else:
             client.answered, client.until = True, time.monotonic() + MAX_SIGN_IN
             self._selector.unregister(client.link)
-            return self._asked.put((client, target))
+            return self._asked[target].put(client)
         return self._send(client, no)
 
     def _is_token(self, given: str, path: str) -> bool:
         return hmac.compare_digest(given.encode(), self._tokens[path].encode())
 
-    def _work(self) -> None:
-        while asked := self._asked.get():
-            client, path = asked
+    def _work(self, path: str) -> None:
+        """Get the credentials of a path for who asks; the other paths have threads of their own."""
+        while client := self._asked[path].get():
             self._replies.put((client, self._reply(path)))
             with contextlib.suppress(OSError):
                 self._wake.send(b"\0")

@@ -54,7 +54,6 @@ def serve(
             f"--output {app.output} takes one profile", hint="several are printed as text or json"
         )
     end = time.time() + life if life else None
-    over = _end_signals()
     wanted = [app.profile(name, duration) for name in profiles]
     few = served_for(duration)
     chosen = {one.name: narrowing.of(app, one, served_for=few) for one in wanted}
@@ -65,6 +64,7 @@ def serve(
     if app.output == "text":
         app.note("Ctrl-C ends it; --output env, json and their like print the token too")
     app.ui.leave_alone()
+    over = _end_signals()  # not before: a sign-in that is waited for is ended as any command is
     with contextlib.ExitStack() as running:
         running.enter_context(endpoint)
         for fresh in sessions.values():

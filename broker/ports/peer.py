@@ -8,6 +8,7 @@ is shown as root's.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import struct
@@ -25,6 +26,7 @@ _REPLY = struct.Struct("=4xH10xxB2x48x12xII")
 """Of `nlmsghdr` the type; of `inet_diag_msg` state, user and inode."""
 _BY_FAMILY, _REQUESTED, _ANY_COOKIE, _ALL_STATES = 20, 1, 0xFFFFFFFF, 0xFFFFFFFF
 _ESTABLISHED = 1
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 Address = tuple[str, int]
 
@@ -34,10 +36,9 @@ def is_ours(connection: socket.socket) -> bool:
     if sys.platform != "linux":
         return True
     try:
-        peer, ours = connection.getpeername(), connection.getsockname()
+        known, user = user_of(connection.getpeername(), connection.getsockname())
     except OSError:
         return False
-    known, user = user_of(peer, ours)
     return not known or user in {os.geteuid(), ROOT}
 
 
@@ -47,12 +48,17 @@ def user_of(local: Address, remote: Address) -> tuple[bool, int | None]:
     Args:
         local: The socket's own end.
         remote: Its other end.
+
+    Raises:
+        OSError: It would tell, but this process has no room to ask.
     """
     try:
         found = _asked(local, remote)
         if found is None and _asked(remote, local, state=None) is None:
             raise OSError("sock_diag does not know the other end of that connection either")
-    except OSError:
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise
         return _read(local, remote)
     return True, found
 

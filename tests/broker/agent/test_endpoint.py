@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from broker.agent import endpoint as endpoint_module
-from broker.agent.endpoint import PATH, CredentialsEndpoint
+from broker.agent.endpoint import PATH, WORKERS, CredentialsEndpoint
 from broker.errors import NetworkError
 from broker.secret import Secret
 from tests.crowd import until
@@ -293,13 +293,24 @@ def test_each_path_has_a_source_and_a_token_of_its_own(source: Source) -> None:
 
 
 def test_a_slow_source_holds_up_nobody_else() -> None:
-    may_end = threading.Event()
-    sources = {"/slow": lambda: b"{}" if may_end.wait(PATIENCE) else b"", "/quick": lambda: BODY}
-    with CredentialsEndpoint(sources) as endpoint, ThreadPoolExecutor(1) as pool:
+    """However many ask for it."""
+    may_end, asked = threading.Event(), threading.Semaphore(0)
+
+    def slow_source() -> bytes:
+        asked.release()
+        return b"{}" if may_end.wait(PATIENCE) else b""
+
+    sources = {"/slow": slow_source, "/quick": lambda: BODY}
+    with CredentialsEndpoint(sources) as endpoint, ThreadPoolExecutor(20) as pool:
         slow, quick = endpoint.environ("/slow"), endpoint.environ("/quick")
-        waiting = pool.submit(requests.get, url(slow), headers=token(slow), timeout=PATIENCE)
+        waiting = [
+            pool.submit(requests.get, url(slow), headers=token(slow), timeout=PATIENCE)
+            for _ in range(20)
+        ]
         try:
+            for _ in range(WORKERS):
+                assert asked.acquire(timeout=PATIENCE)
             assert requests.get(url(quick), headers=token(quick), timeout=PATIENCE).content == BODY
         finally:
             may_end.set()
-        assert waiting.result().content == b"{}"
+        assert {one.result().content for one in waiting} == {b"{}"}

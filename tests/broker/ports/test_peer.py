@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -75,3 +77,23 @@ def test_where_no_system_tells_nobody_is_refused(monkeypatch: pytest.MonkeyPatch
     ours, its = socket.socketpair()
     with ours, its:
         assert peer.is_ours(ours)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells it on Linux alone")
+def test_whoever_cannot_be_asked_about_for_want_of_room_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A flood of connections, which takes all file descriptors, opens no door."""
+
+    def no_room(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()),
+        server.accept()[0] as link,
+    ):
+        assert peer.is_ours(link)
+        monkeypatch.setattr(peer, "_asked", no_room)
+        monkeypatch.setattr(peer, "_read", no_room)
+        assert not peer.is_ours(link)
