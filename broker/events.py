@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from broker.errors import AwsLoginError, ConfigError, LoginRefused, RoleRefused
 from broker.identity import Identity
@@ -30,6 +31,7 @@ MAX_LINE_BYTES = 4096
 """A longer one is no event: writes of this size to a file are whole."""
 COUNTED_BYTES = 1 << 20
 """As many of the newest events say what is used most: some 4,000."""
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _NOT_NOTED = {"interaction_required", "config", "usage"}
 """Failures of which an SDK makes many a minute while nobody signs in."""
 
@@ -63,6 +65,10 @@ class Event:
     outcome: Literal["ok", "refused", "failed"] = "ok"
     error_code: str | None = None
     command: str | None = None
+
+
+_USUAL = asdict(Event("", "exec", ""))
+"""Every field with its default, for lines that an older awslogin wrote."""
 
 
 class EventLog:
@@ -107,7 +113,7 @@ class EventLog:
         for path in sorted(self._files()):
             if since and path.stem < since.date().isoformat():
                 continue
-            with contextlib.suppress(OSError), path.open("rb") as file:
+            with contextlib.suppress(OSError), _opened(path) as file:
                 for line in file:
                     event = _event(line)
                     if event and (since is None or from_text(event["at"]) >= since):
@@ -118,7 +124,7 @@ class EventLog:
         counted: Counter[str] = Counter()
         left = COUNTED_BYTES
         for path in sorted(self._files(), reverse=True):
-            with contextlib.suppress(OSError), path.open("rb") as file:
+            with contextlib.suppress(OSError), _opened(path) as file:
                 size = os.fstat(file.fileno()).st_size
                 file.seek(max(0, size - left))
                 events = (_event(line) for line in file.read(left).splitlines())
@@ -161,11 +167,27 @@ def _facts(identity: Identity) -> dict[str, Any]:
     return {"provider": identity.spec.name, "type": identity.spec.type, "mfa": mfa}
 
 
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A day's file; what else stands in its place, such as a pipe that nobody writes to, is none.
+
+    Raises:
+        OSError: It cannot be read, is a link, or is no file.
+    """
+    with open(path, "rb", opener=lambda name, how: private_opener(name, how | _NO_WAIT)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(f"{path} is no file")
+        yield file
+
+
 def _event(line: bytes) -> dict[str, Any] | None:
-    """The event in a line, or None where the line is torn or somebody else's."""
+    """The event in a line, with all its fields, or None where it is torn or somebody else's."""
     try:
         event = json.loads(line)
         from_text(event["at"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
-    return event if isinstance(event, dict) and event.get("what") in KINDS else None
+    if event.get("what") not in KINDS or not isinstance(event.get("profile"), str):
+        return None
+    known = {name: value for name, value in event.items() if isinstance(value, str | bool)}
+    return {name: known.get(name, usual) for name, usual in _USUAL.items()}

@@ -14,6 +14,7 @@ from broker.cli.tables import is_coloured
 from broker.durations import parse_duration
 from broker.events import KINDS, EventLog
 from broker.ports.clock import from_text, to_local_text
+from broker.terminal_text import one_line
 
 _COLOURS = {"ok": "green", "refused": "red", "failed": "yellow"}
 
@@ -34,10 +35,9 @@ class _Since(click.ParamType[datetime]):
         except (ValueError, OverflowError):
             pass
         try:
-            day = datetime.fromisoformat(value)
-        except ValueError:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is neither a duration such as 24h nor a date", param, ctx)
-        return day if day.tzinfo else day.astimezone(UTC)
 
 
 @command()
@@ -54,7 +54,7 @@ def events(app: App, *, since: datetime | None, profile: str | None, what: str |
     if app.output == "json":
         app.say_exactly("".join(f"{json.dumps(event)}\n" for event in found))
     elif found:
-        app.say("".join(f"{_line(event)}\n" for event in found))
+        app.say_exactly("".join(f"{_line(event)}\n" for event in found))
     else:
         app.note("no events")
 
@@ -62,11 +62,11 @@ def events(app: App, *, since: datetime | None, profile: str | None, what: str |
 def _line(event: Mapping[str, Any]) -> str:
     """An event in a line: when, what, whose, and how it ended."""
     when = to_local_text(from_text(event["at"]), seconds=True)
-    outcome = event["outcome"]
+    outcome = one_line(event["outcome"])
     if event["error_code"]:
-        outcome += f" ({event['error_code']})"
+        outcome += f" ({one_line(event['error_code'])})"
     if is_coloured() and event["outcome"] in _COLOURS:
         outcome = click.style(outcome, fg=_COLOURS[event["outcome"]])
     who = event["arn"] or event["account_id"] or ""
-    parts = (when, event["what"], event["profile"], event["command"] or "", outcome, who)
-    return "  ".join(part for part in parts if part)
+    before = [when, event["what"], event["profile"], event["command"] or ""]
+    return "  ".join(filter(None, [*map(one_line, before), outcome, one_line(who)]))
