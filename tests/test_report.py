@@ -119,6 +119,21 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(team: Home, tmp_path:
         assert any(name in warning for warning in source["warnings"]), name
 
 
+def test_what_aws_lays_beside_events_is_passed_over(home: Home, tmp_path: Path) -> None:
+    account = organization.ACCOUNTS[0]
+    digest = {"awsAccountId": account, "logFiles": []}
+    for kind, content in (
+        ("CloudTrail", {"Records": [organization.event()]}), ("CloudTrail-Digest", digest),
+        ("Config", {"configurationItems": []}), ("CloudTrail-Insight", {"Records": [{}]}),
+    ):  # fmt: skip
+        folder = tmp_path / f"AWSLogs/o-1/{account}/{kind}/eu-west-1/2026/01/01"
+        folder.mkdir(parents=True)
+        (folder / "one.json.gz").write_bytes(gzip.compress(json.dumps(content).encode()))
+    document = home.run("report", "--cloudtrail", str(tmp_path), "--format", "json").ok().json
+    source = document["sources"][1]
+    assert (source["events"], source["warnings"]) == (1, [])
+
+
 def test_nothing_read_is_exit_2_after_the_rest(team: Home, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     document = reported(team, "--cloudtrail", str(tmp_path / "empty"), code=2)

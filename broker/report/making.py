@@ -112,13 +112,14 @@ class Making:
         Raises:
             UsageError: A path is not there, or DuckDB is not.
         """
-        from broker.report.s3_files import BATCH_FILES, is_s3
+        from broker.report.s3_files import BATCH_FILES, holds_others, is_s3
         from broker.report.trail import Trail, files_in
 
         source = Source("cloudtrail", ", ".join(places))
         self.sources.append(source)
         folder = private_dir(state_dir(self._environ) / "report")
-        files = files_in([expanded(place) for place in places if not is_s3(place)])
+        found = files_in([expanded(place) for place in places if not is_s3(place)])
+        files = [(path, name) for path, name in found if not holds_others(path)]
         with Trail(source, folder, to_text(self._since), to_text(self._now)) as trail:
             trail.read(files)
             seen = len(files)

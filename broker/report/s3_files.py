@@ -6,6 +6,7 @@ Source: CloudTrail User Guide, "Finding your CloudTrail log files": keys are
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ PART_BYTES = 3 << 20
 """Below the bound of one reply."""
 BATCH_FILES = 256
 AT_ONCE = 16
-_SKIPPED = re.compile(r"(CloudTrail-(Digest|Insight|Aggregated|NetworkActivity)|Config)/$")
+_OTHERS = re.compile(r"[0-9]{12}/(CloudTrail-(Digest|Insight|Aggregated|NetworkActivity)|Config)/")
 _REGION = re.compile(r"/CloudTrail/([a-z]{2}(?:-[a-z0-9]+)+)/$")
 _DAY = re.compile(r"/CloudTrail/[a-z0-9-]+/(\d{4})/(?:(\d\d)/(?:(\d\d)/)?)?$")
 
@@ -150,9 +151,14 @@ class Bucket:
                     return
 
 
+def holds_others(place: str) -> bool:
+    """Whether this is the path of what AWS lays beside events: digests, insights, Config."""
+    return _OTHERS.search(place.replace(os.sep, "/")) is not None
+
+
 def _is_wanted(prefix: str, first: date, last: date, regions: frozenset[str]) -> bool:
     """Whether files of those days and regions may lie below."""
-    if _SKIPPED.search(prefix):
+    if holds_others(prefix):
         return False
     region = _REGION.search(prefix)
     if region:
