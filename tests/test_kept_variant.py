@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from broker.cli.app import App
 from broker.config.loading import empty
 from broker.file_fingerprint import file_fingerprint, is_trustworthy
 from broker.ports import keychain
+from broker.ports.clock import Clock
 from broker.ports.ui import Ui
 from broker.seal import SealedFiles, sealed_here
 from broker.warm import place_of
@@ -217,3 +219,54 @@ def test_a_vault_that_is_locked_is_the_full_programs(
     place = place_of("", environ=environ)
     assert kept_variant.answer(place, "deploy", "json", environ, may_ask=True) is None
     assert keychain.opened is None
+
+
+def test_a_config_that_comes_to_stand_nearer_counts(team: Home) -> None:
+    del team.environ["AWSLOGIN_CONFIG"]
+    file, elsewhere = team.folder / "awslogin.yaml", team.folder / "elsewhere.yaml"
+    file.write_text(CONFIG)
+    team.run("config", "trust", "--yes").ok()
+    while sum(1 for _ in team.folder.rglob("variant-*")) < 2:
+        team.run("deploy").ok()
+    nearer = team.work / "awslogin.yaml"
+    nearer.write_text(CONFIG)
+    assert team.run("creds", "deploy").error["exit"] == 4
+    nearer.unlink()
+    assert ":assumed-role/Deploy/" in arn(team)
+    file.rename(elsewhere)
+    file.symlink_to(elsewhere)
+    assert team.run("creds", "deploy").error["exit"] == 4, "it was trusted at its own place"
+
+
+@pytest.mark.parametrize("setting", ["agent_confirm: tier", "demand_trust: always"])
+def test_a_setting_that_asks_for_more_counts_at_once(team: Home, setting: str) -> None:
+    before = set(team.folder.rglob("variant-*"))
+    team.config(CONFIG.replace("deploy: {", "deploy: {tags: {tier: prod}, "), "tagged.yaml")
+    while set(team.folder.rglob("variant-*")) == before:
+        team.run("deploy").ok()
+    (team.folder / "awslogin" / "settings.yaml").write_text(f"{setting}\n")
+    for words in FORMS:
+        assert team.run(*words).code == 4
+
+
+def test_files_that_are_put_back_after_logout_serve_nothing(team: Home) -> None:
+    files = {file: file.read_bytes() for file in team.folder.rglob("*.sealed")}
+    team.run("logout", "deploy").ok()
+    for file, content in files.items():
+        file.write_bytes(content)
+    assert team.run("deploy", "--output", "json").ok().json["from_cache"] is False
+
+
+@pytest.mark.parametrize(("minutes", "is_served"), [(40, True), (46, False), (61, False)])
+def test_a_session_that_nears_its_end_is_not_served(
+    team: Home, monkeypatch: pytest.MonkeyPatch, minutes: int, is_served: bool
+) -> None:
+    class Later(Clock):
+        def now(self) -> datetime:
+            return super().now() + timedelta(minutes=minutes)
+
+    monkeypatch.setattr(kept_variant, "Clock", Later)
+    monkeypatch.setattr(keychain, "opened", None)
+    environ = team.env()
+    text = kept_variant.answer(place_of("", environ=environ), "deploy", "json", environ)
+    assert (text is not None) == is_served
