@@ -163,7 +163,7 @@ class Plugins:
             secrets=self._secrets(spec, sign_in, profile, ui),
             clock=self._clock,
             browser=Browser(self._environ),
-            folder=self._config.subject.path.parent,
+            folder=self._config.folder,
         )
         return spec.plugin(spec.name, spec.options, ports)
 

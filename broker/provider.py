@@ -20,13 +20,10 @@ Errors are those of `broker.errors`. `broker/testing.py` holds the tests that ev
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
-
-from pydantic import BaseModel, ConfigDict
 
 from broker.arn import account_of, partition_of
 from broker.credentials import (
@@ -42,6 +39,7 @@ from broker.secret import Secret
 
 if TYPE_CHECKING:
     from broker.ports import Ports
+    from broker.provider_options import ProviderOptions
 
 __all__ = [
     "Account",
@@ -60,35 +58,39 @@ TrustStatement = tuple[dict[str, Any], str]
 """A statement of a role's trust policy, and what is to be said about it (or empty)."""
 
 
-class ProviderOptions(BaseModel):
-    """Base of every provider's options: an unknown key in the YAML is an error."""
+class NoOptions:
+    """The options of a provider that has none, in a config that was checked before: no model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    region_of_its_own = None
 
     def sign_in(self, **who: Any) -> dict[str, Any]:
-        """What makes it another sign-in, beside the provider's name, type and endpoints.
-
-        Args:
-            **who: The team, the user's name, and whose keys and MFA device sign for it.
-        """
-        return {"options": self.model_dump(mode="json"), **who}
-
-    @property
-    def region_of_its_own(self) -> str | None:
-        """The region of profiles that name none: where the provider itself is; None without one."""
-        return getattr(self, "region", None)
+        """As `ProviderOptions` has it."""
+        return {"options": {}, **who}
 
     def secret_sites(self) -> tuple[str, ...]:
-        """Where this provider's secrets of the keychain may be sent: they are kept for these alone.
-
-        Origins such as `https://login.example.com:443`; none, where they go to AWS alone. Unless a
-        provider says it, all its options count: with another one, the person is asked anew.
-        """
-        options = self.model_dump(mode="json", exclude_defaults=True)
-        return (json.dumps(options, sort_keys=True),) if options else ()
+        """As `ProviderOptions` has it."""
+        return ()
 
 
-OptionsT = TypeVar("OptionsT", bound=ProviderOptions)
+class _BaseOptions:
+    """The options of a provider that names none of its own: the base's, loaded when asked for."""
+
+    def __get__(self, instance: object, owner: object) -> type[ProviderOptions]:
+        from broker.provider_options import ProviderOptions
+
+        return ProviderOptions
+
+
+def __getattr__(name: str) -> Any:
+    """`ProviderOptions`, from its own module: a provider without options needs no pydantic."""
+    if name != "ProviderOptions":
+        raise AttributeError(name)
+    from broker.provider_options import ProviderOptions
+
+    return ProviderOptions
+
+
+OptionsT = TypeVar("OptionsT", bound="ProviderOptions")
 """The model of one provider's options."""
 
 
@@ -102,7 +104,7 @@ class Provider(ABC, Generic[OptionsT]):
         ports: The way to the network, AWS, the person, the keychain, the clock and a browser.
     """
 
-    Options: ClassVar[type[ProviderOptions]] = ProviderOptions
+    Options: ClassVar[type[ProviderOptions]] = _BaseOptions()  # type: ignore[assignment]
 
     def __init__(self, name: str, options: OptionsT, ports: Ports) -> None:
         self.name = name
@@ -217,6 +219,12 @@ class Provider(ABC, Generic[OptionsT]):
 
     def logout(self) -> None:
         """End the sign-in at the provider's side; the broker forgets what is kept here."""
+
+
+def takes_options(plugin: type[Provider[Any]]) -> bool:
+    """Whether its part of the YAML may say more than its type."""
+    own = plugin.__mro__[: plugin.__mro__.index(Provider)]
+    return any("Options" in vars(one) for one in own)
 
 
 class KeyHolder(Provider[OptionsT]):

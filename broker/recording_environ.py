@@ -22,6 +22,11 @@ class RecordingEnviron(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._environ)
 
+    def apart(self) -> RecordingEnviron:
+        """The same environment, with a record of its own: nothing is noted here."""
+        base = self._environ
+        return base.apart() if isinstance(base, RecordingEnviron) else RecordingEnviron(base)
+
     def seen(self, also: Iterable[str] = ()) -> dict[str, str | None]:
         """What was looked at so far, and these, with the values; None for what is not set."""
         return {name: self._environ.get(name) for name in sorted({*self._asked, *also})}

@@ -7,6 +7,7 @@ name, and whoever could take the name would be handed them.
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from broker.errors import ConfigError
@@ -36,6 +37,19 @@ def is_own(type_: str) -> bool:
     """Whether a type is awslogin's own, or nobody's; another wheel's code is not ours to run."""
     entry = names().get(type_)
     return entry is None or wheel_of(entry) == OWN_WHEEL
+
+
+def own_place(type_: str) -> str | None:
+    """The `module:class` of a type that awslogin's wheel brings; None for others."""
+    entry = names().get(type_)
+    return entry.value if entry and wheel_of(entry) == OWN_WHEEL else None
+
+
+def plugin_at(place: str) -> type[Provider[Any]]:
+    """The plugin at a place that `own_place` has named: no wheel is searched for it."""
+    module, _, name = place.partition(":")
+    plugin: type[Provider[Any]] = getattr(import_module(module), name)
+    return plugin
 
 
 @cache

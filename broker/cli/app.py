@@ -98,10 +98,10 @@ class App:
     @cached_property
     def config(self) -> Config:
         """The config, whether trusted or not: for commands that only look."""
-        from broker.config import load
+        from broker.config.kept_config import config_of
 
         folder = Path(working_directory())
-        return load(self.config_option, self.environ, folder, self.found_option)
+        return config_of(self.config_option, self.found_option, self.environ, folder)
 
     @property
     def broker(self) -> Broker:

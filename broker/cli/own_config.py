@@ -6,17 +6,18 @@ import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from broker.config import Config, NoConfig, Profile, load
-from broker.config.loading import empty
 from broker.errors import AwsLoginError, ConfigError
 from broker.paths import config_dir
 
 if TYPE_CHECKING:
     from broker.cli.app import App
+    from broker.config import Config, Profile
 
 
 def take_no_config_for_an_empty_one(app: App) -> None:
     """For commands that have something to do without a config, too."""
+    from broker.config.loading import NoConfig, empty
+
     try:
         _ = app.config
     except NoConfig:
@@ -35,6 +36,8 @@ def profile_of(config: Config, name: str, environ: Mapping[str, str]) -> Profile
         own = config_dir(environ) / "config.yaml"
         if name not in config and own.is_file() and own != config.path:
             with contextlib.suppress(AwsLoginError):
+                from broker.config import load
+
                 if name in load(str(own), environ, own.parent):
                     error.hint = f"your own config has one: `awslogin {name} --config {own}`"
         raise

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from broker.arn import account_of
 from broker.config.checking import problems_of
+from broker.config.commands import commands_in
 from broker.config.document import Document, parse
 from broker.config.models import FileModel
 from broker.config.profile import Profile, ProviderSpec
@@ -85,6 +86,29 @@ class Config:
     def report(self) -> ReportSettings:
         """What the team says of reports."""
         return self._model.report
+
+    @property
+    def folder(self) -> Path:
+        """The file's own real folder, in which its commands run."""
+        return self.subject.path.parent
+
+    @property
+    def names_commands(self) -> bool:
+        """Whether commands are run for it."""
+        return any(commands_in(self._document.data))
+
+    def in_environment(self, environ: Mapping[str, str]) -> Config:
+        """The same config, whose profiles are resolved in another environment."""
+        return Config(
+            self.path,
+            self._document,
+            self._model,
+            environ,
+            subject=self.subject,
+            given=self.given,
+            trusted=self.trusted,
+            fingerprints=self.fingerprints,
+        )
 
     def __contains__(self, name: object) -> bool:
         return name in self._model.profiles

@@ -36,6 +36,7 @@ class ProviderSpec:
 
     Attributes:
         options: An instance of the plugin's `Options`.
+        written: The same as the YAML has them, `${…}` filled in.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ProviderSpec:
     options: Any
     type: str
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    written: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

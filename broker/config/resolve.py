@@ -114,7 +114,7 @@ class Resolver:
         if findings:
             raise spoiled(findings)
         origins = {key: self._document.origin((*keys, key)) for key in raw}
-        return ProviderSpec(name, plugin, options, model.type, origins)
+        return ProviderSpec(name, plugin, options, model.type, origins, raw)
 
     def _resolved(self, name: str, model: ProfileModel) -> Profile:
         flaw = flaw_in(model)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from broker.durations import HOUR
 from broker.errors import ConfigError
@@ -19,7 +20,6 @@ from broker.ports.aws import credentials_of
 from broker.provider import (
     Credentials,
     KeyHolder,
-    ProviderOptions,
     Request,
     Rotation,
     access_key,
@@ -30,17 +30,17 @@ from providers.static.rotation import key_created, rotate
 from providers.static.sessions import SESSION, WORTH_GIVING, UserSessions
 from providers.static.store import KeyStore
 
+if TYPE_CHECKING:
+    from broker.provider import ProviderOptions
 
-class StaticOptions(ProviderOptions):
-    """A static provider has no options of its own: the profile has `mfa_serial`, `mfa_process`."""
 
+class Static(KeyHolder["ProviderOptions"]):
+    """Exchanges a user's keys for a session or a role.
 
-class Static(KeyHolder[StaticOptions]):
-    """Exchanges a user's keys for a session or a role."""
+    It has no options of its own: the profile has `mfa_serial`, `mfa_process`.
+    """
 
-    Options = StaticOptions
-
-    def __init__(self, name: str, options: StaticOptions, ports: Ports) -> None:
+    def __init__(self, name: str, options: ProviderOptions, ports: Ports) -> None:
         super().__init__(name, options, ports)
         self._sessions = UserSessions(self.ports)
 
@@ -60,7 +60,7 @@ class Static(KeyHolder[StaticOptions]):
         return None
 
     @classmethod
-    def cannot_narrow(cls, options: StaticOptions, request: Request) -> str | None:
+    def cannot_narrow(cls, options: ProviderOptions, request: Request) -> str | None:
         """A role can be narrowed; the user's own session cannot."""
         del options
         return None if request.role_arn else "GetSessionToken takes no session policy"
