@@ -63,6 +63,11 @@ class NoOptions:
 
     region_of_its_own = None
 
+    def model_dump(self, **how: object) -> dict[str, Any]:
+        """As pydantic has it."""
+        del how
+        return {}
+
     def sign_in(self, **who: Any) -> dict[str, Any]:
         """As `ProviderOptions` has it."""
         return {"options": {}, **who}

@@ -131,6 +131,7 @@ def test_the_kept_config_says_what_the_whole_one_says(home: Home) -> None:
 def test_no_options_are_as_the_bases() -> None:
     who = {"team": "x", "keys": "dev", "mfa_serial": None, "username": None}
     assert NoOptions().sign_in(**who) == ProviderOptions().sign_in(**who)
+    assert NoOptions().model_dump(mode="json") == ProviderOptions().model_dump(mode="json")
     assert NoOptions().secret_sites() == ProviderOptions().secret_sites()
     assert NoOptions().region_of_its_own == ProviderOptions().region_of_its_own
 
