@@ -229,7 +229,7 @@ class Provider(ABC, Generic[OptionsT]):
 def takes_options(plugin: type[Provider[Any]]) -> bool:
     """Whether its part of the YAML may say more than its type."""
     own = plugin.__mro__[: plugin.__mro__.index(Provider)]
-    return any("Options" in vars(one) for one in own)
+    return any("Options" in vars(base) for base in own)
 
 
 class KeyHolder(Provider[OptionsT]):
