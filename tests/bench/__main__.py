@@ -1,6 +1,6 @@
 """`make bench`: every module of this package, or those that are named.
 
-Options belong to the module named before them: `python -m tests.bench report --millions 4`.
+Options belong to the module named before them: `python -m tests.bench report --millions 0.1 1`.
 """
 
 from __future__ import annotations

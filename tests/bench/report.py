@@ -1,6 +1,6 @@
 """`report` over a synthetic organization's events, beside DuckDB's own reading of the same files.
 
-`python -m tests.bench report --millions 4` for another size than 1; 0.1 takes seconds.
+`python -m tests.bench report --millions 0.1 1 4` for other sizes than 1; 0.1 takes seconds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests import organization
@@ -24,46 +25,67 @@ events = "(SELECT unnest(Records) FROM read_json(?, maximum_object_size = 671088
 print(duckdb.execute(f"SELECT count(*) FROM {events}", [pattern]).fetchone()[0])
 """
 MOST_RATIO, MOST_MIB = 1.5, 1024
-ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took: seconds, those of the processors, and MiB of its largest process."""
+
+    seconds: float
+    processor: float
+    memory: int
 
 
 def main(words: list[str] | None = None) -> None:
-    """Make the events, read them both ways in turn, and print what was seen."""
+    """Read organizations of these sizes both ways in turn, and print what was seen."""
     parser = argparse.ArgumentParser(prog="tests.bench report")
-    parser.add_argument("--millions", type=float, default=1)
-    events = int(parser.parse_args(words or []).millions * 1_000_000)
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        expected = organization.written(folder / "trail", events=events)
-        expected |= {("console-login-beside-sso", "lea")}
-        config = folder / "config.yaml"
-        config.write_text(organization.CONFIG)
-        command = [str(COMMAND), "report", "--config", str(config), "--format", "json"]
-        command += ["--cloudtrail", str(folder / "trail")]
-        counting = [sys.executable, "-c", COUNTING, str(folder / "trail")]
-        best: dict[str, float] = {}
-        most = 0
-        for _ in range(ROUNDS):
-            for name, words_ in (("DuckDB's count", counting), ("report", command)):
-                seconds, memory, printed = _run(words_, folder)
-                best[name] = min(seconds, best.get(name, seconds))
-                if name == "report":
-                    most = max(most, memory)
-        document = json.loads(printed)
+    parser.add_argument("--millions", type=float, nargs="+", default=[1])
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args(words or [])
+    for millions in asked.millions:
+        with tempfile.TemporaryDirectory() as made:
+            _compare(Path(made), millions, asked.rounds)
+
+
+def _compare(folder: Path, millions: float, rounds: int) -> None:
+    expected = organization.written(folder / "trail", events=int(millions * 1_000_000))
+    expected |= {("console-login-beside-sso", "lea")}
+    config = folder / "config.yaml"
+    config.write_text(organization.CONFIG)
+    command = [str(COMMAND), "report", "--config", str(config), "--format", "json"]
+    command += ["--cloudtrail", str(folder / "trail")]
+    counting = [sys.executable, "-c", COUNTING, str(folder / "trail")]
+    counts, reports = [], []
+    for _ in range(rounds):
+        counts.append(_run(counting, folder)[0])
+        cost, printed = _run(command, folder)
+        reports.append(cost)
+    for name, costs in (("DuckDB's count", counts), ("report", reports)):
+        seconds, processor = _best(costs)
+        print(
+            f"{millions:g} million events, {name}: {seconds:.2f} s, {seconds / millions:.2f} s a"
+            f" million; of the processors {processor:.2f} s, {processor / millions:.2f} s a million"
+        )
+    count, report = _best(counts), _best(reports)
+    print(
+        f"ratio {report[0] / count[0]:.2f} (at most {MOST_RATIO}), of the processors"
+        f" {report[1] / count[1]:.2f}; {max(cost.memory for cost in reports)} MiB"
+        f" (at most {MOST_MIB})"
+    )
     found = {
         (one["id"], one["who"])
-        for one in document["findings"]
+        for one in json.loads(printed)["findings"]
         if one["account_id"] in organization.ACCOUNTS and one["first_seen"]
     }
-    for name, seconds in best.items():
-        print(f"{events} events, {name}: {seconds:.2f} s")
-    ratio = best["report"] / best["DuckDB's count"]
-    print(f"ratio {ratio:.2f} (at most {MOST_RATIO}), {most} MiB (at most {MOST_MIB})")
-    print("planted findings:", "exactly" if found == expected else found ^ expected)
+    print("planted findings:", "exactly" if found == expected else found ^ expected, flush=True)
 
 
-def _run(words: list[str], home: Path) -> tuple[float, int, str]:
-    """Seconds, MiB of the largest process, and stdout."""
+def _best(costs: list[Cost]) -> tuple[float, float]:
+    return min(cost.seconds for cost in costs), min(cost.processor for cost in costs)
+
+
+def _run(words: list[str], home: Path) -> tuple[Cost, str]:
+    """What it took, and stdout."""
     environ = {"PATH": os.environ["PATH"], "HOME": str(home), "AWSLOGIN_AGENT": "off"}
     out = home / "printed"
     start = time.monotonic()
@@ -73,7 +95,8 @@ def _run(words: list[str], home: Path) -> tuple[float, int, str]:
     seconds = time.monotonic() - start
     if status:
         raise RuntimeError(f"{words[0]} ended with {status}")
-    return seconds, usage.ru_maxrss >> 10, out.read_text()
+    cost = Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss >> 10)
+    return cost, out.read_text()
 
 
 if __name__ == "__main__":
