@@ -23,8 +23,8 @@ from broker.report.records import whole_text
 
 EXTRA = "pip install 'awslogin[report]'"
 MAX_THREADS = 8
-BATCH_FILES = 64
-BATCH_CHARACTERS = 8 << 20
+PART_FILES = 16
+BATCH_CHARACTERS = 4 << 20
 """So much text is decoded at once, and one file more."""
 BATCH_ROWS = 5000
 
@@ -66,6 +66,7 @@ class Trail:
         self._since, self._until = since, until
         self._ending = ExitStack()
         self._outcome = Outcome()
+        self._files = 0
 
     def __enter__(self) -> Self:
         duckdb = _duckdb()
@@ -83,12 +84,15 @@ class Trail:
 
     def read(self, files: Sequence[File]) -> None:
         """Add the events of these files; what cannot be read is a warning of the source."""
-        batches = [
-            files[start : start + BATCH_FILES] for start in range(0, len(files), BATCH_FILES)
-        ]
+        numbers = range(self._files, self._files + len(files))
+        self._files += len(files)
+        numbered = list(zip(numbers, files, strict=True))
+        parts = [numbered[start : start + PART_FILES] for start in range(0, len(files), PART_FILES)]
         threads = min(os.cpu_count() or 1, MAX_THREADS)
-        for outcome in in_parallel(self._read, batches, at_once=threads):
-            self._outcome.add(outcome)
+        odd = set[int]().union(*in_parallel(self._decoded, parts, at_once=threads))
+        odd |= documents.take_out_odd(self._connection)
+        self._outcome.read += len(files) - len(odd)
+        self._one_by_one([file for number, file in numbered if number in odd])
 
     def finish(self) -> None:
         """All is read: the events, each once, are the view `events`; the source tells of them."""
@@ -101,7 +105,7 @@ class Trail:
                 " (SELECT min(rowid) FROM read GROUP BY event_id)"
             )
         self._connection.execute(
-            "CREATE VIEW events AS SELECT * REPLACE"
+            "CREATE VIEW events AS SELECT * EXCLUDE (document, fine) REPLACE"
             " (COALESCE(request_policy, request_policy_name) AS request_policy,"
             " COALESCE(arn, on_behalf_of) AS arn) FROM read"
         )
@@ -116,45 +120,34 @@ class Trail:
         names = [column[0] for column in done.description]
         return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
 
-    def _read(self, files: Sequence[File]) -> Outcome:
-        """A thread's work: a batch of files."""
-        outcome = Outcome()
-        odd: list[File] = []
-        texts: dict[File, str] = {}
+    def _decoded(self, files: Sequence[tuple[int, File]]) -> set[int]:
+        """A thread's work: add the events of these files; the numbers of those that are left."""
+        odd: set[int] = set()
+        texts: dict[int, str] = {}
         with self._connection.cursor() as cursor:
-            for file in files:
+            for number, file in files:
                 text = _text(file)
-                if text is None:
-                    odd.append(file)
+                if text is None or text.count('"Records"') != 1:  # a second would not be seen
+                    odd.add(number)
                     continue
-                texts[file] = text
+                texts[number] = text
                 if sum(map(len, texts.values())) >= BATCH_CHARACTERS:
-                    odd += self._decoded(cursor, texts, outcome)
+                    odd |= documents.add(cursor, texts, self._since, self._until)
                     texts = {}
-            odd += self._decoded(cursor, texts, outcome)
-            self._one_by_one(cursor, odd, outcome)
-        return outcome
+            return odd | documents.add(cursor, texts, self._since, self._until)
 
-    def _decoded(self, cursor: Any, texts: dict[File, str], outcome: Outcome) -> list[File]:
-        """Add the events of these texts; the files in which something is odd are left."""
-        if not texts:
-            return []
-        odd = documents.add(cursor, list(texts.values()), self._since, self._until)
-        outcome.read += len(texts) - len(odd)
-        return [file for place, file in enumerate(texts) if place in odd]
-
-    def _one_by_one(self, cursor: Any, files: Sequence[File], outcome: Outcome) -> None:
+    def _one_by_one(self, files: Sequence[File]) -> None:
         rows: list[list[Any]] = []
 
         def add(row: list[Any]) -> None:
             rows.append(row)
             if len(rows) == BATCH_ROWS:
-                documents.add_rows(cursor, rows)
+                documents.add_rows(self._connection, rows)
                 rows.clear()
 
-        outcome.add(reading.read(files, self._since, self._until, add))
+        self._outcome.add(reading.read(files, self._since, self._until, add))
         if rows:
-            documents.add_rows(cursor, rows)
+            documents.add_rows(self._connection, rows)
 
 
 def _text(file: File) -> str | None:
