@@ -270,3 +270,28 @@ def test_a_session_that_nears_its_end_is_not_served(
     environ = team.env()
     text = kept_variant.answer(place_of("", environ=environ), "deploy", "json", environ)
     assert (text is not None) == is_served
+
+
+INTERRUPTED = """
+import signal, sys
+from broker import kept_variant, launch
+def answer(*_, **__):
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    raise KeyboardInterrupt
+kept_variant.answer = answer
+launch.warm.hold_interrupts()
+sys.exit(launch.full_program(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("words", FORMS)
+def test_ctrl_c_while_the_keychain_is_waited_for(team: Home, words: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *words],
+        env=team.env({"PYTHONPATH": str(Path(launch.__file__).parent.parent)}),
+        cwd=team.work, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 130, done.stderr
+    assert "interrupted" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "AKIA" not in done.stdout
