@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import threading
+from collections.abc import Callable
 from functools import partial
 from html import escape
+from queue import SimpleQueue
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -25,6 +30,15 @@ ONWARD = "<form method=post action=/on><input type=hidden name=k value=v>{}</for
 
 def read(text: str) -> Page:
     return Page.parse("https://id.example/in", text)
+
+
+def end(reader: threading.Thread) -> None:
+    """End a thread at its next line of Python; it would be busy beside later tests for minutes."""
+    assert reader.ident
+    ended = ctypes.py_object(SystemExit)
+    assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(reader.ident), ended) == 1
+    reader.join(PATIENCE)
+    assert not reader.is_alive()
 
 
 def password_form(text: str) -> Form:
@@ -214,8 +228,19 @@ def test_a_page_of_many_forms_signs_in(site: Site, monkeypatch: pytest.MonkeyPat
 
 def test_a_page_that_takes_too_long_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(markup, "MAX_ELEMENTS", 10**9)
+    readers = SimpleQueue[threading.Thread]()
+
+    def noting(url: str, parse: Callable[[], Any]) -> Any:
+        def noted() -> Any:
+            readers.put(threading.current_thread())
+            return parse()
+
+        return markup.bounded(url, noted)
+
+    monkeypatch.setattr("providers.saml.page.bounded", noting)
     with pytest.raises(UnexpectedReply, match="not a sign-in page"):
         markup.bounded("https://id.example/in", lambda: read("<!--" * 10**5), 0.2)
+    end(readers.get(timeout=PATIENCE))
 
 
 def test_a_page_of_more_elements_than_any_is_none() -> None:
