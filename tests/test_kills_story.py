@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -84,6 +85,24 @@ def test_config_trust(sandbox: Sandbox, tmp_path: Path) -> None:
         done = run_killed(home, moment, "config", "trust", "--yes")
         home.run("config", "trust", "--yes").ok()
         assert home.run("config", "path", "--output", "json").ok().json["trusted"]
+        assert left_behind(home) == []
+        if done:
+            break
+
+
+def test_the_kept_config(sandbox: Sandbox, tmp_path: Path) -> None:
+    for moment, home in machines(tmp_path, sandbox, 23, 4):
+        home.config(BASE)
+
+        def records(home: Home = home) -> list[Path]:
+            return list(home.folder.rglob("configs/*.json"))
+
+        while not records():  # until the file is old enough
+            home.run("list").ok()
+        records()[0].unlink()
+        done = run_killed(home, moment, "list")
+        home.run("list").ok()
+        assert [json.loads(path.read_text())["names"] for path in records()] == [["dev"]]
         assert left_behind(home) == []
         if done:
             break
