@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from broker.agent.client import AgentClient
 from broker.cache import SessionCache
 from broker.events import EventLog
+from broker.kept_sign_ins import SignIns
 from broker.key_ages import KeyAges
 from broker.paths import data_dir, state_dir
 from broker.plugins import Plugins
@@ -17,6 +18,7 @@ from broker.ports import LaterHttp, keychain
 from broker.ports.aws import Aws
 from broker.ports.clock import Clock
 from broker.ports.ui import Ui
+from broker.recording_environ import RecordingEnviron
 from broker.seal import SealedFiles, sealed_here
 from broker.single_flight import SingleFlight
 
@@ -41,6 +43,7 @@ class Broker:
         events: What was done from here.
         key_ages: Since when there are static keys.
         plugins: The providers.
+        sign_ins: Those of the config's profiles, told without their providers where possible.
     """
 
     def __init__(
@@ -86,3 +89,9 @@ class Broker:
             keychain=self.keychain,
             sealed=self.sealed,
         )
+
+    @cached_property
+    def sign_ins(self) -> SignIns:  # noqa: D102
+        environ = self._environ
+        looked_at = environ if isinstance(environ, RecordingEnviron) else RecordingEnviron(environ)
+        return SignIns(self.config, self.plugins, looked_at)

@@ -27,7 +27,7 @@ def kept_sessions(broker: Broker) -> list[tuple[Profile, Session]]:
             continue
         try:
             profile = broker.config.profile(session.profile)
-            is_ours = sign_in_id == broker.plugins.identity(profile).sign_in_id
+            is_ours = sign_in_id == broker.sign_ins.id(profile)
         except AwsLoginError:  # spoiled, or none of its providers can work here
             continue
         which = (profile.name, *session.narrowed)

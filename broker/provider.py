@@ -206,6 +206,12 @@ class Provider(ABC, Generic[OptionsT]):
         """
         raise UsageError(f"provider {self.name} cannot list accounts and roles")
 
+    @classmethod
+    def has_places(cls, options: OptionsT) -> bool:
+        """Whether there may be several places, so that `serving` is asked which one it is."""
+        del options
+        return cls.serving is not Provider.serving
+
     def serving(self, request: Request) -> str | None:
         """Which of several places gives the request's session, if that is known; asks nobody."""
         del request

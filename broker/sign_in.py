@@ -57,4 +57,6 @@ def serving(broker: Broker, profile: Profile) -> str | None:
     Raises:
         KeychainError: What is remembered cannot be read.
     """
+    if not broker.sign_ins.has_places(profile):
+        return None
     return broker.plugins.provider_of(profile).serving(profile.root.request())

@@ -36,9 +36,9 @@ FLOORS = {
         broker.sealing_key broker.session broker.shells broker.single_flight""",
     "config": "broker.config broker.settings",
     "agent": "broker.agent",
-    "login": """broker.broker broker.events broker.identity broker.importing broker.kept_variant
-        broker.login broker.logout broker.migration broker.plugins broker.sign_in
-        broker.user_keys""",
+    "login": """broker.broker broker.events broker.identity broker.importing broker.kept_sign_ins
+        broker.kept_variant broker.login broker.logout broker.migration broker.plugins
+        broker.sign_in broker.user_keys""",
     "command line": "broker.doctor broker.report broker.cli",
     "start": "broker.entry broker.launch broker.__main__",
 }

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from broker.config import NoConfig
 from broker.errors import AwsLoginError, ConfigError
 from broker.paths import config_dir
 
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
 def take_no_config_for_an_empty_one(app: App) -> None:
     """For commands that have something to do without a config, too."""
-    from broker.config.loading import NoConfig, empty
-
     try:
         _ = app.config
     except NoConfig:
+        from broker.config.loading import empty
+
         app.config = empty(app.environ)
 
 

@@ -33,6 +33,7 @@ def list_(app: App, *, word: str | None, tags: tuple[str, ...]) -> None:
         for profile in app.sound_profiles()
         if all(profile.tags.get(key) == value for key, value in wanted)
     ]
+    app.idle_broker.sign_ins.keep()
     if word:
         rows = [row for row in rows if word.lower() in _searched(row)]
     if app.output == "json":
@@ -81,6 +82,7 @@ def status(app: App) -> None:
         )
         ends.append(to_local_text(until) if until else "")
         left.append(duration_words((until - now).total_seconds()) if until else "")
+    app.idle_broker.sign_ins.keep()
     if app.output == "json":
         app.say_json(rows)
         return
@@ -131,12 +133,12 @@ def providers(app: App) -> None:
 
 
 def _row(app: App, profile: Profile) -> dict[str, Any]:
-    spec = app.idle_broker.plugins.likely_spec(profile)
+    provider, type_ = app.idle_broker.sign_ins.provider(profile)
     role_name = (profile.role_arn or "").partition(":role/")[2]
     return {
         "profile": profile.name,
-        "provider": spec.name,
-        "type": spec.type,
+        "provider": provider,
+        "type": type_,
         "account_id": profile.account or account_of(profile.role_arn),
         "role": profile.role or role_name or None,
         "source": profile.source.name if profile.source else None,
@@ -191,7 +193,7 @@ def _key_age(app: App, profile: Profile) -> dict[str, Any]:
     """Of a profile with keys in the keychain: since when they exist, or are known here."""
     if profile.keys_profile != profile.name:
         return {}
-    provider = app.idle_broker.plugins.likely_spec(profile).name
+    provider, _ = app.idle_broker.sign_ins.provider(profile)
     noted = app.idle_broker.key_ages.of(provider, profile.name)
     if noted is None:
         return {}

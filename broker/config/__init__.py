@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from broker.config.loaded import Config
-    from broker.config.loading import NoConfig, load
+    from broker.config.loading import load
+    from broker.config.no_config import NoConfig
     from broker.config.origin import Origin
     from broker.config.problems import SpoiledFile
     from broker.config.profile import Profile, ProviderSpec
 
 _MODULES = {
     "Config": "loaded",
-    "NoConfig": "loading",
+    "NoConfig": "no_config",
     "Origin": "origin",
     "Profile": "profile",
     "ProviderSpec": "profile",

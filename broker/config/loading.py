@@ -10,6 +10,7 @@ from broker.config.checking import checked
 from broker.config.document import MAX_BYTES, Document, parse
 from broker.config.extending import extended
 from broker.config.loaded import Config
+from broker.config.no_config import NoConfig
 from broker.config.trust import Subject, Trust
 from broker.errors import ConfigError, UsageError
 from broker.file_fingerprint import file_fingerprint
@@ -24,10 +25,6 @@ providers:
   corp: {type: identity-center, start_url: https://corp.awsapps.com/start, region: eu-west-1}
 profiles:
   dev: {provider: corp, account: "111122223333", role: Developer}"""
-
-
-class NoConfig(ConfigError):
-    """There is no config at all."""
 
 
 def load(

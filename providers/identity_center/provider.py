@@ -125,6 +125,11 @@ class IdentityCenter(Provider[IdentityCenterOptions]):
         if failures:
             raise failures[0]
 
+    @classmethod
+    def has_places(cls, options: IdentityCenterOptions) -> bool:
+        """Where several Regions are named, or none, so that a company's own address tells it."""
+        return len(options.regions) > 1 or not options.regions[0]
+
     def serving(self, request: Request) -> str | None:
         """The Region that gave the request's role last, where there are several."""
         return self._regions.who_served(f"{request.account}/{request.role}")
