@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from broker.credentials import Credentials
-from broker.errors import AwsLoginError, ConfigError, NetworkError, UnexpectedReply
+from broker.errors import AwsLoginError, ConfigError, NetworkError, RoleRefused, UnexpectedReply
 from broker.ports.aws import Aws
+from broker.ports.aws_errors import error_code
 from broker.ports.clock import Clock
-from broker.report.athena_table import split_name
+from broker.report.athena_table import assumed, split_name
 from broker.report.finding import Source
 from broker.terminal_text import one_line
 
@@ -66,7 +67,9 @@ class Athena:
         self._most = 0
 
     def describe(self, named: str) -> Mapping[str, Any]:
-        """`TableMetadata` of a table; tells the workgroup's own bound, where it may be read.
+        """`TableMetadata` of a table, or of our own where it may not be read.
+
+        Tells the workgroup's own bound.
 
         Raises:
             ConfigError: There is no such table or workgroup, or it is switched off.
@@ -93,9 +96,14 @@ class Athena:
                     TableName=table,
                     WorkGroup=self._workgroup,
                 )
+                found: Mapping[str, Any] = reply["TableMetadata"]
+        except (RoleRefused, UnexpectedReply, NetworkError) as error:
+            self._source.warnings.append(
+                f"{error.message}; the table is taken for one that --athena-ddl makes"
+            )
+            return assumed()
         except AwsLoginError as error:
             raise self._named(error) from error
-        found: Mapping[str, Any] = reply.get("TableMetadata") or {}
         return found
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
@@ -175,7 +183,7 @@ class Athena:
 
     def _named(self, error: AwsLoginError) -> AwsLoginError:
         """The same error with a hint that fits Athena."""
-        code = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code", "")
+        code = error_code(error.__cause__)
         if code in {"InvalidRequestException", "MetadataException"}:
             return ConfigError(error.message, hint="check --athena and --workgroup")
         if code in {"AccessDeniedException", "AccessDenied"}:

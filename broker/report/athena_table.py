@@ -123,6 +123,17 @@ def ddl(accounts: Iterable[str], regions: Iterable[str], table: str = "cloudtrai
     )
 
 
+def assumed() -> Mapping[str, Any]:
+    """The `TableMetadata` of what `ddl` makes, where Athena does not tell a table's columns."""
+    identity = _DDL.partition("useridentity ")[2].partition(",\n  eventtime")[0]
+    types = dict.fromkeys([*_PLAIN.values(), *(column for column, _ in _JSON.values())], "string")
+    types["useridentity"] = identity
+    return {
+        "Columns": [{"Name": name, "Type": type_} for name, type_ in types.items()],
+        "PartitionKeys": [{"Name": name} for name in ("account", "region", "timestamp")],
+    }
+
+
 @dataclass(frozen=True)
 class Table:
     """A table that the rules can search.
@@ -194,7 +205,7 @@ def checked(
         ConfigError: It has other columns or types, or no partition by day.
     """
     types = {
-        str(column.get("Name")).lower(): str(column.get("Type") or "").lower().replace(" ", "")
+        str(column.get("Name")).lower(): re.sub(r"\s", "", str(column.get("Type") or "").lower())
         for column in described.get("Columns") or ()
     }
     wanted = dict.fromkeys([*_PLAIN.values(), *(one for one, _ in _JSON.values())])

@@ -183,6 +183,11 @@ class Making:
             source.warnings.append(
                 f"{error.message}; {error.hint}" if error.hint else error.message
             )
+        except (KeyError, ValueError) as error:
+            source.failed = True
+            source.warnings.append(
+                f"Athena answered with other columns than were asked for: {error}"
+            )
         except ScanBoundError:
             source.warnings.append("stopped: --max-scan is used up; not every rule was asked")
         if opened:
