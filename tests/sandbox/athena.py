@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Athena:
         self.polls = 0
         self.ending = ("SUCCEEDED", "")
         self.refused: tuple[str, str] | None = None
-        self.columns = columns()
+        self.columns = list(columns())
         self.keys = ["account", "region", "timestamp"]
         self.parameters: dict[str, str] = {}
         self._tables: Any = None
@@ -123,7 +124,8 @@ class Athena:
         return {"ResultSet": {"Rows": data}} | more
 
 
-def columns() -> list[tuple[str, str]]:
+@cache
+def columns() -> tuple[tuple[str, str], ...]:
     """The columns that our own DDL makes, with their types as Glue tells them."""
     body = ddl([], []).partition("(\n")[2].partition("\n)\n")[0]
     flat = re.sub(r"\s+", " ", body).lower()
@@ -134,7 +136,7 @@ def columns() -> list[tuple[str, str]]:
             name, _, type_ = flat[start:place].strip().partition(" ")
             found.append((name, type_.replace(" ", "")))
             start = place + 1
-    return found
+    return tuple(found)
 
 
 def _duckdb_type(hive: str) -> str:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -49,19 +50,7 @@ class Signer:
     def __init__(self, issuer: str, key: str = "identity provider") -> None:
         self.issuer = issuer
         self._key = rsa_key(key)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sandbox")])
-        now = datetime.now(UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(self._key.public_key())
-            .serial_number(1)
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=30))
-            .sign(self._key, hashes.SHA256())
-        )
-        self.certificate = certificate.public_bytes(serialization.Encoding.PEM).decode()
+        self.certificate = _certificate(key)
 
     def sign(self, element: Any) -> Any:
         """The element with an enveloped signature where `ds:Signature Id="placeholder"` stands."""
@@ -69,6 +58,24 @@ class Signer:
         return signer.sign(
             element, key=self._key, cert=self.certificate, reference_uri=f"#{element.get('ID')}"
         )
+
+
+@cache
+def _certificate(key: str) -> str:
+    """A certificate of the key of this name, PEM."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sandbox")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(rsa_key(key).public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .sign(rsa_key(key), hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def response(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -116,6 +117,10 @@ class Service:
 
         class Server(ThreadingHTTPServer):
             request_queue_size = 256
+
+            def server_bind(self) -> None:
+                TCPServer.server_bind(self)  # an HTTPServer would look up its own name, too
+                self.server_name, self.server_port = "127.0.0.1", self.socket.getsockname()[1]
 
             def handle_error(self, *args: Any) -> None:
                 """A client that went away is no news."""
