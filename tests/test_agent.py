@@ -582,3 +582,17 @@ def test_a_person_may_want_to_be_asked(team: Home, sandbox: Sandbox) -> None:
         terminal = Terminal(team, *words)
         terminal.answer("Hand out the session", "n")
         assert terminal.finish().code == 3
+
+
+def test_a_person_is_asked_for_each_of_several_profiles(team: Home, sandbox: Sandbox) -> None:
+    team.config(config("dev", guarded="provider: keys, tags: {tier: prod}"))
+    team.run("add", "guarded", "--stdin", stdin=sandbox.bob.json).ok()
+    (team.folder / "awslogin" / "settings.yaml").write_text("agent_confirm: tier=prod\n")
+    for words in (("dev", "guarded"), ("--all",)):
+        done = team.run("login", *words, "--output", "json")
+        assert done.code == 4
+        assert [session["profile"] for session in done.json] == ["dev"]
+        assert "guarded" in done.err
+    terminal = Terminal(team, "login", "dev", "guarded", "--output", "json")
+    terminal.answer("Hand out the session of guarded", "y")
+    assert [session["profile"] for session in terminal.finish().ok().json] == ["dev", "guarded"]

@@ -91,6 +91,7 @@ def _login_several(
         raise UsageError(
             f"--output {app.output} takes one profile", hint="several are printed as text or json"
         )
+    profiles = [_confirmed(app, profile) for profile in profiles]
     known = [profile for profile in profiles if not isinstance(profile, AwsLoginError)]
     ahead = sign_in_everywhere(app.broker, known, requirements) if all_regions else []
     outcomes = app.login.sessions(known, requirements)
@@ -106,6 +107,18 @@ def _login_several(
     for failure in failures:
         report(failure, machine=app.output == "json", one_of_several=True)
     return worst(failures) if failures else 0
+
+
+def _confirmed(app: App, profile: Profile | AwsLoginError) -> Profile | AwsLoginError:
+    """The profile, where its session may be handed out; else why not."""
+    from broker.cli.confirming import is_confirmed
+
+    if not isinstance(profile, AwsLoginError):
+        try:
+            is_confirmed(app, profile)
+        except AwsLoginError as error:
+            return error.for_profile(profile.name)
+    return profile
 
 
 def _chosen(
