@@ -20,6 +20,7 @@ from statistics import median
 from urllib.parse import urlsplit
 
 from tests.bench.peers import SECRET_SERVICE, peers
+from tests.bench.secret_service import KEYS
 from tests.bench.typed import SCRYPT_ALONE
 from tests.configs import config
 from tests.measure import Case, compare, installed, seconds
@@ -82,7 +83,7 @@ def _compare(home: Home, awslogin: str, python: str, many: Path) -> None:
             print(f"{name}, wall time to aws-vault's on Secret Service: {wall:.2f}")
         print(f"endpoint to aws-vault's fastest: {endpoint / min(vault):.2f}")
     print("\na new session, against AWS CLI's call to the same server")
-    given = json.loads(home.run("exec", "dev", "--", python, "-c", _KEYS).ok().out)
+    given = json.loads(home.run("exec", "dev", "--", python, "-c", KEYS).ok().out)
     cold = [
         Case("aws sts get-caller-identity", [str(aws), "sts", "get-caller-identity"], env | given),
         Case("awslogin creds --force, agent", [awslogin, "creds", "dev", "--force"], env),
@@ -134,9 +135,3 @@ def _endpoint(home: Home, bare: float) -> float:
         f"{'one request of the endpoint, no process':44}{'':12}{ours / bare:8.2f}{ours * 1000:8.1f}"
     )
     return ours / bare
-
-
-_KEYS = (
-    "import json, os; print(json.dumps({n: v for n, v in os.environ.items()"
-    " if n.startswith('AWS_') and 'ENDPOINT' not in n}))"
-)
