@@ -136,7 +136,10 @@ class Provider(ABC, Generic[OptionsT]):
 
     @classmethod
     def decided_by(cls, options: OptionsT) -> tuple[str, ...]:
-        """The files that `cannot_work_here` and `signs_in_as` look at."""
+        """The files that `cannot_work_here` and `signs_in_as` look at, by the paths that they use.
+
+        A relative one is of the working directory, so another one in each.
+        """
         del options
         return ()
 

@@ -99,7 +99,7 @@ class WebIdentity(Provider[WebIdentityOptions]):
         """The token's file."""
         place = options.token
         file = place.file if isinstance(place, TokenPlace) else None
-        return (str(expanded(file).absolute()),) if file else ()
+        return (str(expanded(file)),) if file else ()
 
     @classmethod
     def secret_variables(cls, options: WebIdentityOptions) -> tuple[str, ...]:

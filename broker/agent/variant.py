@@ -10,6 +10,7 @@ from broker.agent.client import SHAPING
 from broker.agent.messages import Declare, compared
 from broker.file_fingerprint import file_fingerprint, is_trustworthy
 from broker.recording_environ import RecordingEnviron
+from broker.warm import leads_by_process
 
 if TYPE_CHECKING:
     from broker.config import Config, Profile
@@ -24,7 +25,10 @@ def variant_of(
     *,
     began_ns: int,
 ) -> Declare | None:
-    """The way in which this command asks, or None where the profile is not as the config has it.
+    """The way in which this command asks; None where the next one alike may want another session.
+
+    It may where the profile is not as the config has it, and where a file's path leads elsewhere
+    in another working directory. Then neither the agent nor `broker.kept_variant` answers for it.
 
     Args:
         config: Just loaded.
@@ -39,6 +43,8 @@ def variant_of(
         return None
     files = [str(settings.path(environ)), *_deciding(config, profile)]
     fingerprints = {**config.fingerprints, **{file: file_fingerprint(file) for file in files}}
+    if any(not os.path.isabs(file) or leads_by_process(file) for file in fingerprints):
+        return None
     how, path = place
     return Declare(
         how=how.encode(),

@@ -67,6 +67,44 @@ def test_kubernetes_projects_a_file_and_exchanges_it(ci: Home, sandbox: Sandbox)
     assert sent(sandbox) == tokens
 
 
+@pytest.mark.parametrize("agent", [None, "off"])
+@pytest.mark.parametrize("path", ["token.jwt", "/proc/self/cwd/token.jwt"])
+def test_a_file_of_the_working_directory_is_another_in_each(
+    signed_up: Home, sandbox: Sandbox, path: str, agent: str | None
+) -> None:
+    tokens = {}
+    for name in ("app", "site"):
+        folder = signed_up.folder / name
+        folder.mkdir()
+        tokens[folder] = sandbox.issuer.token(sub=f"repo:corp/app:{name}")
+        (folder / "token.jwt").write_text(tokens[folder])
+    role = f'role_arn: "{ROLE}"'
+    signed_up.config(
+        configs.config(
+            providers={
+                "here": f"type: web-identity, token: {{file: {path}}}",
+                "fixed": f"type: web-identity, token: {{file: {folder}/token.jwt}}",
+            },
+            here=f"provider: here, {role}",
+            fixed=f"provider: fixed, {role}",
+        )
+    )
+    try:
+        while not any(signed_up.folder.rglob("variant-*")):  # until the files have some age
+            signed_up.run("creds", "fixed", env={"AWSLOGIN_AGENT": agent}).ok()
+        before = len(sent(sandbox))
+        keys = [
+            signed_up.run("creds", "here", cwd=folder, env={"AWSLOGIN_AGENT": agent}).ok().json
+            for folder in (*tokens, *tokens)
+        ]
+    finally:
+        signed_up.run("agent", "stop")
+    assert sent(sandbox)[before:] == list(tokens.values())
+    assert keys[:2] == keys[2:]
+    assert keys[0] != keys[1]
+    assert sum(1 for _ in signed_up.folder.rglob("variant-*")) == 1
+
+
 @pytest.mark.parametrize("audience", [None, "https://sts.corp.example"])
 def test_github_gives_a_token_for_our_audience(
     ci: Home, sandbox: Sandbox, audience: str | None
