@@ -62,11 +62,11 @@ def test_athena_finds_what_duckdb_finds(
     assert queries == 7  # what `docs/report.md` counts
     assert f"{queries} MB scanned" in told["detail"]
     assert told["events"] > 300
-    today = datetime.now(UTC)
-    first = (today - timedelta(days=90)).strftime("%Y/%m/%d")
+    first, last = (datetime.fromisoformat(told[end]).date() for end in ("from", "to"))
+    assert last - first == timedelta(days=90)
     for sql in sandbox.athena.queries:
         assert sql.count("FROM events") == sql.count('FROM "security"."trail"') == 1  # one scan
-        assert f"\"timestamp\" BETWEEN '{first}' AND '{today:%Y/%m/%d}'" in sql
+        assert f"\"timestamp\" BETWEEN '{first:%Y/%m/%d}' AND '{last:%Y/%m/%d}'" in sql
         assert re.search(r'"account" IN \(\'\d{12}\'', sql)
         assert "\"region\" IN ('eu-central-1', 'eu-west-1')" in sql
 

@@ -28,6 +28,7 @@ class Athena:
         self._world = world
         self._lock = threading.Lock()
         self._found: dict[str, tuple[str, int]] = {}
+        self._results: dict[str, list[list[Any]]] = {}
         self.queries: list[str] = []
         self.stopped: list[str] = []
         self.scan = 1_000_000
@@ -112,9 +113,7 @@ class Athena:
         return {}
 
     def _GetQueryResults(self, asked: Any) -> Any:  # noqa: N802
-        sql, _ = self._found[asked["QueryExecutionId"]]
-        done = self._tables.execute(sql)
-        rows = [[column[0] for column in done.description], *map(list, done.fetchall())]
+        rows = self._rows(asked["QueryExecutionId"])
         start = int(asked.get("NextToken") or 0)
         data = [
             {"Data": [{} if cell is None else {"VarCharValue": str(cell)} for cell in row]}
@@ -122,6 +121,14 @@ class Athena:
         ]
         more = {"NextToken": str(start + PAGE_ROWS)} if start + PAGE_ROWS < len(rows) else {}
         return {"ResultSet": {"Rows": data}} | more
+
+    def _rows(self, name: str) -> list[list[Any]]:
+        """A query's rows below their header, of one run: another may order them otherwise."""
+        if name not in self._results:
+            done = self._tables.execute(self._found[name][0])
+            header = [column[0] for column in done.description]
+            self._results[name] = [header, *map(list, done.fetchall())]
+        return self._results[name]
 
 
 @cache
