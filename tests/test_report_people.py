@@ -63,6 +63,22 @@ def test_a_name_of_two_people_stays_a_name(home: Home, sandbox: Sandbox, tmp_pat
     assert (finding["who"], finding["count"]) == ("shared, by profile prod", 2)
 
 
+def test_of_people_of_one_name_the_least_evidence_is_told(home: Home, tmp_path: Path) -> None:
+    home.config(config("prod"))
+    records = [
+        organization.event(
+            identity=organization.user("robot") | {"arn": f"arn:aws:iam::{digit * 12}:user/robot"},
+            eventName="CreateAccessKey",
+            requestParameters={"userName": f"user-{digit}"},
+        )
+        for digit in "987654321"
+    ]
+    (tmp_path / "trail.json").write_text(json.dumps({"Records": records}))
+    done = home.run("report", "--cloudtrail", str(tmp_path / "trail.json"), "--format", "json")
+    (finding,) = done.ok().json["findings"]
+    assert (finding["who"], finding["count"], finding["evidence"]) == ("robot", 9, "user-1")
+
+
 def test_who_cannot_carry_a_source_identity_is_told(home: Home, sandbox: Sandbox) -> None:
     role = 'role_arn: "arn:aws:iam::111122223333:role/Dev"'
     named = "source_identity: ann"

@@ -121,7 +121,10 @@ class Source:
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding for a rule and who in an account, the worst rules first."""
+    """One finding for a rule and who in an account, the worst rules first.
+
+    They come in any order: of several the first and last moment and the least evidence are kept.
+    """
     found: dict[tuple[str, str, str], Finding] = {}
     for finding in findings:
         other = found.get(finding.key)
@@ -133,6 +136,7 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
         found[finding.key] = replace(
             other,
             count=other.count + finding.count,
+            evidence=min(filter(None, (other.evidence, finding.evidence)), default=""),
             first_seen=min(firsts, default=None),
             last_seen=max(lasts, default=None),
         )
