@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from broker.report.athena import MAX_ROWS
 from broker.report.document import RULES
 from tests import organization
 from tests.configs import config
-from tests.sandbox import Sandbox
+from tests.sandbox import Sandbox, athena
 from tests.support import Home
 
 ATHENA = ("--athena", "security.trail", "--workgroup", "security", "--profile", "deploy")
@@ -83,6 +85,24 @@ def test_bytes_that_may_be_scanned_are_a_bound(
     assert sandbox.athena.stopped == ["00000000-0000-4000-8000-000000000004"]
     told = team.run("report", *ATHENA)
     assert "the workgroup security has 10 GB a query" in told.err
+
+
+def test_more_rows_than_are_read_are_told(
+    team: Home, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(athena, "PAGE_ROWS", 1000)
+    records = [
+        organization.event(identity=organization.user(f"user{n}"), eventName="CreateSAMLProvider")
+        for n in range(MAX_ROWS + 1)
+    ]
+    (tmp_path / "trail").mkdir()
+    text = json.dumps({"Records": records})
+    (tmp_path / "trail/one.json.gz").write_bytes(gzip.compress(text.encode(), compresslevel=1))
+    sandbox.athena.load(tmp_path / "trail")
+    document = reported(team, *ATHENA)
+    assert len(of_trail(document)) == MAX_ROWS
+    (warning,) = source(document, "athena")["warnings"]
+    assert f"more than {MAX_ROWS} rows" in warning
 
 
 @pytest.mark.parametrize(

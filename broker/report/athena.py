@@ -1,4 +1,4 @@
-"""CloudTrail's events in Athena: one query a rule, each paid by the bytes that it scans.
+"""CloudTrail's events in Athena: a few queries, each paid by the bytes that it scans.
 
 Source: Athena API Reference, StartQueryExecution, GetQueryExecution, GetQueryResults, GetWorkGroup.
 """
@@ -174,8 +174,11 @@ class Athena:
             if not names:  # the first row is the header
                 names, values = [str(name) for name in (values or [[]])[0]], values[1:]
             found += [dict(zip(names, row, strict=False)) for row in values]
-            if len(found) >= MAX_ROWS:
-                self._source.warnings.append(f"more than {MAX_ROWS} rows of one rule: cut")
+            if len(found) > MAX_ROWS:
+                self._source.warnings.append(
+                    f"one query has more than {MAX_ROWS} rows: findings of any rule may be missing;"
+                    " ask for fewer --days"
+                )
                 return found[:MAX_ROWS]
             if not page.get("NextToken"):
                 return found
