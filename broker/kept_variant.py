@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from broker import __version__, render
 from broker.agent.ancestors import narrowed_above
-from broker.agent.messages import compared
 from broker.cache import SessionCache
 from broker.credentials import RoleParameters
 from broker.environment import NARROWED
@@ -29,6 +28,7 @@ from broker.paths import data_dir, require_own_folders
 from broker.ports import keychain
 from broker.ports.clock import Clock
 from broker.ports.ui import Ui
+from broker.recording_environ import compared
 from broker.seal import SealedFiles, sealed_here
 
 if TYPE_CHECKING:

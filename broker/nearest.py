@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 
 MAX_LETTERS = 200
@@ -17,6 +16,8 @@ def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.5) -> str | No
         names: Those that there are.
         cutoff: From 0 (anything) to 1 (the same).
     """
+    import difflib
+
     if len(name) > MAX_LETTERS:
         return None
     likely = [other for other in names if len(other) <= MAX_LETTERS]

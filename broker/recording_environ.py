@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 
 
@@ -30,3 +31,11 @@ class RecordingEnviron(Mapping[str, str]):
     def seen(self, also: Iterable[str] = ()) -> dict[str, str | None]:
         """What was looked at so far, and these, with the values; None for what is not set."""
         return {name: self._environ.get(name) for name in sorted({*self._asked, *also})}
+
+
+def compared(values: Mapping[str, str | None]) -> dict[bytes, bytes]:
+    """Variables as they are told to the agent and hashed: `+value`, or `-` where it is not set."""
+    return {
+        os.fsencode(name): b"-" if value is None else b"+" + os.fsencode(value)
+        for name, value in values.items()
+    }

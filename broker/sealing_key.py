@@ -11,19 +11,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from broker.errors import NotKept
+from broker.file_lock import locked
 from broker.paths import private_dir
 from broker.ports.entries import MAX_ENTRY_CHARACTERS
 from broker.ports.secrets import Keychain, Locked, Unlocked
 from broker.secret import Secret
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 KEY_NAME = "sealing-key"
 _KEY_BYTES = 32
@@ -108,15 +107,12 @@ class SealingKey:
 
     def _from(self, keychain: Keychain, *, make: bool) -> Secret | None:
         """The keychain's key, read by one command at a time; of many that miss it one makes it."""
-        try:
-            lock = self._lock()
-            lock.acquire(timeout=-1 if make else _IN_LINE)
-        except OSError:  # others are at it for long, or the folder is read-only
-            return keychain.get(KEY_NAME) if keychain.present else None
-        try:
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._lock(math.inf if make else _IN_LINE))
+            except OSError:  # others are at it for long, or the folder is read-only
+                return keychain.get(KEY_NAME) if keychain.present else None
             return self._unlocked.recall(KEY_NAME) or self._read(keychain, make=make)
-        finally:
-            lock.release()
 
     def _read(self, keychain: Keychain, *, make: bool) -> Secret | None:
         stored = keychain.get(KEY_NAME) if keychain.present else None
@@ -155,11 +151,9 @@ class SealingKey:
         keychain.set(KEY_NAME, stored)
         self._unlocked.keep(KEY_NAME, stored)
 
-    def _lock(self) -> FileLock:
-        from filelock import FileLock
-
+    def _lock(self, seconds: float = math.inf) -> AbstractContextManager[None]:
         private_dir(self._folder)
-        return FileLock(self._folder / ".key.lock", mode=0o600)
+        return locked(self._folder / ".key.lock", seconds)
 
 
 def _digest(name: str) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Iterable, Iterator
-from html import escape
 from typing import Final
-from urllib.parse import quote, quote_plus
 
 _MASKED_IN_WORDS = 6
 """Letters of a secret that is masked inside other words too; a shorter one only stands alone."""
@@ -35,6 +33,8 @@ def without(text: str, values: Iterable[str]) -> str:
 def _spellings(values: Iterable[str]) -> Iterator[str]:
     """Each value as HTML, scripts and addresses spell it, the longest value first."""
     import json
+    from html import escape
+    from urllib.parse import quote, quote_plus
 
     for value in sorted(filter(None, values), key=len, reverse=True):
         strings = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}

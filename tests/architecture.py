@@ -22,9 +22,9 @@ ROW = re.compile(r"^\| ([a-z ]+) \| ([^|]+) \| (`.*) \|$", re.MULTILINE)
 """A row of the table of floors: its name, what is there in words, modules and packages."""
 FLOORS = {
     "ground": """broker broker.arn broker.duration_field broker.durations broker.errors
-        broker.failure_line broker.file_fingerprint broker.fingerprint broker.hardening
-        broker.isolated broker.minimal_os broker.nearest broker.owned_tempdir broker.paths
-        broker.private_opener broker.quick_completion broker.recording_environ
+        broker.failure_line broker.file_fingerprint broker.file_lock broker.fingerprint
+        broker.hardening broker.isolated broker.minimal_os broker.nearest broker.owned_tempdir
+        broker.paths broker.private_opener broker.quick_completion broker.recording_environ
         broker.regions broker.secret broker.terminal_text broker.time_left broker.warm
         broker.whole_files""",
     "contract": "broker.credentials broker.provider broker.provider_options broker.registry",

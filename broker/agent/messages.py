@@ -4,8 +4,7 @@ Owns their form alone. `get` and its answers are positional bytes, for speed: `b
 `status`, `lock` and `stop` have no values: any version of the agent understands them of any other.
 """
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 M = TypeVar("M")
@@ -137,14 +136,6 @@ class Running(NamedTuple):
 
     pid: bytes
     sessions: bytes
-
-
-def compared(values: Mapping[str, str | None]) -> dict[bytes, bytes]:
-    """Variables as `Declare` has them: `+value`, or `-` where it is not set."""
-    return {
-        os.fsencode(name): b"-" if value is None else b"+" + os.fsencode(value)
-        for name, value in values.items()
-    }
 
 
 def encode(message: Any) -> list[bytes]:

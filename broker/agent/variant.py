@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from broker import settings
 from broker.agent.client import SHAPING
-from broker.agent.messages import Declare, compared
+from broker.agent.messages import Declare
 from broker.file_fingerprint import file_fingerprint, is_trustworthy
-from broker.recording_environ import RecordingEnviron
+from broker.recording_environ import RecordingEnviron, compared
 from broker.warm import leads_by_process
 
 if TYPE_CHECKING:

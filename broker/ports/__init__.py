@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from broker.ports.security_key import SecurityKeys
-
 if TYPE_CHECKING:
     from broker.ports.aws import Aws
     from broker.ports.browser import Browser
     from broker.ports.clock import Clock
     from broker.ports.http import Http, HttpSession
     from broker.ports.secrets import Secrets
+    from broker.ports.security_key import SecurityKeys
     from broker.ports.ui import Ui
 
 
@@ -41,6 +40,12 @@ class LaterHttp:
         return Http(self._clock, self._environ, self._meanwhile).session()
 
 
+def _security_keys() -> SecurityKeys:
+    from broker.ports.security_key import SecurityKeys
+
+    return SecurityKeys()
+
+
 @dataclass(frozen=True)
 class Ports:
     """What a provider is given. `ui` and `secrets` are scoped to that provider by the broker."""
@@ -53,4 +58,4 @@ class Ports:
     browser: Browser
     folder: Path | None = None
     """Where the commands of the YAML run: the folder that it stands in."""
-    security_keys: SecurityKeys = field(default_factory=SecurityKeys)
+    security_keys: SecurityKeys = field(default_factory=_security_keys)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +28,8 @@ def has_display(environ: Mapping[str, str]) -> bool:
 
 def in_wsl(environ: Mapping[str, str]) -> bool:
     """Linux inside Windows: the browser is Windows' own, and does not always reach us."""
+    import platform
+
     return "WSL_DISTRO_NAME" in environ or "microsoft" in platform.release().lower()
 
 

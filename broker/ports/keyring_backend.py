@@ -6,7 +6,6 @@ What the platforms' keychains do differently stands in `docs/keychains.md`.
 from __future__ import annotations
 
 import functools
-import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -38,6 +37,8 @@ def find(name: str | None, environ: Mapping[str, str]) -> Any:
 
     name = name or environ.get("PYTHON_KEYRING_BACKEND")
     if name:
+        import subprocess
+
         try:
             if name in {"pass", NAMES["pass"]}:
                 _quieten_pass()
@@ -78,6 +79,8 @@ def with_manners(backend: Any, name: str) -> Any:
 
 def _quieten_pass() -> None:
     """`pass` complains on stderr of every entry that is not there; stderr is for our own words."""
+    import subprocess
+
     import keyring_pass
 
     keyring_pass.command = functools.partial(keyring_pass.command, stderr=subprocess.DEVNULL)
