@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from broker.agent.messages import Declare
     from broker.ports.secrets import Keychain
 
-KEPT = 4
+MAX_WAYS = 4
 """Ways that are kept of one profile, such as those of two shells with other variables."""
 FIELDS = {"session_id", "files", "variables", "values", "asked"}
 MIN_TTL = timedelta(minutes=15)
@@ -55,7 +55,7 @@ def keep(sealed: SealedFiles, variant: Declare, asked: RoleParameters) -> None:
     name = _name(variant.how, variant.config, variant.profile)
     way = {
         "session_id": variant.session_id.decode(),
-        "files": {os.fsdecode(path): told.decode() for path, told in variant.validators.items()},
+        "files": {os.fsdecode(path): was.decode() for path, was in variant.validators.items()},
         "variables": sorted(map(os.fsdecode, variant.vary)),
         "values": _digest(sealed, variant.vary),
         "asked": {key: getattr(asked, key) for key in ("region", "role", "role_arn", "mfa_serial")},
@@ -63,8 +63,8 @@ def keep(sealed: SealedFiles, variant: Declare, asked: RoleParameters) -> None:
     known = _ways(sealed, name)
     if way not in known:
         alike = ("variables", "values")
-        others = [one for one in known if any(one[key] != way[key] for key in alike)]
-        sealed.write(name, json.dumps([way, *others][:KEPT]).encode())
+        others = [other for other in known if any(other[key] != way[key] for key in alike)]
+        sealed.write(name, json.dumps([way, *others][:MAX_WAYS]).encode())
 
 
 def answer(
@@ -96,7 +96,7 @@ def answer(
             if _is_as_it_was(sealed, way, environ):
                 session = SessionCache(sealed, Clock()).fresh(way["session_id"], MIN_TTL)
                 asked = RoleParameters(**way["asked"])
-                text = render.one(session, output, {}, asked) if session else ""
+                text = render.in_format(session, output, {}, asked) if session else ""
                 return text if text.isascii() and text else None
     except (AwsLoginError, OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # a locked keychain, or a damaged record
@@ -118,7 +118,7 @@ def _keychain(environ: Mapping[str, str], *, may_ask: bool, quiet: bool) -> Keyc
 
 def _is_as_it_was(sealed: SealedFiles, way: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
     """Whether the files are unchanged, and the variables as they were."""
-    if any(file_fingerprint(path).decode() != told for path, told in way["files"].items()):
+    if any(file_fingerprint(path).decode() != was for path, was in way["files"].items()):
         return False
     vary = compared({name: environ.get(name) for name in way["variables"]})
     return hmac.compare_digest(_digest(sealed, vary), way["values"])
@@ -129,16 +129,16 @@ def _ways(sealed: SealedFiles, name: str) -> list[dict[str, Any]]:
     with contextlib.suppress(ValueError, RecursionError):
         found = json.loads(sealed.read(name) or b"[]")
         if isinstance(found, list):
-            return [one for one in found if isinstance(one, dict) and one.keys() == FIELDS]
+            return [way for way in found if isinstance(way, dict) and way.keys() == FIELDS]
     return []
 
 
 def _digest(sealed: SealedFiles, vary: Mapping[bytes, bytes]) -> str:
     """The variables' values as something that tells nothing of them, not even to who guesses."""
-    told = hmac.new(sealed.keyed_hash_key() or b"", digestmod=hashlib.sha256)
+    digest = hmac.new(sealed.keyed_hash_key() or b"", digestmod=hashlib.sha256)
     for name in sorted(vary):
-        told.update(b"%d:%b=%d:%b" % (len(name), name, len(vary[name]), vary[name]))
-    return told.hexdigest()
+        digest.update(b"%d:%b=%d:%b" % (len(name), name, len(vary[name]), vary[name]))
+    return digest.hexdigest()
 
 
 def _name(*parts: bytes) -> str:

@@ -24,14 +24,14 @@ def main(*, by_setup: bool = False) -> int:
         by_setup: It is a line that `setup` wrote into `~/.aws/config`.
     """
     warm.keep_descriptors()
-    words = warm.as_found(sys.argv[1:]) if by_setup else sys.argv[1:]
+    arguments = warm.as_found(sys.argv[1:]) if by_setup else sys.argv[1:]
     shell = warm.completing()
     if shell:
         _complete(shell)
-    elif words == ["--version"]:
+    elif arguments == ["--version"]:
         warm.print_and_end(f"awslogin, version {__version__}\n".encode())
-    code = None if shell else warm.answer(words, _start_agent)
-    return full_program(words) if code is None else code
+    code = None if shell else warm.answer(arguments, _start_agent)
+    return full_program(arguments) if code is None else code
 
 
 def _complete(shell: str) -> None:
@@ -53,7 +53,7 @@ def _start_agent(folder: str) -> "socket":
     return started(folder)
 
 
-def full_program(words: "list[str]") -> int:
+def full_program(arguments: "list[str]") -> int:
     """The program with all its libraries, in this process."""
     if sys.flags.no_site:
         from broker.isolated import add_site_packages
@@ -63,20 +63,20 @@ def full_program(words: "list[str]") -> int:
 
     harden()
     if warm.leader_connection is None:  # no agent has sent us here
-        code = _answer_from_disk(words)
+        code = _answer_from_disk(arguments)
         if code is not None:
             return code
     from broker.cli.main import run_and_end
 
-    return run_and_end(words)
+    return run_and_end(arguments)
 
 
-def _answer_from_disk(words: "list[str]") -> "int | None":
+def _answer_from_disk(arguments: "list[str]") -> "int | None":
     """Hand out a kept session and end, where neither the config nor what shapes it has changed.
 
     The exit code of Ctrl-C, as a person's keychain may be waited for; else None.
     """
-    form = warm.wanted(words)
+    form = warm.wanted(arguments)
     if not form:
         return None
     import os

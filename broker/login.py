@@ -87,8 +87,8 @@ class Login:
                 outcomes[profile.name] = cached
             else:
                 pending.append(identity)
-        chained = [one for one in pending if one.profile.is_chained]
-        direct = [one for one in pending if not one.profile.is_chained]
+        chained = [identity for identity in pending if identity.profile.is_chained]
+        direct = [identity for identity in pending if not identity.profile.is_chained]
         signed_in: dict[str, Outcome] = {}
         for same_sign_in in _by_sign_in([*direct, *self._missing_bases(chained, direct)]):
             signed_in |= self._sign_in(same_sign_in, requirements)
@@ -115,8 +115,8 @@ class Login:
         if session.narrowed:  # nobody asks the agent for it
             return
         broker = self._broker
-        kept = broker.sealed.outlive_this_process
-        file = broker.cache.file(identity.session_id) if kept else None
+        is_kept = broker.sealed.outlive_this_process
+        file = broker.cache.file(identity.session_id) if is_kept else None
         broker.agent.put(
             identity.session_id,
             session,
@@ -134,7 +134,7 @@ class Login:
     def _missing_bases(self, chained: list[Identity], direct: list[Identity]) -> list[Identity]:
         """Profiles that must sign in because a chain begins with them and no session is cached."""
         named = {identity.profile.name for identity in direct}
-        bases = {one.profile.base.name: one.profile.base for one in chained}
+        bases = {identity.profile.base.name: identity.profile.base for identity in chained}
         identities = [
             self._broker.plugins.identity(base) for name, base in bases.items() if name not in named
         ]
@@ -183,14 +183,15 @@ class Login:
             if isinstance(base, AwsLoginError):
                 failed[identity.profile.name] = base.for_profile(identity.profile.name)
 
-        def one(identity: Identity) -> Session:
+        def new_session(identity: Identity) -> Session:
             with self._broker.locks.lock_sharing_failure(
                 identity.session_id, what=identity.label, timeout=requirements.timeout
             ):
                 return self._new_session(identity, requirements)
 
         return failed | self._in_parallel(
-            one, [identity for identity in identities if identity.profile.name not in failed]
+            new_session,
+            [identity for identity in identities if identity.profile.name not in failed],
         )
 
     def _in_parallel(
@@ -198,7 +199,7 @@ class Login:
     ) -> dict[str, Outcome]:
         with self._broker.ui.counting("getting sessions", len(identities)) as counted:
 
-            def one(identity: Identity) -> Outcome:
+            def session_or_error(identity: Identity) -> Outcome:
                 try:
                     return get(identity)
                 except AwsLoginError as error:
@@ -206,7 +207,7 @@ class Login:
                 finally:
                     counted()
 
-            outcomes = in_parallel(one, identities, at_once=MAX_PARALLEL_SESSIONS)
+            outcomes = in_parallel(session_or_error, identities, at_once=MAX_PARALLEL_SESSIONS)
         names = [identity.profile.name for identity in identities]
         return dict(zip(names, outcomes, strict=True))
 

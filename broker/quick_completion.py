@@ -32,8 +32,8 @@ def answer(asked: str) -> "str | None":
     if begun is None:
         return None
     before, word = begun
-    with open(file(), "rb") as kept:
-        known = json.load(kept)[key()]
+    with open(file(), "rb") as names_file:
+        known = json.load(names_file)[key()]
     if not holds(known):
         return None
     lines = known["lines"][asked]
@@ -64,16 +64,16 @@ def _begun(asked: str) -> "tuple[str, str] | None":
     line = os.environ.get("COMP_WORDS", "")
     if asked not in ("bash_complete", "zsh_complete", "fish_complete") or not set(line) <= PLAIN:
         return None
-    words = line.split()[1:]
+    typed = line.split()[1:]
     at = os.environ.get("COMP_CWORD", "")
     if asked == "fish_complete":
         word = at
-        if word and words[-1:] == [word]:
-            words.pop()
+        if word and typed[-1:] == [word]:
+            typed.pop()
     else:
         number = int(at) - 1
-        word = words[number] if number < len(words) else ""
-        words = words[:number]
-    if word.startswith("-") or len(words) > 1 or (words and words[0] not in TAKE_A_PROFILE):
+        word = typed[number] if number < len(typed) else ""
+        typed = typed[:number]
+    if word.startswith("-") or len(typed) > 1 or (typed and typed[0] not in TAKE_A_PROFILE):
         return None
-    return "".join(words), word
+    return "".join(typed), word

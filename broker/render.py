@@ -47,8 +47,8 @@ def text_to_fill(session: Session, asked: RoleParameters | None = None) -> str:
 def _role(session: Session, asked: RoleParameters | None) -> str:
     """The role's name with its path, as far as it is known; "none" for a user's own session."""
     named = asked and (asked.role or (asked.role_arn or "").partition(":role/")[2])
-    told = re.search(r":assumed-role/([^/]+)/", session.arn or "")
-    return named or (told[1] if told else "none")
+    in_arn = re.search(r":assumed-role/([^/]+)/", session.arn or "")
+    return named or (in_arn[1] if in_arn else "none")
 
 
 def process(session: Session) -> str:
@@ -123,10 +123,12 @@ def served(session: Session, endpoint: Mapping[str, str], output: str) -> str:
     if output not in _SCRIPTS:
         raise UsageError(f"--server takes {', '.join(_SCRIPTS)}, not --output {output}")
     stale, values = for_shell(session)
-    kept = {name: values.pop(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION")}
-    kept |= {name: values.pop(name) for name in ("AWSLOGIN_PROFILE", NARROWED) if name in values}
+    unserved = {name: values.pop(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION")}
+    unserved |= {
+        name: values.pop(name) for name in ("AWSLOGIN_PROFILE", NARROWED) if name in values
+    }
     old = [name for name in (*stale, *values) if name not in endpoint]
-    return _SCRIPTS[output](old, {**endpoint, **kept})
+    return _SCRIPTS[output](old, {**endpoint, **unserved})
 
 
 def _in_sh(unset: Iterable[str], values: Mapping[str, str]) -> str:
@@ -207,7 +209,7 @@ SHELLS: dict[str, Callable[[Session], str]] = {
 }
 
 
-def one(
+def in_format(
     session: Session,
     output: str,
     environ: Mapping[str, str],

@@ -34,7 +34,9 @@ def sign_in_everywhere(
     Raises:
         UsageError: A profile's provider has one place alone.
     """
-    identities = {one.sign_in_id: one for one in map(broker.plugins.identity, profiles)}
+    identities = {
+        identity.sign_in_id: identity for identity in map(broker.plugins.identity, profiles)
+    }
     failures: list[AwsLoginError] = []
     for identity in identities.values():
         try:

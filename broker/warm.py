@@ -59,16 +59,16 @@ agent_is_silent = False
 """Whether the agent did not answer in time; then this process asks it nothing more."""
 
 
-def answer(words: "list[str]", start_agent: "Callable[[str], socket]") -> "int | None":
+def answer(arguments: "list[str]", start_agent: "Callable[[str], socket]") -> "int | None":
     """The exit code where the agent had the answer; None where the full program must find it.
 
     Then Ctrl-C waits for that program's error boundary: in an import it would be a traceback.
 
     Args:
-        words: The command line.
+        arguments: The command line.
         start_agent: Gives a connection to a new agent in a folder.
     """
-    form = wanted(words) if may_ask_agent(os.environ) else None
+    form = wanted(arguments) if may_ask_agent(os.environ) else None
     try:
         try:
             code = _ask(form, start_agent) if form else None
@@ -135,7 +135,7 @@ def may_ask_agent(environ: "Mapping[str, str]") -> bool:
     )
 
 
-def wanted(words: "list[str]") -> "Form | None":
+def wanted(arguments: "list[str]") -> "Form | None":
     """The form of cheap words, or None for others.
 
     Profile, format, `--config`, whether a person may be asked, quiet, seconds to wait, `--found`.
@@ -143,7 +143,7 @@ def wanted(words: "list[str]") -> "Form | None":
     plain: list[str] = []
     values = {"--config": "", "--found": "", "--output": "text"}
     flags = {"--no-input": False, "--quiet": False, "--no-browser": False}
-    rest = iter(words)
+    rest = iter(arguments)
     for word in rest:
         name, equals, value = word.partition("=")
         if name in values:
@@ -176,20 +176,20 @@ def wanted(words: "list[str]") -> "Form | None":
     return profile, output, config, may_ask, flags["--quiet"], seconds, values["--found"]
 
 
-def as_found(words: "list[str]") -> "list[str]":
+def as_found(arguments: "list[str]") -> "list[str]":
     """The words of a line that an older `setup` wrote, which trusted whatever the file came to say.
 
     `creds NAME --config …/awslogin.yaml` is read as `creds NAME --found …`.
     """
-    if words[:1] != ["creds"]:
-        return words
-    words = list(words)
-    for place, word in enumerate(words):
+    if arguments[:1] != ["creds"]:
+        return arguments
+    arguments = list(arguments)
+    for place, word in enumerate(arguments):
         name, equals, value = word.partition("=")
-        file = value if equals else "".join(words[place + 1 : place + 2])
+        file = value if equals else "".join(arguments[place + 1 : place + 2])
         if name == "--config" and file.rpartition("/")[2] == FILE_NAME:
-            words[place] = f"--found{equals}{value}"
-    return words
+            arguments[place] = f"--found{equals}{value}"
+    return arguments
 
 
 def calling_shell() -> str:
@@ -385,7 +385,7 @@ def _ask(form: "Form", start_agent: "Callable[[str], socket]") -> "int | None":
         link = start_agent(folder)
     send(link, b"get", how.encode(), os.fsencode(path), profile.encode(), output.encode())
     until = 0.0
-    said = quiet
+    is_told = quiet
     while True:
         try:
             kind, *rest = receive(link) or [b"gone"]
@@ -393,9 +393,9 @@ def _ask(form: "Form", start_agent: "Callable[[str], socket]") -> "int | None":
             if not until:
                 link.close()
                 raise
-            if said:
+            if is_told:
                 return _tell(5, _timeout_line(profile, seconds), output)
-            said = True
+            is_told = True
             _say_to_person(f"waiting for another awslogin that signs in for {profile}")
             link.settimeout(seconds - SAY_AFTER)
             continue
@@ -412,7 +412,7 @@ def _ask(form: "Form", start_agent: "Callable[[str], socket]") -> "int | None":
             import time
 
             until = until or time.monotonic() + seconds
-            link.settimeout(max(until - time.monotonic(), 0.01) if said else SAY_AFTER)
+            link.settimeout(max(until - time.monotonic(), 0.01) if is_told else SAY_AFTER)
         else:
             if kind == b"go":
                 _hold(link)

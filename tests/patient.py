@@ -38,13 +38,13 @@ def _started(folder: str) -> "socket":
     return started(folder)
 
 
-def _full_program(words: "list[str]") -> int:
+def _full_program(arguments: "list[str]") -> int:
     from broker.isolated import add_site_packages
 
     add_site_packages()
     for name in LIMITS | OF_REPLIES:
         _wait_longer(name.rpartition(".")[0])
-    return _program(words)
+    return _program(arguments)
 
 
 def _wait_longer(module: str) -> None:

@@ -43,8 +43,8 @@ def _mark(pid: int) -> str:
 
 def _parent(pid: int) -> int:
     """Its parent's id; 0 where there is none. The name in front may hold anything but this end."""
-    told = _read(f"/proc/{pid}/stat", 4096).rpartition(b") ")[2].split()
-    return int(told[1]) if len(told) > 1 else 0
+    fields = _read(f"/proc/{pid}/stat", 4096).rpartition(b") ")[2].split()
+    return int(fields[1]) if len(fields) > 1 else 0
 
 
 def _read(path: str, most: int) -> bytes:

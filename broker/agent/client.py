@@ -162,8 +162,8 @@ class AgentClient:
 
     def failed(self, code: int, line: str) -> None:
         """Tell those who wait for this process what became of it."""
-        told = messages.Failed(str(code).encode(), line.encode())
-        self._call(messages.encode(told), start=False)
+        failure = messages.Failed(str(code).encode(), line.encode())
+        self._call(messages.encode(failure), start=False)
 
     def forget(self, sign_in_id: str = "", profile: str = "") -> None:
         """Drop the sessions of a sign-in and profile, or all; also where no agent may be asked."""
@@ -274,8 +274,8 @@ class AgentClient:
 def _identity(environ: Mapping[str, str]) -> str:
     """Which keychain an environment opens, and with which passphrase, as something else than it."""
     names = ("AWSLOGIN_KEYRING", "PYTHON_KEYRING_BACKEND", "AWSLOGIN_PASSPHRASE")
-    told = "\0".join(f"{name}={environ.get(name)}" for name in names)
-    return hashlib.sha256(os.fsencode(told)).hexdigest()
+    values = "\0".join(f"{name}={environ.get(name)}" for name in names)
+    return hashlib.sha256(os.fsencode(values)).hexdigest()
 
 
 def _decoded(kind: type[M], reply: list[bytes]) -> M | None:
@@ -296,5 +296,5 @@ def _rendered(session: Session, asked: RoleParameters) -> dict[bytes, bytes]:
         texts[b"text"] = for_people.encode()
     for form in FORMATS:
         with contextlib.suppress(UsageError):  # a value that this format cannot quote
-            texts[form.encode()] = render.one(session.cached(), form, {}).encode()
+            texts[form.encode()] = render.in_format(session.cached(), form, {}).encode()
     return texts

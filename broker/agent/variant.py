@@ -51,8 +51,8 @@ def variant_of(
         config=os.fsencode(path),
         profile=profile.name.encode(),
         session_id=session_id.encode(),
-        lasting=all(is_trustworthy(told, began_ns) for told in fingerprints.values()),
-        validators={os.fsencode(file): told for file, told in fingerprints.items()},
+        lasting=all(is_trustworthy(fingerprint, began_ns) for fingerprint in fingerprints.values()),
+        validators={os.fsencode(file): fingerprint for file, fingerprint in fingerprints.items()},
         vary=compared(environ.seen(SHAPING)),
     )
 

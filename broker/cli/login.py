@@ -51,7 +51,7 @@ def login(
         session = app.session(profile, requirements)
         for failure in ahead:
             raise failure
-    app.say_exactly(render.one(session, app.output, app.environ, profile))
+    app.say_exactly(render.in_format(session, app.output, app.environ, profile))
     return None
 
 
@@ -184,7 +184,7 @@ def env(
             endpoint = app.broker.agent.endpoint(app.broker.plugins.identity(chosen).session_id)
             app.say_exactly(render.served(session, endpoint, output))
             return
-    app.say_exactly(render.one(session, output, app.environ))
+    app.say_exactly(render.in_format(session, output, app.environ))
 
 
 @command(formats=FORMATS)

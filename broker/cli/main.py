@@ -199,9 +199,9 @@ def _run(args: list[str], *, machine: bool) -> int:
             _drop_stdout()
         if os.environ.get(COMPLETE):
             return as_ours(error).exit_code  # words would stand in the person's line
-        told, own = as_ours(error), _own(args)
-        traced = "--debug" in own or ("--verbose" in own and isinstance(told, Bug))
-        return report(told, machine=machine, traced=traced)
+        failure, own = as_ours(error), _own(args)
+        traced = "--debug" in own or ("--verbose" in own and isinstance(failure, Bug))
+        return report(failure, machine=machine, traced=traced)
     return code if isinstance(code, int) else 0
 
 
@@ -240,16 +240,16 @@ def _own(args: list[str]) -> list[str]:
 
 def _output_of(args: list[str]) -> str:
     """The format of the result; told by the words, as parsing them may be what fails."""
-    words = _own(args)
+    arguments = _own(args)
     chosen = "text"
-    for place, word in enumerate(words):
+    for place, word in enumerate(arguments):
         if word.startswith("--output="):
             chosen = word.partition("=")[2]
-        elif word == "--output" and place + 1 < len(words):
-            chosen = words[place + 1]
+        elif word == "--output" and place + 1 < len(arguments):
+            chosen = arguments[place + 1]
     if chosen in FORMATS and chosen != "text":
         return chosen
-    first = next((word for word in _command_first(words) if not word.startswith("-")), "")
+    first = next((word for word in _command_first(arguments) if not word.startswith("-")), "")
     if chosen == "text" and first == "env":
         shell = calling_shell()
         return shell if shell in FORMATS else "env"

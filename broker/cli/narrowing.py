@@ -167,8 +167,8 @@ def _policy_of(path: str) -> str:
         policy = json.loads(content, object_pairs_hook=_object, parse_constant=_no_number)
         compact = json.dumps(policy, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError) as error:
-        told = _where(error) if isinstance(error, json.JSONDecodeError) else str(error)
-        about = "it is nested too deeply" if isinstance(error, RecursionError) else told
+        reason = _where(error) if isinstance(error, json.JSONDecodeError) else str(error)
+        about = "it is nested too deeply" if isinstance(error, RecursionError) else reason
         raise UsageError(f"--policy: {path} holds no JSON: {about}") from None
     if not isinstance(policy, dict) or not isinstance(policy.get("Statement"), dict | list):
         raise UsageError(f"--policy: {path} holds no IAM policy: it has no `Statement`")

@@ -56,7 +56,7 @@ def serve(
     end = time.time() + life if life else None
     wanted = [app.profile(name, duration) for name in profiles]
     few = served_for(duration)
-    chosen = {one.name: narrowing.of(app, one, served_for=few) for one in wanted}
+    chosen = {profile.name: narrowing.of(app, profile, served_for=few) for profile in wanted}
     sessions: dict[str, FreshSession] = {}
     sources = {_path(name): lambda name=name: _credentials(sessions[name]) for name in chosen}
     endpoint = CredentialsEndpoint(sources, port)  # before anybody signs in: the port may be taken

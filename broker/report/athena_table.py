@@ -208,7 +208,7 @@ def checked(
         str(column.get("Name")).lower(): re.sub(r"\s", "", str(column.get("Type") or "").lower())
         for column in described.get("Columns") or ()
     }
-    wanted = dict.fromkeys([*_PLAIN.values(), *(one for one, _ in _JSON.values())])
+    wanted = dict.fromkeys([*_PLAIN.values(), *(column for column, _ in _JSON.values())])
     wrong = [
         f"{name} is {types[name]}" if name in types else f"{name} is missing"
         for name in wanted
@@ -250,7 +250,7 @@ def _predicate(
             hint=HINT,
         )
     dashed = "-" in settings.get(f"projection.{day}.format", "yyyy/MM/dd")
-    first, last = (one[:10] if dashed else one[:10].replace("-", "/") for one in window)
+    first, last = (moment[:10] if dashed else moment[:10].replace("-", "/") for moment in window)
     found = [
         f"\"{day}\" BETWEEN '{first}' AND '{last}'",
         f"eventtime BETWEEN '{window[0]}' AND '{window[1]}'",

@@ -23,8 +23,8 @@ ROOT = "<root_account>"
 _NOTHING = {"", "N/A", "no_information", "not_supported"}
 
 
-def _rule(id_: str, severity: Severity, title: str, *words: str) -> Rule:
-    return Rule(id_, severity, "credential-report", title, *words)
+def _rule(id_: str, severity: Severity, title: str, *texts: str) -> Rule:
+    return Rule(id_, severity, "credential-report", title, *texts)
 
 
 KEY_OLD = _rule(

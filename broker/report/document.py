@@ -72,8 +72,8 @@ def not_in(findings: Iterable[Finding], baseline: Mapping[str, Any]) -> list[Fin
     """
     try:
         held = {
-            (one["id"], one["who"], one["account_id"] or "")
-            for one in [*baseline["findings"], *baseline.get("silenced", [])]
+            (finding["id"], finding["who"], finding["account_id"] or "")
+            for finding in [*baseline["findings"], *baseline.get("silenced", [])]
         }
     except (KeyError, TypeError) as error:
         raise ValueError("no report of awslogin") from error

@@ -131,8 +131,8 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
         if other is None:
             found[finding.key] = finding
             continue
-        firsts = [one.first_seen for one in (other, finding) if one.first_seen]
-        lasts = [one.last_seen for one in (other, finding) if one.last_seen]
+        firsts = [each.first_seen for each in (other, finding) if each.first_seen]
+        lasts = [each.last_seen for each in (other, finding) if each.last_seen]
         found[finding.key] = replace(
             other,
             count=other.count + finding.count,
@@ -140,7 +140,7 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
             first_seen=min(firsts, default=None),
             last_seen=max(lasts, default=None),
         )
-    return sorted(found.values(), key=lambda one: (ORDER.index(one.severity), one.key))
+    return sorted(found.values(), key=lambda finding: (ORDER.index(finding.severity), finding.key))
 
 
 def without_silenced(
@@ -148,19 +148,19 @@ def without_silenced(
 ) -> tuple[list[Finding], list[tuple[Finding, Ignore]]]:
     """The findings that stand, and the silenced ones; an entry whose day is over silences none."""
     holding = [ignore for ignore in ignores if ignore.until >= today]
-    kept: list[Finding] = []
+    standing: list[Finding] = []
     silenced: list[tuple[Finding, Ignore]] = []
     for finding in findings:
         found = next(
             (
-                one
-                for one in holding
-                if one.rule == finding.id and fnmatchcase(finding.who, one.who)
+                ignore
+                for ignore in holding
+                if ignore.rule == finding.id and fnmatchcase(finding.who, ignore.who)
             ),
             None,
         )
         if found:
             silenced.append((finding, found))
         else:
-            kept.append(finding)
-    return kept, silenced
+            standing.append(finding)
+    return standing, silenced

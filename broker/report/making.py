@@ -232,7 +232,7 @@ class Making:
         """All of it, silenced where the team says so."""
         ignores = self._config.report.ignore if self._config else []
         findings = merged(self._findings)
-        kept, silenced = without_silenced(findings, ignores, self._now.date())
+        standing, silenced = without_silenced(findings, ignores, self._now.date())
         keys = Counter[str]()
         for finding in findings:
             if finding.id == "long-term-key-used":
@@ -243,7 +243,7 @@ class Making:
         }
         pictures["long_term_keys"] = [{"who": who, "count": count} for who, count in keys.items()]
         pictures["key_ages"] = self._ages
-        return Report(self._now, self.sources, kept, silenced, pictures)
+        return Report(self._now, self.sources, standing, silenced, pictures)
 
 
 def sound(config: Config) -> list[Profile]:

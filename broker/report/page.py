@@ -98,9 +98,14 @@ def _pictures(report: Report) -> str:
         uses[str(row["day"])][str(row["kind"])] = int(row["count"])
     keys = {str(row["who"]): int(row["count"]) for row in data.get("long_term_keys", [])}
     ages = {str(row["who"]): int(row["count"]) for row in data.get("key_ages", [])}
-    severities = {NAMES[one]: count for one, count in report.summary.items() if count}
+    severities = {NAMES[severity]: count for severity, count in report.summary.items() if count}
     drawn = [
-        by_name("Findings by severity", severities, "", {NAMES[one]: one for one in ORDER}),
+        by_name(
+            "Findings by severity",
+            severities,
+            "",
+            {NAMES[severity]: severity for severity in ORDER},
+        ),
         by_day("Sign-ins a day, by kind", days, kinds),
         by_day(
             "Calls by federated sessions and by long-term keys",

@@ -48,14 +48,14 @@ def by_day(title: str, days: Mapping[str, Mapping[str, int]], kinds: Sequence[st
                     f"<title>{plain(day)}: {of_day[kind]} {plain(kind)}</title></rect>"
                 )
     first, last = shown[0], shown[-1]
-    words = f"{title}: {first} to {last}, at most {most} a day"
+    description = f"{title}: {first} to {last}, at most {most} a day"
     edges = plain(first) if first == last else f"{plain(first)}</span><span>{plain(last)}"
     legend = "".join(
         f'<li><span class="k{place}"></span>{plain(kind)}</li>' for place, kind in enumerate(kinds)
     )
     return _figure(
         title,
-        f'<p class="soft">At most {most} a day</p>{_svg(words, HEIGHT, parts)}'
+        f'<p class="soft">At most {most} a day</p>{_svg(description, HEIGHT, parts)}'
         f'<p class="soft edges"><span>{edges}</span></p><ul class="legend">{legend}</ul>',
     )
 
@@ -92,10 +92,10 @@ def _without_gaps(days: Iterable[str]) -> list[str]:
     return [(first + timedelta(days=number)).isoformat() for number in range(length)]
 
 
-def _svg(words: str, height: int, parts: Sequence[str]) -> str:
+def _svg(description: str, height: int, parts: Sequence[str]) -> str:
     return (
         f'<svg viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none" role="img"'
-        f' aria-label="{plain(words)}" style="height:{height}px">{"".join(parts)}</svg>'
+        f' aria-label="{plain(description)}" style="height:{height}px">{"".join(parts)}</svg>'
     )
 
 

@@ -92,7 +92,9 @@ class Bucket:
             listed += len(batch)
             for files, below in in_parallel(self._listed, batch, at_once=AT_ONCE):
                 found += files
-                folders += [one for one in below if _is_wanted(one, first, last, self._only)]
+                folders += [
+                    folder for folder in below if _is_wanted(folder, first, last, self._only)
+                ]
         return sorted(found)[:MAX_FILES]
 
     @contextmanager
@@ -112,7 +114,7 @@ class Bucket:
 
         try:
             done = in_parallel(fetch, list(enumerate(keys)), at_once=AT_ONCE)
-            yield [one for one in done if one]
+            yield [file for file in done if file]
         finally:
             for path in folder.glob("object-*"):
                 path.unlink()
@@ -126,8 +128,8 @@ class Bucket:
                 page: dict[str, Any] = self._client.list_objects_v2(
                     Bucket=self._bucket, Prefix=prefix, Delimiter="/", **more
                 )
-                keys = [str(one["Key"]) for one in page.get("Contents") or ()]
-                below += [str(one["Prefix"]) for one in page.get("CommonPrefixes") or ()]
+                keys = [str(entry["Key"]) for entry in page.get("Contents") or ()]
+                below += [str(entry["Prefix"]) for entry in page.get("CommonPrefixes") or ()]
             files += [key for key in keys if key.endswith((".json", ".json.gz"))]
             if not page.get("IsTruncated") or len(files) >= MAX_FILES:
                 return files, below

@@ -17,7 +17,7 @@ LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 
 def as_sarif(report: Report) -> dict[str, Any]:
     """The document; a finding's place is its account and who it is about, in the team's YAML."""
-    used = [RULES[name] for name in dict.fromkeys(one.id for one in report.findings)]
+    used = [RULES[name] for name in dict.fromkeys(finding.id for finding in report.findings)]
     index = {rule.id: number for number, rule in enumerate(used)}
     return {
         "$schema": SCHEMA,

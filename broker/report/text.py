@@ -58,15 +58,15 @@ def _cut(lines: list[str], most: int) -> list[str]:
     """The lines, or as many as fit beside a word on those that do not."""
     if len(lines) <= most:
         return lines
-    kept = max(most - 1, 0)
-    return [*lines[:kept], f"… {len(lines) - kept} more lines: --verbose, or --format html"]
+    shown = max(most - 1, 0)
+    return [*lines[:shown], f"… {len(lines) - shown} more lines: --verbose, or --format html"]
 
 
 def _line(text: str, columns: int | None, *, colours: bool) -> str:
     """A line of the output, cut to the screen; its mark has a colour."""
     if columns and len(text) > columns:
         text = f"{text[: columns - 1]}…"
-    severity = next((one for one, mark in MARKS.items() if text.startswith(f"{mark} ")), None)
+    severity = next((each for each, mark in MARKS.items() if text.startswith(f"{mark} ")), None)
     if colours and severity:
         text = click.style(text[:1], fg=COLOURS[severity]) + text[1:]
     return f"{text}\n"
@@ -75,7 +75,7 @@ def _line(text: str, columns: int | None, *, colours: bool) -> str:
 def _lines(report: Report, names: int, mends: int, *, why: bool) -> list[str]:
     """The findings by severity, then by rule."""
     groups: dict[str, list[Finding]] = defaultdict(list)
-    for finding in sorted(report.findings, key=lambda one: ORDER.index(one.severity)):
+    for finding in sorted(report.findings, key=lambda finding: ORDER.index(finding.severity)):
         groups[finding.id].append(finding)
     lines = []
     for rule_id, findings in groups.items():

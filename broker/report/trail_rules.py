@@ -154,7 +154,7 @@ RULES = (
         f" WHERE {_FROM_OUTSIDE}"
         " AND CASE WHEN event_name = 'AssumeRoleWithWebIdentity'"
         " THEN error_code IS NULL AND given_key IS NOT NULL AND "
-        + " AND ".join(f"COALESCE(principal_id, '') NOT LIKE '{one}'" for one in _NO_JOBS)
+        + " AND ".join(f"COALESCE(principal_id, '') NOT LIKE '{pattern}'" for pattern in _NO_JOBS)
         + " ELSE access_key LIKE 'ASIA%' END GROUP BY 1, 2, 3),"
         " homes AS (SELECT *, min(CASE WHEN gives THEN address END) OVER (PARTITION BY key)"
         " AS home FROM uses)"
