@@ -1,129 +1,117 @@
-"""CloudTrail's documents as rows of the table `read`: DuckDB decodes them, many at once.
+"""CloudTrail's documents as lines of text for DuckDB: each process does its part of the files.
 
-This is the quick way, for files as AWS writes them. A row whose document is not quite so is not
-`fine`; the document's rows are taken out again, and `reading` reads it and says what is odd. DuckDB
-is told texts and opens no file; it is laxer than Python's decoder where nothing is lost by it (a
-comma before a closing bracket, depth of a value that is not looked at), and takes the first of two
-equal keys, where Python takes the last.
+`python -m broker.report.documents` is told on stdin, as a JSON object, which files, and says on
+stdout, as another, how it went. msgspec decodes the values that are looked at and skips the rest;
+a document in which something is not as AWS writes it is read record by record (`reading`), so that
+it is named and the rest is read.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
 
-from broker.report.reading import COLUMNS, FIELDS, MAX_TEXT
+from broker.private_opener import private_opener
+from broker.report import reading
+from broker.report.reading import MAX_TEXT, VALUES, Outcome, within_object
+from broker.report.records import whole_content
 
-TABLE = (
-    f"CREATE TABLE read ({', '.join(f'{name} VARCHAR' for name in FIELDS)},"
-    " document INTEGER, fine BOOLEAN)"
-)
+NUL = rb"\u0000"
+"""As JSON writes it; to look for the rare backslash first is much faster."""
+BATCH_ROWS = 5000
+LINES, ROWS = "lines.json", "rows.json"
+"""Files that are made: of records, one a line; of odd documents' rows, a list of them a line."""
 
 
-def add(cursor: Any, documents: Mapping[int, str], since: str, until: str) -> set[int]:
-    """Add the events of a window, and every row that is not fine.
+def write(files: Sequence[tuple[str, str]], since: str, until: str, folder: Path) -> Outcome:
+    """Write what files hold: as it is where all is as AWS writes it, the rest within the window.
 
     Args:
-        cursor: Of DuckDB, for this thread alone.
-        documents: Number and text of whole files.
+        files: Each file's path, and its name for warnings.
         since: UTC, as CloudTrail writes it.
         until: The same.
-
-    Returns:
-        Numbers of the documents that cannot be decoded, of which nothing is added.
+        folder: Takes `LINES` and `ROWS`; private.
     """
-    import duckdb
-
-    if not documents:
-        return set()
-    numbers = list(documents)
-    try:
-        cursor.execute(_INSERTED, [list(documents.values()), numbers, since, until])
-    except duckdb.Error:  # one is no JSON, or more than memory holds; the others are sought out
-        if len(numbers) == 1:
-            return {*numbers}
-        half = len(numbers) // 2
-        parts = numbers[:half], numbers[half:]
-        return {
-            number
-            for part in parts
-            for number in add(cursor, {one: documents[one] for one in part}, since, until)
-        }
-    return set()
-
-
-def take_out_odd(cursor: Any) -> set[int]:
-    """Remove the rows of each document that has one that is not fine; the documents' numbers."""
-    odd = {
-        number
-        for (number,) in cursor.execute(
-            "SELECT DISTINCT document FROM read WHERE NOT fine"
-        ).fetchall()
-    }
-    if odd:
-        cursor.execute(
-            "DELETE FROM read WHERE document IN (SELECT unnest(?::INTEGER[]))", [sorted(odd)]
+    outcome = Outcome()
+    batch: list[list[Any]] = []
+    with ExitStack() as open_files:
+        lines, rows = (
+            open_files.enter_context(open(folder / name, "wb", opener=private_opener))
+            for name in (LINES, ROWS)
         )
-    return odd
+
+        def write_batch() -> None:
+            text = json.dumps(batch, ensure_ascii=False)  # a lone surrogate is no text to DuckDB
+            rows.write(text.encode("utf-8", "replace") + b"\n")
+            batch.clear()
+
+        def add(row: list[Any]) -> None:
+            batch.append(row)
+            if len(batch) == BATCH_ROWS:
+                write_batch()
+
+        for file in files:
+            text = _lines(Path(file[0]))
+            if text is None:
+                outcome.add(reading.read([file], since, until, add))
+            else:
+                lines.write(text)
+                outcome.read += 1
+        if batch:
+            write_batch()
+    return outcome
 
 
-def add_rows(cursor: Any, rows: Iterable[Sequence[str | None]]) -> None:
-    """Add rows of values in the order of `FIELDS`."""
-    text = json.dumps(list(rows), ensure_ascii=False)  # a lone surrogate is no text to DuckDB
-    cursor.execute(_ROWS, [text.encode("utf-8", "replace").decode()])
+def _lines(file: Path) -> bytes | None:
+    """A line for each record, of the values alone; None where something in the document is odd."""
+    import msgspec
+
+    try:
+        content = whole_content(file)
+        if content is None or (b"\\" in content and NUL in content):
+            return None
+        if not content.isascii():
+            content.decode()
+        records = _decoder().decode(content).Records
+    except (OSError, UnicodeError, msgspec.MsgspecError, RecursionError):
+        return None  # `reading` says what it is
+    return msgspec.json.Encoder().encode_lines(records)
 
 
-def _shape(paths: Iterable[Sequence[str]]) -> dict[str, Any]:
-    """The objects that hold these values, as `from_json` is told; `JSON` is a value as written."""
-    shape: dict[str, Any] = {}
-    for first, *rest in paths:
-        if rest:
-            shape.setdefault(first, []).append(rest)
-        else:
-            shape[first] = "JSON"
-    return {
-        key: _shape(value) if isinstance(value, list) else value for key, value in shape.items()
-    }
+@cache
+def _decoder() -> Any:
+    """Decodes a document into objects that have what is looked at as attributes."""
+    import msgspec
+
+    records: Any = list[_object(0)]  # type: ignore[misc]
+    return msgspec.json.Decoder(msgspec.defstruct("Document", [("Records", records)]))
 
 
-def _inserted() -> str:
-    """One row for each record: the values, its document's number, whether all is `fine`.
+def _object(place: int) -> Any:
+    """The type of one of `OBJECTS`: its values, none of them too long, and the objects within."""
+    import msgspec
 
-    Values stay as JSON has them until they are looked at. `"a""b"` is a row of two texts without an
-    escape; of no other values and no others' sum is that the form.
-    """
-    shape = _shape(COLUMNS.values())
-    objects: Mapping[str, Any] = {key: held for key, held in shape.items() if held != "JSON"}
-    records = json.dumps({"Records": [dict.fromkeys(shape, "JSON")]})
-    decoded = [f"from_json(record.{key}, '{json.dumps(objects[key])}') AS {key}" for key in objects]
-    values = [f"{_within(COLUMNS[name])}::VARCHAR AS {name}" for name in FIELDS]
-    texts = [f"nullif({name}[2:-2], '') AS {name}" for name in FIELDS]
-    whole = f"concat({', '.join(FIELDS)})"
-    sound = [
-        "event_time IS NOT NULL",
-        f"length({whole}) <= {MAX_TEXT}",
-        f"""regexp_full_match({whole}, '("[^"\\\\]*")*')""",
-        *(f"coalesce(starts_with(record.{key}::VARCHAR, '{{'), true)" for key in objects),
+    text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
+    values = [
+        (key, text) if key == "eventTime" else (key, text | None, None) for key in VALUES[place]
     ]
-    return (
-        "INSERT INTO read WITH documents AS"
-        " (SELECT unnest(?::VARCHAR[]) AS text, unnest(?::INTEGER[]) AS document),"
-        " records AS (SELECT document, unnest(coalesce("
-        f"from_json(text, '{records}').Records, [NULL])) AS record FROM documents),"
-        f" objects AS (SELECT document, record, {', '.join(decoded)} FROM records),"
-        f" flat AS (SELECT document, record, {', '.join(values)} FROM objects),"
-        f" texts AS (SELECT {', '.join(texts)}, document, {' AND '.join(sound)} AS fine FROM flat)"
-        " SELECT * FROM texts WHERE NOT fine OR event_time BETWEEN ? AND ?"
+    within = [(key, _object(number) | None, None) for key, number in within_object(place)]
+    return msgspec.defstruct(
+        "Object", [*values, *within], kw_only=True, omit_defaults=True, gc=False
     )
 
 
-def _within(path: Sequence[str]) -> str:
-    return ".".join(path if len(path) > 1 else ("record", *path))
+def _main() -> None:
+    asked = json.load(sys.stdin.buffer)
+    outcome = write(asked["files"], asked["since"], asked["until"], Path(asked["folder"]))
+    print(json.dumps(asdict(outcome)))
 
 
-_INSERTED = _inserted()
-_ROWS = (
-    f"INSERT INTO read SELECT {', '.join(f'row[{n + 1}]' for n in range(len(FIELDS)))}, NULL, true"
-    " FROM (SELECT unnest(from_json(?, '[[\"VARCHAR\"]]')) AS row)"
-)
+if __name__ == "__main__":
+    _main()

@@ -47,20 +47,26 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "saml_provider": ("additionalEventData", "SamlProviderArn"),
 }
 """A column of `events` → where its value stands in a record."""
-_OBJECTS: list[tuple[str, ...]] = sorted(
+OBJECTS: list[tuple[str, ...]] = sorted(
     {path[:length] for path in COLUMNS.values() for length in range(len(path))},
     key=lambda path: (len(path), path),
 )
 """The record and the objects within it that hold values, the outer ones first."""
-_PARENTS = [(_OBJECTS.index(path[:-1]), path[-1]) for path in _OBJECTS[1:]]
-_HELD = [[path[-1] for path in COLUMNS.values() if path[:-1] == place] for place in _OBJECTS]
+_PARENTS = [(OBJECTS.index(path[:-1]), path[-1]) for path in OBJECTS[1:]]
+"""For each object but the record: the number of the one around it, and its key there."""
+VALUES = [[path[-1] for path in COLUMNS.values() if path[:-1] == place] for place in OBJECTS]
 """For each object the keys of its values."""
-FIELDS = [name for place in _OBJECTS for name, path in COLUMNS.items() if path[:-1] == place]
+FIELDS = [name for place in OBJECTS for name, path in COLUMNS.items() if path[:-1] == place]
 """The columns in the order of a row."""
 _TIME = FIELDS.index("event_time")
-_OWN = _HELD[0]
+_OWN = VALUES[0]
 """Keys of the first values of a row, which are text in every event."""
 _ORDINARY = {str, type(None)}
+
+
+def within_object(place: int) -> list[tuple[str, int]]:
+    """The objects within one of `OBJECTS`: their keys and their own numbers."""
+    return [(key, number) for number, (parent, key) in enumerate(_PARENTS, 1) if parent == place]
 
 
 @dataclass
@@ -133,7 +139,7 @@ def _row(record: Any, outcome: Outcome, name: str, number: int) -> list[Any] | N
             held = {}
         objects.append(held)
     row: list[Any] = []
-    for held, keys in zip(objects, _HELD, strict=True):
+    for held, keys in zip(objects, VALUES, strict=True):
         row.extend(map(held.get, keys))
     if type(row[_TIME]) is not str:
         outcome.warn(f"{name}: record {number} has no eventTime")

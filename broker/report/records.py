@@ -30,17 +30,16 @@ class BrokenFileError(ValueError):
     """A file is no CloudTrail file, or breaks off."""
 
 
-def whole_text(file: Path) -> str | None:
-    """All of a file, or None where it is large, not whole, or no text.
+def whole_content(file: Path) -> bytearray | None:
+    """All of a file, unpacked, or None where it is large or not whole.
 
     Raises:
         OSError: It cannot be read.
     """
     try:
         with _opened(file) as raw:
-            content = _whole(raw)
-        return None if content is None else content.decode()
-    except (BrokenFileError, UnicodeDecodeError):
+            return _whole(raw)
+    except BrokenFileError:
         return None
 
 

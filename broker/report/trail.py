@@ -1,32 +1,30 @@
 """CloudTrail's files as a table of flat events, which the rules search.
 
-Each file is read once, by as many threads as there are processors: DuckDB decodes the texts of
-whole files (`documents`); the files in which something is odd or broken are read record by record
-(`reading`), so that it is named and the rest is read. DuckDB searches the table.
+Each file is read once, by as many processes as there are processors (`documents`); DuckDB loads
+what they write, and searches it.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
+from broker import isolated
 from broker.errors import UsageError
 from broker.owned_tempdir import owned_tempdir
-from broker.ports.parallel import in_parallel
-from broker.report import documents, reading
+from broker.report import documents
 from broker.report.finding import Source
-from broker.report.reading import Outcome
-from broker.report.records import whole_text
+from broker.report.reading import COLUMNS, FIELDS, VALUES, Outcome, within_object
 
 EXTRA = "pip install 'awslogin[report]'"
-MAX_THREADS = 8
-PART_FILES = 16
-BATCH_CHARACTERS = 4 << 20
-"""So much text is decoded at once, and one file more."""
-BATCH_ROWS = 5000
+FILES_ALONE = 24
+"""Up to so many files this process reads by itself."""
+MAX_PROCESSES = 8
 
 File = tuple[str, str]
 """A path, and its name in warnings."""
@@ -55,7 +53,7 @@ class Trail:
 
     Args:
         source: Takes what was read, and what could not be.
-        folder: A private folder, in which the table lies meanwhile.
+        folder: A private folder, in which lies meanwhile what memory does not hold.
         since: Events from then on, UTC, as CloudTrail writes it.
         until: Up to then.
     """
@@ -66,16 +64,19 @@ class Trail:
         self._since, self._until = since, until
         self._ending = ExitStack()
         self._outcome = Outcome()
-        self._files = 0
 
     def __enter__(self) -> Self:
         duckdb = _duckdb()
         self.folder = self._ending.enter_context(owned_tempdir(self._parent))
-        self._connection = duckdb.connect(str(self.folder / "events.duckdb"))
+        self._connection = duckdb.connect()
         self._connection.execute("SET memory_limit = '512MB'")
+        self._connection.execute(f"SET temp_directory = {_quoted(str(self.folder))}")
         self._connection.execute("SET enable_progress_bar = false")  # it would go to stdout
+        self._connection.execute("SET preserve_insertion_order = false")  # both processors load
+        self._connection.execute(f"SET allowed_directories = [{_quoted(f'{self.folder}/')}]")
         self._connection.execute("SET enable_external_access = false")  # it opens no other file
-        self._connection.execute(documents.TABLE)
+        columns = ", ".join(f"{name} VARCHAR" for name in FIELDS)
+        self._connection.execute(f"CREATE TABLE read ({columns})")
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -84,15 +85,14 @@ class Trail:
 
     def read(self, files: Sequence[File]) -> None:
         """Add the events of these files; what cannot be read is a warning of the source."""
-        numbers = range(self._files, self._files + len(files))
-        self._files += len(files)
-        numbered = list(zip(numbers, files, strict=True))
-        parts = [numbered[start : start + PART_FILES] for start in range(0, len(files), PART_FILES)]
-        threads = min(os.cpu_count() or 1, MAX_THREADS)
-        odd = set[int]().union(*in_parallel(self._decoded, parts, at_once=threads))
-        odd |= documents.take_out_odd(self._connection)
-        self._outcome.read += len(files) - len(odd)
-        self._one_by_one([file for number, file in numbered if number in odd])
+        if len(files) <= FILES_ALONE:
+            parts = [self._part(0)]
+            self._outcome.add(documents.write(files, self._since, self._until, parts[0]))
+        else:
+            count = min(os.cpu_count() or 1, MAX_PROCESSES)
+            parts = [self._part(number) for number in range(count)]
+            self._in_processes(files, parts)
+        self._load([part for part in parts if (part / documents.ROWS).exists()])
 
     def finish(self) -> None:
         """All is read: the events, each once, are the view `events`; the source tells of them."""
@@ -105,7 +105,7 @@ class Trail:
                 " (SELECT min(rowid) FROM read GROUP BY event_id)"
             )
         self._connection.execute(
-            "CREATE VIEW events AS SELECT * EXCLUDE (document, fine) REPLACE"
+            "CREATE VIEW events AS SELECT * REPLACE"
             " (COALESCE(request_policy, request_policy_name) AS request_policy,"
             " COALESCE(arn, on_behalf_of) AS arn) FROM read"
         )
@@ -120,46 +120,94 @@ class Trail:
         names = [column[0] for column in done.description]
         return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
 
-    def _decoded(self, files: Sequence[tuple[int, File]]) -> set[int]:
-        """A thread's work: add the events of these files; the numbers of those that are left."""
-        odd: set[int] = set()
-        texts: dict[int, str] = {}
-        with self._connection.cursor() as cursor:
-            for number, file in files:
-                text = _text(file)
-                if text is None or text.count('"Records"') != 1:  # a second would not be seen
-                    odd.add(number)
-                    continue
-                texts[number] = text
-                if sum(map(len, texts.values())) >= BATCH_CHARACTERS:
-                    odd |= documents.add(cursor, texts, self._since, self._until)
-                    texts = {}
-            return odd | documents.add(cursor, texts, self._since, self._until)
+    def _in_processes(self, files: Sequence[File], parts: Sequence[Path]) -> None:
+        """Share the files among processes; one that dies is a warning."""
+        running = []
+        try:
+            for number, part in enumerate(parts):
+                process = subprocess.Popen(
+                    isolated.command("broker.report.documents"),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                )
+                task = {
+                    "files": files[number :: len(parts)],
+                    "since": self._since,
+                    "until": self._until,
+                    "folder": str(part),
+                }
+                running.append((process, json.dumps(task).encode()))
+            for process, task_text in running:
+                assert process.stdin
+                process.stdin.write(task_text)
+                process.stdin.close()
+                process.stdin = None
+            for process, _ in running:
+                reply, _ = process.communicate()
+                self._outcome.add(_outcome(process.returncode, reply))
+        finally:
+            for process, _ in running:
+                process.kill()
+                process.wait()
 
-    def _one_by_one(self, files: Sequence[File]) -> None:
-        rows: list[list[Any]] = []
+    def _part(self, number: int) -> Path:
+        folder = self.folder / f"part-{number}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
 
-        def add(row: list[Any]) -> None:
-            rows.append(row)
-            if len(rows) == BATCH_ROWS:
-                documents.add_rows(self._connection, rows)
-                rows.clear()
+    def _load(self, parts: Sequence[Path]) -> None:
+        """Take what `documents` has written there into the table."""
+        window = [self._since, self._until]
+        lines = [str(part / documents.LINES) for part in parts]
+        if lines:
+            self._connection.execute(_LINES_LOADED, [lines, *window])
+        for part in parts:
+            with (part / documents.ROWS).open(encoding="utf-8") as batches:
+                for batch in batches:
+                    self._connection.execute(_ROWS_LOADED, [batch])
+            for name in (documents.LINES, documents.ROWS):
+                (part / name).unlink()
 
-        self._outcome.add(reading.read(files, self._since, self._until, add))
-        if rows:
-            documents.add_rows(self._connection, rows)
+
+def _fields(place: int) -> dict[str, str]:
+    """What an object's lines have, and the types that DuckDB gives them."""
+    objects = {key: _fields(number) for key, number in within_object(place)}
+    return dict.fromkeys(VALUES[place], "VARCHAR") | {
+        key: f"STRUCT({', '.join(f'{name} {kind}' for name, kind in fields.items())})"
+        for key, fields in objects.items()
+    }
 
 
-def _text(file: File) -> str | None:
+_VALUES = ", ".join(f"nullif({'.'.join(COLUMNS[name])}, '')" for name in FIELDS)
+_LINES_LOADED = (
+    f"INSERT INTO read SELECT {_VALUES} FROM read_json(?, format = 'newline_delimited',"
+    " ignore_errors = true,"  # a process that died has left half a line
+    f" columns = {_fields(0)}) WHERE eventTime BETWEEN ? AND ?"
+)
+_ROWS_LOADED = (
+    f"INSERT INTO read SELECT {', '.join(f'row[{number + 1}]' for number in range(len(FIELDS)))}"
+    " FROM (SELECT unnest(from_json(?, '[[\"VARCHAR\"]]')) AS row)"
+)
+
+
+def _outcome(code: int, reply: bytes) -> Outcome:
+    """What a process says at its end."""
     try:
-        return whole_text(Path(file[0]))
-    except OSError:
-        return None  # `reading` says why
+        return Outcome(**json.loads(reply))
+    except (ValueError, TypeError):
+        return Outcome(0, [f"a process that reads files has ended with {code}: some are not read"])
+
+
+def _quoted(text: str) -> str:
+    """Text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _duckdb() -> Any:
     try:
         import duckdb
+        import msgspec  # noqa: F401 - `documents` decodes with it
     except ImportError:
         raise UsageError(
             "CloudTrail files are searched by DuckDB, which is not installed", hint=EXTRA
