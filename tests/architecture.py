@@ -64,12 +64,6 @@ LONG = {
 VAGUE_NAMES = frozenset({"told", "said", "words", "one", "kept"})
 """As names of variables, constants, parameters, attributes, functions and classes they do not say
 what is held: a message, a reply, arguments, a profile, a cached session."""
-_MOVING = "was being changed by others when the rule came; to be named anew"
-STILL_VAGUE = {
-    "broker/report/documents.py": _MOVING,
-    "broker/report/trail.py": _MOVING,
-}
-"""Files that still have such names, with the reason. It is to become empty."""
 
 
 def name(path: Path) -> str:

@@ -40,7 +40,7 @@ def files_in(paths: Sequence[Path]) -> list[File]:
     for path in paths:
         if path.is_dir():
             ends = (".json", ".json.gz")
-            found += sorted(one for one in path.rglob("*") if one.name.endswith(ends))
+            found += sorted(file for file in path.rglob("*") if file.name.endswith(ends))
         elif path.exists():
             found.append(path)
         else:
