@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from broker.errors import KeychainError
+from broker.ports.secret_service import unconfigured
 
 SERVICE = "awslogin"
 _NATIVE = {
@@ -33,9 +34,12 @@ NAMES = {
 
 def find(name: str | None, environ: Mapping[str, str]) -> Any:
     """The backend that is named, else the platform's own where it runs, else None."""
+    name = name or environ.get("PYTHON_KEYRING_BACKEND")
+    found = None if name else unconfigured(environ)
+    if found:
+        return found
     from keyring import core
 
-    name = name or environ.get("PYTHON_KEYRING_BACKEND")
     if name:
         import subprocess
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from broker import launch
 from tests.configs import config
 from tests.real.parts import secret_service
 from tests.sandbox import Sandbox
@@ -53,6 +57,28 @@ def test_rotation_and_seed_lie_there_too(unlocked: Home, sandbox: Sandbox) -> No
     assert sandbox.user("bob").keys != [old]
     unlocked.run("dev").ok()
     assert unlocked.holds_in_plain([*sandbox.secrets(), seed]) == []
+
+
+def test_a_fresh_session_loads_no_more_than_it_reads(unlocked: Home, sandbox: Sandbox) -> None:
+    add(unlocked, sandbox).ok()
+    while not any(unlocked.folder.rglob("variant-*")):  # the config must have some age
+        unlocked.run("dev").ok()
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-X", "importtime", str(launch.__file__), "creds", "dev"],
+        env=unlocked.env(), cwd=unlocked.work, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "secretstorage" in done.stderr
+    needless = r"\| +(keyring|http\.client|pydantic|yaml|filelock)$"
+    assert not re.search(needless, done.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize("keyring", ["keyrings.alt.file.PlaintextKeyring", "no.such.Keyring"])
+def test_keyrings_own_settings_count(unlocked: Home, sandbox: Sandbox, keyring: str) -> None:
+    folder = unlocked.folder / "settings" / "python_keyring"
+    folder.mkdir(parents=True)
+    (folder / "keyringrc.cfg").write_text(f"[backend]\ndefault-keyring={keyring}\n")
+    unlocked.environ["XDG_CONFIG_HOME"] = str(folder.parent)
+    assert add(unlocked, sandbox).code == 7
 
 
 def test_in_ci_nothing_is_cached(unlocked: Home, sandbox: Sandbox) -> None:
