@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,3 +113,22 @@ def test_both_ways_give_the_same_rows_and_warnings(
     assert by_processes == expected
     assert sorted(source.warnings) == sorted(outcome.warnings)
     assert len(source.warnings) > 100
+
+
+def test_a_process_that_dies_is_told_and_what_it_wrote_whole_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying = """\
+import json, os, sys
+folder = json.load(sys.stdin)["folder"]
+open(f"{folder}/rows.json", "w").close()
+with open(f"{folder}/lines.json", "w") as lines:
+    lines.write('{"eventID": "1", "eventTime": "2020-01-01T00:00:00Z"}\\n{"eventID": "2", "even')
+os._exit(3)
+"""
+    monkeypatch.setattr("broker.isolated.command", lambda _: [sys.executable, "-c", dying])
+    monkeypatch.setattr("broker.report.trail.FILES_ALONE", 0)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    rows, source = read([("/nowhere", "/nowhere")], tmp_path)
+    assert [row[:2] for row in rows] == [("1", "2020-01-01T00:00:00Z")]
+    assert source.warnings == ["a process that reads files has ended with 3: some are not read"]
