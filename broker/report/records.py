@@ -19,6 +19,8 @@ from typing import IO, Any
 WHOLE_BYTES = 16 << 20
 """Unpacked; a file up to that is decoded at once. CloudTrail's own are some megabytes."""
 CHUNK_BYTES = 1 << 18
+GZIP = b"\x1f\x8b"
+"""What a packed file begins with (RFC 1952, 2.3.1)."""
 MAX_RECORD = 4 << 20
 """Characters of one record; CloudTrail's own bound is 256 KB."""
 TOO_SHORT = "the file ends too early"
@@ -30,17 +32,26 @@ class BrokenFileError(ValueError):
     """A file is no CloudTrail file, or breaks off."""
 
 
-def whole_content(file: Path) -> bytearray | None:
-    """All of a file, unpacked, or None where it is large or not whole.
+def whole_content(file: Path) -> bytes | None:
+    """All of a file, unpacked, or None where it is large, or not one whole piece.
 
     Raises:
         OSError: It cannot be read.
     """
+    from isal import isal_zlib
+
+    broken: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # its stub has an instance
     try:
         with _opened(file) as raw:
-            return _whole(raw)
-    except BrokenFileError:
+            content = raw.read(WHOLE_BYTES + 1)
+        if content.startswith(GZIP) and len(content) <= WHOLE_BYTES:
+            packer = isal_zlib.decompressobj(wbits=31)
+            content = packer.decompress(content, WHOLE_BYTES + 1)
+            if not packer.eof or packer.unused_data:
+                return None
+    except (BrokenFileError, broken):
         return None
+    return content if len(content) <= WHOLE_BYTES else None
 
 
 def records(file: Path) -> Iterator[Any]:
@@ -95,7 +106,7 @@ def _whole(raw: IO[bytes]) -> bytearray | None:
 def _unpacked(raw: IO[bytes]) -> Iterator[bytes]:
     """The bytes, unpacked where gzip has packed them."""
     chunk = raw.read(CHUNK_BYTES)
-    if not chunk.startswith(b"\x1f\x8b"):
+    if not chunk.startswith(GZIP):
         while chunk:
             yield chunk
             chunk = raw.read(CHUNK_BYTES)

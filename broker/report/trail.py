@@ -207,7 +207,8 @@ def _quoted(text: str) -> str:
 def _duckdb() -> Any:
     try:
         import duckdb
-        import msgspec  # noqa: F401 - `documents` decodes with it
+        import isal  # noqa: F401 - for `documents`, as the next one
+        import msgspec  # noqa: F401
     except ImportError:
         raise UsageError(
             "CloudTrail files are searched by DuckDB, which is not installed", hint=EXTRA
