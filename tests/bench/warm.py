@@ -19,11 +19,11 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
-from tests.bench.peers import SECRET_SERVICE, peers
 from tests.bench.secret_service import KEYS
 from tests.bench.typed import SCRYPT_ALONE
 from tests.configs import config
 from tests.measure import Case, compare, installed, seconds
+from tests.peers import SECRET_SERVICE, peers
 from tests.sandbox import Sandbox
 from tests.support import Home
 
