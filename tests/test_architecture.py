@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import tests.bench
 from tests.architecture import (
     FLOORS,
     LONG,
@@ -130,6 +133,14 @@ def test_no_imports_lead_in_a_circle() -> None:
 
 def test_what_is_long_has_a_reason() -> None:
     assert [f"{what}: {size}" for what, size in sizes().items() if what not in LONG] == []
+
+
+def test_each_bench_can_be_run() -> None:
+    """`make bench` runs every module of `tests.bench`."""
+    names = [module.name for module in pkgutil.iter_modules(tests.bench.__path__)]
+    assert "warm" in names
+    for name in set(names) - {"__main__"}:
+        assert callable(importlib.import_module(f"tests.bench.{name}").main), name
 
 
 def test_no_name_is_vague() -> None:
