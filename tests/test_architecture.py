@@ -137,10 +137,10 @@ def test_what_is_long_has_a_reason() -> None:
 
 def test_each_bench_can_be_run() -> None:
     """`make bench` runs every module of `tests.bench`."""
-    names = [module.name for module in pkgutil.iter_modules(tests.bench.__path__)]
-    assert "warm" in names
-    for name in set(names) - {"__main__"}:
-        assert callable(importlib.import_module(f"tests.bench.{name}").main), name
+    benches = {module.name for module in pkgutil.iter_modules(tests.bench.__path__)}
+    assert "warm" in benches
+    for bench in benches - {"__main__"}:
+        assert callable(importlib.import_module(f"tests.bench.{bench}").main), bench
 
 
 def test_no_name_is_vague() -> None:
