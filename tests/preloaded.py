@@ -108,9 +108,9 @@ class Forked(subprocess.Popen[AnyStr]):
         return self.pid, status
 
     def _has_ended(self) -> bool:
-        told = select.poll()  # `select` takes no descriptor beyond 1023
-        told.register(self._ended, select.POLLIN)
-        return bool(told.poll(0))
+        awaited = select.poll()  # `select` takes no descriptor beyond 1023
+        awaited.register(self._ended, select.POLLIN)
+        return bool(awaited.poll(0))
 
     def _receive(self) -> int:
         return int.from_bytes(self._ended.recv(NUMBER, socket.MSG_WAITALL), "big")
@@ -155,9 +155,12 @@ def serve(control: socket.socket) -> dict[str, Any]:
     signal.set_wakeup_fd(on_signal.fileno())
     signal.signal(signal.SIGCHLD, lambda *_: None)
     running: dict[int, socket.socket] = {}
+    awaited = select.poll()  # `select` takes no descriptor beyond 1023
+    for end in (control, wakeup):
+        awaited.register(end, select.POLLIN)
     while True:
-        ready = select.select([control, wakeup], [], [])[0]
-        if wakeup in ready:
+        ready = {number for number, _ in awaited.poll()}
+        if wakeup.fileno() in ready:
             wakeup.recv(4096)
             while running:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -165,7 +168,7 @@ def serve(control: socket.socket) -> dict[str, Any]:
                     break
                 with running.pop(pid) as link:
                     _send(link, status)
-        if control in ready:
+        if control.fileno() in ready:
             asked, descriptors, _, _ = socket.recv_fds(control, 1, 4)
             if not asked:
                 os._exit(0)

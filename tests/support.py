@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,13 @@ fcntl.ioctl(os.open(sys.argv[1], os.O_RDWR), termios.TIOCSCTTY, 0)
 os.execv(sys.argv[2], sys.argv[2:])
 """
 _KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "SYSTEMROOT", "TMPDIR")
+
+
+def readable(descriptor: int, seconds: float) -> bool:
+    """Whether there is something to read in that time; `select` takes no descriptor beyond 1023."""
+    awaited = select.poll()
+    awaited.register(descriptor, select.POLLIN)
+    return bool(awaited.poll(seconds * 1000))
 
 
 def cheap_vault(path: Path, cost: Mapping[str, int] = preloaded.CHEAP_SCRYPT) -> None:

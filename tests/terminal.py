@@ -6,13 +6,12 @@ import codecs
 import os
 import pty
 import re
-import select
 import subprocess
 import threading
 import time
 from collections.abc import Mapping
 
-from tests.support import PATIENCE, Home, Result
+from tests.support import PATIENCE, Home, Result, readable
 
 
 class Terminal:
@@ -97,7 +96,7 @@ class Terminal:
     def _read_terminal(self) -> None:
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         while True:
-            if select.select([self._main], [], [], 0.03)[0]:
+            if readable(self._main, 0.03):
                 try:
                     self._screen += decode(os.read(self._main, 65536))
                 except OSError:

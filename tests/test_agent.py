@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import shutil
 import signal
 import socket
@@ -26,7 +25,7 @@ from tests.crowd import until
 from tests.patient import LIMITS, PATIENT
 from tests.sandbox import Sandbox
 from tests.strangers import NOBODY, as_nobody, started_as_nobody
-from tests.support import COMMAND, PASSPHRASE, PATIENCE, Home
+from tests.support import COMMAND, PASSPHRASE, PATIENCE, Home, readable
 from tests.terminal import Terminal
 
 CONFIG = """\
@@ -284,7 +283,7 @@ def test_a_stopped_agent_is_ended_by_stop(team: Home) -> None:
     try:
         team.changes |= dict.fromkeys(LIMITS, 0.1)
         assert team.run("agent", "stop").ok().out == "stopped\n"
-        assert select.select([watched], [], [], PATIENCE)[0]
+        assert readable(watched, PATIENCE)
     finally:
         os.close(watched)
     team.changes |= LIMITS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import select
 import subprocess
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ from broker.quick_completion import TAKE_A_PROFILE
 from tests.configs import config
 from tests.crowd import until
 from tests.real.parts.process import program
-from tests.support import COMMAND, PATIENCE, Home
+from tests.support import COMMAND, PATIENCE, Home, readable
 
 CONFIG = config(profiles=dict.fromkeys(("staging-one", "staging-two"), "provider: keys"))
 
@@ -136,7 +135,7 @@ def test_zsh(team: Home) -> None:
         until = time.monotonic() + 60
         while text not in screen:
             assert time.monotonic() < until, screen
-            if select.select([main], [], [], 0.1)[0]:
+            if readable(main, 0.1):
                 screen += os.read(main, 65536).decode("utf-8", "replace")
 
     try:
