@@ -9,9 +9,8 @@ in it: names, types and ids.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +21,8 @@ from broker.agent.client import LENT, SHAPING
 from broker.errors import AwsLoginError, InteractionRequired
 from broker.file_fingerprint import file_fingerprint, is_trustworthy
 from broker.fingerprint import fingerprint
-from broker.paths import read_own_or_none, state_dir, write_private
+from broker.paths import read_own_or_none, state_dir
+from broker.record_files import MAX_PROFILES, digest_of, write_record
 from broker.warm import working_directory
 
 if TYPE_CHECKING:
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from broker.plugins import Plugins
     from broker.recording_environ import RecordingEnviron
 
-MAX_PROFILES = 500
-"""Of a config whose sign-ins are kept: all are read at once."""
-MAX_FILES = 16
-"""Configs of which they are kept; those that were written first go."""
 SECRETS = frozenset(["AWSLOGIN_PASSPHRASE", LENT])
 """Variables that open the keychain: no sign-in is another one by them."""
 ENDPOINTS = "AWS_ENDPOINT_URL"
@@ -124,13 +120,10 @@ class SignIns:
             "files": {each: stamp.decode() for each, stamp in files.items()},
             "folder": working_directory() if deciding or self._record.get("folder") else None,
             "variables": sorted(values),
-            "values": _digest(values),
+            "values": digest_of(values),
             "sign_ins": {**self._recorded, **found},
         }
-        write_private(self._file, json.dumps(record).encode())
-        written = sorted(self._file.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)
-        for old in written[:-MAX_FILES]:
-            old.unlink(missing_ok=True)
+        write_record(self._file, record)
 
     def _recorded_of(self, profile: Profile) -> SignIn | None:
         self._asked.add(profile.name)
@@ -152,7 +145,7 @@ class SignIns:
                 return {}
             if any(file_fingerprint(each).decode() != stamp for each, stamp in files):
                 return {}
-            if _digest(self._values(variables)) != record["values"]:
+            if digest_of(self._values(variables)) != record["values"]:
                 return {}
             _ = [SignIn(*each) for each in record["sign_ins"].values()]
         except (AwsLoginError, OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -190,9 +183,3 @@ class SignIns:
         """The variables of these names, and all that move a sign-in to another endpoint."""
         endpoints = {name for name in self._environ if name.startswith(ENDPOINTS)}
         return {name: self._environ.get(name) for name in {*names, *endpoints} - SECRETS}
-
-
-def _digest(values: Mapping[str, str | None]) -> str:
-    """Variables' values as one hash; they are no secrets, yet nobody's to read either."""
-    text = json.dumps(sorted(values.items()))
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()

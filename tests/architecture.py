@@ -24,9 +24,9 @@ FLOORS = {
     "ground": """broker broker.arn broker.duration_field broker.durations broker.errors
         broker.failure_line broker.file_fingerprint broker.file_lock broker.fingerprint
         broker.hardening broker.isolated broker.minimal_os broker.nearest broker.owned_tempdir
-        broker.paths broker.private_opener broker.quick_completion broker.recording_environ
-        broker.regions broker.secret broker.terminal_text broker.time_left broker.warm
-        broker.whole_files""",
+        broker.paths broker.private_opener broker.quick_completion broker.record_files
+        broker.recording_environ broker.regions broker.secret broker.terminal_text
+        broker.time_left broker.warm broker.whole_files""",
     "contract": "broker.credentials broker.provider broker.provider_options broker.registry",
     "ports": "broker.ports",
     "providers": "providers broker.testing",

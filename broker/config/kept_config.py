@@ -33,20 +33,16 @@ from broker.paths import (
     require_own,
     require_own_folders,
     state_dir,
-    write_private,
 )
 from broker.ports.steps import step
 from broker.provider import NoOptions, takes_options
+from broker.record_files import MAX_PROFILES, digest_of, write_record
 from broker.recording_environ import RecordingEnviron
 from broker.warm import place_of
 
 if TYPE_CHECKING:
     from broker.config.loaded import Config
 
-MAX_PROFILES = 500
-"""Of a config that is kept: all are read at once."""
-MAX_FILES = 16
-"""Configs that are kept; those that were written first go."""
 UNSEEN = (
     *("HOME", "LOGNAME", "USER", "LNAME", "USERNAME", "AWSLOGIN_HOME"),
     *("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"),
@@ -188,7 +184,7 @@ def _read(file: Path, how: str, environ: RecordingEnviron) -> dict[str, Any] | N
             return None
         if os.path.realpath(record["path"]) != record["place"]:
             return None
-        if _digest(environ.apart().seen(record["deciding"])) != record["values"]:
+        if digest_of(environ.apart().seen(record["deciding"])) != record["values"]:
             return None
         if how == "own":
             for read in record["files"]:
@@ -245,20 +241,11 @@ def _keep(
         "files": {read: was.decode() for read, was in fingerprints.items()},
         "variables": sorted(for_all),
         "deciding": sorted(deciding),
-        "values": _digest(deciding),
+        "values": digest_of(deciding),
         "profiles": profiles,
         "providers": providers,
     }
-    write_private(file, json.dumps(record).encode())
-    by_age = sorted(file.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)
-    for path in by_age[:-MAX_FILES]:
-        path.unlink(missing_ok=True)
-
-
-def _digest(values: Mapping[str, str | None]) -> str:
-    """Variables' values as one hash; they are no secrets, yet nobody's to read either."""
-    text = json.dumps(sorted(values.items()))
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+    write_record(file, record)
 
 
 def _plain(profile: Profile) -> dict[str, Any]:
